@@ -1,0 +1,33 @@
+"""Autoregressive image models that can be trusted to the last bit.
+
+`import pixelrnn` is light: torch is imported only when something that needs it is first used.
+
+Example:
+    >>> import pixelrnn
+    >>> data = pixelrnn.data.load("digits")
+    >>> data.images("test").shape
+    (297, 1, 8, 8)
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "data": "pixelrnn.data",
+}
+
+__all__ = ["__version__", "data"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'pixelrnn' has no attribute {name!r}")
+    module, _, attribute = _EXPORTS[name].partition(":")
+    value = importlib.import_module(module)
+    return getattr(value, attribute) if attribute else value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,45 @@
+"""The errors that users meet: each says what is wrong and what to do about it.
+
+Everything raised on purpose derives from `PixelRNNError`; the command line turns it into one line on
+standard error and the class's exit code. Anything else that escapes is a bug and keeps its traceback.
+"""
+
+
+class PixelRNNError(Exception):
+    """Base of all errors meant for users; the message names the trouble and the remedy."""
+
+    exit_code = 2
+
+
+class DataError(PixelRNNError):
+    """Images that cannot be read, or that would have to be changed to be read."""
+
+
+class DownloadError(DataError):
+    """A download that failed; the message says what to fetch by hand and where to put it."""
+
+
+class RecipeError(PixelRNNError):
+    """A recipe or a setting that does not exist, has the wrong type or is out of range."""
+
+
+class ModelFileError(PixelRNNError):
+    """A model file that is not ours, of a later version, damaged, or not of the right shape."""
+
+
+class ImageMismatchError(PixelRNNError):
+    """Images whose channels, levels or size do not fit the model."""
+
+
+class OutputError(PixelRNNError):
+    """A file or folder that cannot be written."""
+
+
+class NonFiniteLossError(PixelRNNError):
+    """Training met a loss or a gradient that is not finite; the last good weights are kept."""
+
+
+class TrainingInterrupted(PixelRNNError):  # noqa: N818 - an interruption is not a fault
+    """Training was stopped by the user; what was done is saved and can be resumed."""
+
+    exit_code = 130

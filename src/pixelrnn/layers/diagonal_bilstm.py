@@ -1,0 +1,105 @@
+"""The Diagonal BiLSTM layer (van den Oord et al. 2016, section 3.2).
+
+The LSTM of `line_lstm.py` runs along the diagonals of the image: line t holds the pixels with
+row + column = t, the columns of the paper's skewed map. The input-to-state product is 1 x 1, the
+state-to-state product 2 x 1: each cell reads the states of its left and its upper neighbour, both on
+the diagonal before. A second LSTM does the same from right to left; its map is moved *down one row*
+before the two are added, or else it would show the pixels to the right.
+
+    left to right        right to left, moved down      together: all earlier pixels
+
+    x x x . .            . . x x x                      x x x x x
+    x x x . .            . . x x x                      x x x x x
+    x x x . .            . . . . .                      x x x . .
+        ^ the pixel
+
+Only cells inside the image are computed, so the skewed map is never stored with its empty half.
+
+The layer sees the features of all earlier pixels. Features hide their own pixel (mask A of the first
+layer), so that in a wide image the last pixel of the row above, whose value only later features
+hold, stays unseen, in the paper's model as in this one.
+"""
+
+import functools
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pixelrnn.layers.line_lstm import NUM_GATES, Line, LineLSTM, start_remembering
+from pixelrnn.layers.masked_conv import pointwise
+from pixelrnn.layers.masks import Needed, shift
+
+
+class DiagonalBiLSTM(nn.Module):
+    """Map `(B, in, H, W)` to the hidden states `(B, features, H, W)`, both directions added.
+
+    Args:
+        in_groups: colour group of each input map.
+        groups: colour group of each LSTM feature; each of the four gates is masked by these.
+
+    Example:
+        >>> layer = DiagonalBiLSTM(torch.zeros(6).long(), torch.zeros(4).long())
+        >>> layer(torch.randn(2, 6, 5, 7)).shape
+        torch.Size([2, 4, 5, 7])
+    """
+
+    def __init__(self, in_groups: Tensor, groups: Tensor) -> None:
+        super().__init__()
+        self.features = len(groups)
+        self.input_to_state = pointwise(in_groups, groups.repeat(2 * NUM_GATES))
+        start_remembering(self.input_to_state, self.features)
+        self.recurrence = LineLSTM(self.features, taps=(-1, 0), directions=2)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Run the layer over whole images."""
+        batch, _, height, width = maps.shape
+        to_packed, to_raster, lines = _diagonals(height, width, maps.device)
+        inputs = self.input_to_state(maps).permute(2, 3, 0, 1)  # (H, W, B, 2 * 4h)
+        inputs = inputs.reshape(height * width, batch, 2, -1)
+        packed = torch.stack([inputs[to_packed[0], :, 0], inputs[to_packed[1], :, 1]])
+        hidden = self.recurrence(packed, lines)  # (2, H W, B, h)
+        from_left = hidden[0, to_raster[0]].view(height, width, batch, -1)
+        from_right = hidden[1, to_raster[1]].view(height, width, batch, -1)
+        moved_down = F.pad(from_right[:-1], (0, 0, 0, 0, 0, 0, 1, 0))
+        both: Tensor = from_left + moved_down
+        return both.permute(2, 3, 0, 1)
+
+    def reach(self, needed: Needed) -> Needed:
+        """Return which inputs the needed hidden states depend on, bool `(groups in, H, W)`."""
+        from_left = _states_behind(needed)
+        from_right = _states_behind(shift(needed, -1, 0)[..., ::-1])[..., ::-1]
+        return self.input_to_state.reach(from_left | from_right)
+
+
+@functools.lru_cache(maxsize=64)
+def _diagonals(
+    height: int, width: int, device: torch.device
+) -> tuple[Tensor, Tensor, tuple[Line, ...]]:
+    """Return how to pack an image by diagonals, and the diagonals.
+
+    Returns:
+        to_packed: int64 `(2, H W)`, the raster index of each packed cell: from the left, from the right.
+        to_raster: int64 `(2, H W)`, the inverse.
+        lines: the diagonals, whose sites are the rows of the image.
+    """
+    lines: list[Line] = []
+    places: list[tuple[int, int]] = []
+    for diagonal in range(height + width - 1):
+        first, last = max(0, diagonal - width + 1), min(height - 1, diagonal)
+        rows = np.arange(first, last + 1)
+        lines.append(Line(len(places), len(places) + len(rows), first))
+        places.extend(zip(rows, diagonal - rows, strict=True))
+    rows, columns = np.array(places).T
+    to_packed = torch.from_numpy(np.stack([rows, rows]) * width)
+    to_packed += torch.from_numpy(np.stack([columns, width - 1 - columns]))
+    return to_packed.to(device), to_packed.argsort(dim=1).to(device), tuple(lines)
+
+
+def _states_behind(needed: Needed) -> Needed:
+    """Return the states, left to right, that the needed ones depend on, themselves included."""
+    anywhere = np.any(needed, axis=0)[::-1, ::-1]
+    below_right = np.logical_or.accumulate(np.logical_or.accumulate(anywhere, axis=0), axis=1)
+    behind = below_right[::-1, ::-1][None]
+    return needed | shift(behind, -1, 0) | shift(behind, 0, -1)

@@ -1,0 +1,138 @@
+"""The masked convolution (van den Oord et al. 2016, section 3.4).
+
+    y[o, r, c] = b[o] + sum over i and the taps (dr, dc) of W[o, i, dr, dc] x[i, r + dr, c + dc]
+
+where the taps of a 5 x 5 kernel are those marked x, and . at the pixel itself is mask A or B:
+
+    x x x x x
+    x x x x x
+    x x .          only these rows are computed, and only these weights exist
+
+A tap outside the image reads zero.
+"""
+
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pixelrnn.layers.masks import MaskType, Needed, connections, shift
+
+
+class MaskedConv2d(nn.Module):
+    """A convolution that reads earlier pixels, and of the pixel itself what its mask allows.
+
+    Only the weights that the mask leaves are parameters: `weight` holds them in one line, in the order
+    (output, input, row, column). A masked weight thus has no value, no gradient and no decay, and
+    counting parameters counts connections.
+
+    Args:
+        in_groups: colour group of each input map, int64 `(in,)`.
+        out_groups: colour group of each output map, int64 `(out,)`.
+        kernel_size: (height, width) of the full kernel, odd; only the causal rows are kept.
+        mask_type: "A" hides the pixel's own group, "B" shows it.
+        dilation: distance in pixels between neighbouring taps.
+        bias: whether to add a bias to each output map.
+
+    Example:
+        >>> conv = MaskedConv2d(torch.zeros(1).long(), torch.zeros(4).long(), (3, 3), "A")
+        >>> conv(torch.zeros(2, 1, 5, 7)).shape
+        torch.Size([2, 4, 5, 7])
+        >>> conv.weight.shape  # 4 outputs, 1 input, 4 taps before the centre
+        torch.Size([16])
+    """
+
+    mask: Tensor
+    _index: Tensor
+
+    def __init__(
+        self,
+        in_groups: Tensor,
+        out_groups: Tensor,
+        kernel_size: tuple[int, int],
+        mask_type: MaskType,
+        *,
+        dilation: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        height, width = kernel_size
+        if height % 2 == 0 or width % 2 == 0:
+            raise ValueError(f"a masked kernel needs a centre: odd sides, not {height} x {width}")
+        self.dilation = dilation
+        mask = torch.zeros(
+            len(out_groups), len(in_groups), height // 2 + 1, width, dtype=torch.bool
+        )
+        mask[:, :, :-1, :] = True
+        mask[:, :, -1, : width // 2] = True
+        mask[:, :, -1, width // 2] = connections(in_groups, out_groups, mask_type)
+        self.register_buffer("mask", mask, persistent=False)
+        self.register_buffer("_index", mask.flatten().nonzero().squeeze(1), persistent=False)
+        self.weight = nn.Parameter(torch.empty(int(mask.sum())))
+        self.bias = nn.Parameter(torch.zeros(len(out_groups))) if bias else None
+        self._seen = _groups_seen(mask, in_groups, out_groups)
+        self.reset_parameters()
+
+    def reset_parameters(self, gain: float = 1.0) -> None:
+        """Draw weights of variance gain^2 / (inputs that the output sees), and zero the biases."""
+        fan_in = self.mask.sum(dim=(1, 2, 3)).clamp(min=1)
+        std = (gain / fan_in.sqrt())[:, None, None, None].expand(self.mask.shape)[self.mask]
+        with torch.no_grad():
+            self.weight.normal_().mul_(std)
+            if self.bias is not None:
+                self.bias.zero_()
+
+    def kernel(self) -> Tensor:
+        """Return the weights in place, zero where masked: `(out, in, causal rows, width)`."""
+        if self._index.numel() == self.mask.numel():
+            return self.weight.view(self.mask.shape)
+        full = self.weight.new_zeros(self.mask.numel())
+        return full.index_copy(0, self._index, self.weight).view(self.mask.shape)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map `(B, in, H, W)` to `(B, out, H, W)`."""
+        rows, width = self.mask.shape[2:]
+        across, above = width // 2 * self.dilation, (rows - 1) * self.dilation
+        if across or above:
+            maps = F.pad(maps, (across, across, above, 0))
+        return F.conv2d(maps, self.kernel(), self.bias, dilation=self.dilation)
+
+    def reach(self, needed: Needed) -> Needed:
+        """Return which inputs the `needed` outputs depend on.
+
+        Args:
+            needed: bool `(groups out, H, W)`.
+
+        Returns:
+            bool `(groups in, H, W)`.
+        """
+        _, groups_in, rows, width = self._seen.shape
+        result = np.zeros((groups_in, *needed.shape[1:]), dtype=bool)
+        for row in range(rows):
+            for column in range(width):
+                moved = shift(
+                    needed,
+                    (row - rows + 1) * self.dilation,
+                    (column - width // 2) * self.dilation,
+                )
+                sees = self._seen[:, :, row, column]
+                result |= np.einsum("oi,ohw->ihw", sees, moved)
+        return result
+
+
+def _groups_seen(mask: Tensor, in_groups: Tensor, out_groups: Tensor) -> np.ndarray:
+    """Return `(groups out, groups in, rows, width)`: whether any feature of one sees any of the other."""
+    shape = (int(out_groups.max()) + 1, int(in_groups.max()) + 1, *mask.shape[2:])
+    seen = np.zeros(shape, dtype=bool)
+    for out_group in range(shape[0]):
+        for in_group in range(shape[1]):
+            block = mask[out_groups == out_group][:, in_groups == in_group]
+            seen[out_group, in_group] = block.any(dim=0).any(dim=0).numpy()
+    return cast(np.ndarray, seen)
+
+
+def pointwise(in_groups: Tensor, out_groups: Tensor, *, bias: bool = True) -> MaskedConv2d:
+    """Return a 1 x 1 masked convolution of type B, which mixes the features of a pixel."""
+    return MaskedConv2d(in_groups, out_groups, (1, 1), "B", bias=bias)

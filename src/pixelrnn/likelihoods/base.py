@@ -1,0 +1,77 @@
+"""What every likelihood offers: from the parameters of all positions to exact log-probabilities."""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import torch
+from torch import Tensor
+
+
+def scale_levels(images: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
+    """Map levels 0 .. num_levels - 1 evenly onto [-1, 1]: the only scaling of pixel values.
+
+    Args:
+        images: integers `(B, C, H, W)`.
+        num_levels: how many levels a sub-pixel has.
+        dtype: the floating-point type wanted.
+
+    Example:
+        >>> scale_levels(torch.tensor([0, 2, 4], dtype=torch.uint8), 5, torch.float32).tolist()
+        [-1.0, 0.0, 1.0]
+    """
+    return images.to(dtype) * (2 / (num_levels - 1)) - 1
+
+
+class Likelihood(ABC):
+    """The distribution of one pixel given the network's parameters at that pixel.
+
+    The parameters of all pixels are one tensor `(B, groups, head_maps + prediction_maps, H, W)`. Those
+    of group g at a pixel may depend on all earlier pixels and, inside the pixel, on the colours
+    before colour g. A likelihood with one group asks only for the spatial mask and settles the
+    order red -> green -> blue itself.
+
+    Attributes:
+        channels: colours of a pixel, 1 or 3.
+        num_levels: levels of a sub-pixel.
+        groups: colour groups that the network must keep apart: `channels`, or 1.
+        head_maps: maps that the head of the network must give for each group.
+        prediction_maps: further maps for each group that hold a linear prediction of the pixel.
+    """
+
+    channels: int
+    num_levels: int
+    groups: int
+    head_maps: int
+    prediction_maps: int
+
+    @abstractmethod
+    def log_prob(self, parameters: Tensor, images: Tensor) -> Tensor:
+        """Return the log-probability of every sub-pixel given all before it.
+
+        Args:
+            parameters: `(B, groups, head_maps + prediction_maps, H, W)`, floating point.
+            images: uint8 `(B, C, H, W)`, values below `num_levels`.
+
+        Returns:
+            `(B, C, H, W)` nats, at most 0.
+        """
+
+    @abstractmethod
+    def initial_bias(self) -> Tensor:
+        """Return the biases `(head_maps,)` with which the head of the network starts."""
+
+    @final
+    def log_pmf(self, parameters: Tensor, images: Tensor, channel: int) -> Tensor:
+        """Return the log-probability of *every* level of one colour, the others as in `images`.
+
+        It asks `log_prob` about each level in turn, so that it cannot differ from what is scored.
+
+        Returns:
+            `(B, num_levels, H, W)` nats; `exp` of it sums to 1 over the levels.
+        """
+        columns = []
+        for level in range(self.num_levels):
+            candidate = images.clone()
+            candidate[:, channel] = level
+            columns.append(self.log_prob(parameters, candidate)[:, channel])
+        return torch.stack(columns, dim=1)

@@ -1,0 +1,119 @@
+"""The contract that every autoregressive model keeps; `audit.py` checks it.
+
+    p(image) = prod over positions n of   p(x_n | x_0, ..., x_{n-1})        (paper, equation 1)
+
+with the order of `ordering.py`: raster order, red -> green -> blue inside a pixel.
+"""
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from pixelrnn.errors import ImageMismatchError
+from pixelrnn.likelihoods import Likelihood, LikelihoodConfig, LogisticMixtureConfig
+from pixelrnn.ordering import Place
+
+
+class ModelConfig(BaseModel):
+    """What every model is told; with the weights it rebuilds the model, nothing else needed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: int = Field(default=3, description="colours of a pixel: 1 (grey) or 3 (RGB)")
+    num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
+    likelihood: LikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
+
+
+class AutoregressiveModel(nn.Module, ABC):
+    """A model that gives every image an exact probability, one sub-pixel after the other.
+
+    Any image size works with the same weights.
+
+    Attributes:
+        config: the frozen configuration.
+        likelihood: how parameters become probabilities.
+    """
+
+    config: ModelConfig
+    likelihood: Likelihood
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the likelihood's parameters at every position at once.
+
+        Args:
+            images: uint8 `(B, C, H, W)`, values below `config.num_levels`.
+
+        Returns:
+            `(B, groups, maps, H, W)` in the dtype of the weights.
+        """
+
+    @abstractmethod
+    def receptive_field(self, place: Place, *, height: int, width: int) -> npt.NDArray[np.bool_]:
+        """Return which sub-pixels the distribution at `place` may depend on, `(C, height, width)`."""
+
+    @final
+    def log_prob_map(self, images: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Return the log-probability of every sub-pixel given all before it.
+
+        Args:
+            images: uint8 `(B, C, H, W)`, values below `config.num_levels`.
+            dtype: precision of the likelihood; by default that of the weights.
+
+        Returns:
+            `(B, C, H, W)` nats.
+
+        Raises:
+            ImageMismatchError: if the images do not fit the model.
+        """
+        self.check_images(images)
+        parameters = self(images)
+        return self.likelihood.log_prob(parameters.to(dtype or self.dtype), images)
+
+    @final
+    def log_prob(self, images: Tensor) -> Tensor:
+        """Return the log-probability of whole images, `(B,)` nats; see `log_prob_map`."""
+        return self.log_prob_map(images).sum(dim=(1, 2, 3))
+
+    @final
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the weights."""
+        return next(self.parameters()).dtype
+
+    @final
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @final
+    def num_parameters(self) -> int:
+        """Count the parameters. Weights that a mask would zero do not exist, so all count."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @final
+    def check_images(self, images: Tensor) -> None:
+        """Raise `ImageMismatchError` unless the images are what the model takes."""
+        channels, num_levels = self.config.channels, self.config.num_levels
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise ImageMismatchError(
+                f"a model takes uint8 images (B, C, H, W), not {images.dtype} "
+                f"of shape {tuple(images.shape)}"
+            )
+        if images.shape[1] != channels:
+            kinds = {1: "grey images (1 channel)", 3: "colour images (3 channels)"}
+            raise ImageMismatchError(
+                f"this model is of {kinds[channels]}, but the images have "
+                f"{images.shape[1]}: use a model trained on such images"
+            )
+        if images.numel() and int(images.max()) >= num_levels:
+            raise ImageMismatchError(
+                f"this model is of images with {num_levels} levels (0 to {num_levels - 1}), "
+                f"but a sub-pixel is {int(images.max())}"
+            )

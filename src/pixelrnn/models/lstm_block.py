@@ -1,0 +1,24 @@
+"""The residual block of both LSTM models (van den Oord et al. 2016, figure 5, right)."""
+
+from torch import Tensor, nn
+
+from pixelrnn.layers import DiagonalBiLSTM, RowLSTM, pointwise
+from pixelrnn.layers.masks import Needed
+
+
+class LSTMBlock(nn.Module):
+    """An LSTM layer from 2h maps to h, and a masked 1 x 1 convolution back to 2h, added."""
+
+    def __init__(self, lstm: RowLSTM | DiagonalBiLSTM, stream: Tensor, inner: Tensor) -> None:
+        super().__init__()
+        self.lstm = lstm
+        self.out = pointwise(inner, stream)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map `(B, 2h, H, W)` to `(B, 2h, H, W)`."""
+        result: Tensor = maps + self.out(self.lstm(maps))
+        return result
+
+    def reach(self, needed: Needed) -> Needed:
+        """Return which inputs the needed outputs depend on, bool `(groups, H, W)`."""
+        return needed | self.lstm.reach(self.out.reach(needed))
