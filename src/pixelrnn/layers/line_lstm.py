@@ -88,7 +88,7 @@ class LineLSTM(nn.Module):
         """
         # Under mixed precision the recurrence stays in the precision of its weights.
         with torch.autocast(inputs.device.type, enabled=False):
-            hidden = _Recurrence.apply(
+            hidden = _Recurrence.apply(  # type: ignore[no-untyped-call]
                 inputs.to(self.state_to_state.dtype),
                 self.state_to_state,
                 self.initial_hidden,

@@ -53,8 +53,8 @@ class RowLSTM(nn.Module):
         inputs = self.input_to_state(maps).permute(2, 3, 0, 1)  # (H, W, B, 4h)
         packed = inputs.reshape(1, height * width, batch, -1)
         hidden = self.recurrence(packed, _rows(height, width))  # (1, H W, B, h)
-        maps: Tensor = hidden.view(height, width, batch, -1).permute(2, 3, 0, 1)
-        return maps
+        states: Tensor = hidden.view(height, width, batch, -1).permute(2, 3, 0, 1)
+        return states
 
     def reach(self, needed: Needed) -> Needed:
         """Return which inputs the needed hidden states depend on, bool `(groups in, H, W)`."""
