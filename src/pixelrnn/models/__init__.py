@@ -50,6 +50,7 @@ __all__ = [
     "ModelConfig",
     "PixelCNN",
     "PixelCNNConfig",
+    "PixelRNN",
     "PixelRNNConfig",
     "RowLSTMConfig",
     "RowLSTMModel",

@@ -1,0 +1,23 @@
+"""What a baseline is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One line to beat.
+
+    Attributes:
+        name: as shown in tables: "uniform", "histogram", "PNG", "PNG, one picture", ...
+        test_bits_per_dim: bits for each sub-pixel of the test images.
+        note: in words, how it was measured.
+    """
+
+    name: str
+    test_bits_per_dim: float
+    note: str

@@ -1,0 +1,92 @@
+"""`pixelrnn compare`: train the models of a suite side by side and show which is better."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pixelrnn.cli.options import Data, Settings, command_line
+
+
+class Equal(StrEnum):
+    """What the models of a comparison share."""
+
+    presentations = "presentations"
+    minutes = "minutes"
+
+
+def compare(
+    suite: Annotated[
+        str,
+        typer.Argument(
+            help="digits, photos, cifar10-45k, cifar10-45k-softmax or cifar10-paper: "
+            "the recipes whose names start so."
+        ),
+    ],
+    data: Data = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder for all of it.  [default: runs/SUITE]")
+    ] = None,
+    settings: Settings = None,
+    equal: Annotated[
+        Equal, typer.Option(help="What the models share; minutes need training.max_minutes.")
+    ] = Equal.presentations,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Take two steps each, say what all would take.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Train the models of a suite on the same images and write one page that compares them.
+
+    Interrupted, the same command goes on where it was.
+    """
+    from pixelrnn import training
+    from pixelrnn.compare import compare as run_comparison
+    from pixelrnn.compare import suite_recipes_for
+
+    if dry_run:
+        for recipe in suite_recipes_for(suite, data, settings or [], equal.value).values():
+            typer.echo(training.dry_run(recipe))
+        return
+    comparison = run_comparison(
+        suite,
+        out or Path("runs") / suite,
+        data=data,
+        settings=settings or [],
+        equal=equal.value,
+        command=command_line(),
+    )
+    if as_json:
+        typer.echo(json.dumps(comparison.results, indent=1))
+    else:
+        _show(comparison.results)
+        typer.echo(f"The report: {comparison.report}")
+
+
+def _show(results: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"{results['data']}: {results['num_images']:,} test images, bits/dim "
+        "(± standard error over images)",
+        title_justify="left",
+    )
+    table.add_column("")
+    for heading in ("bits/dim", "parameters", "images/s", "minutes", "peak MB"):
+        table.add_column(heading, justify="right")
+    for model in sorted(results["models"], key=lambda each: each["test_bits_per_dim"]):
+        table.add_row(
+            f"[bold]{model['label']}[/bold]",
+            f"{model['test_bits_per_dim']:.4f} ± {model['test_bits_per_dim_standard_error']:.4f}",
+            f"{model['parameters']:,}",
+            f"{model['images_per_second']:,.0f}",
+            f"{model['minutes']:.1f}",
+            f"{model['peak_memory_mb']:,.0f}",
+        )
+    table.add_section()
+    for line in sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"]):
+        table.add_row(line["name"], f"{line['test_bits_per_dim']:.4f}", "", "", "", "")
+    Console().print(table)

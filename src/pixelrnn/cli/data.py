@@ -1,0 +1,217 @@
+"""`pixelrnn data`: what sets of images there are, what one holds, and fetching it."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelrnn.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pixelrnn.data import DataOptions, DataSet
+    from pixelrnn.data.catalogue import CatalogueEntry
+
+app = typer.Typer(no_args_is_help=True, help="Sets of images: what there is, and fetching it.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="An option, such as data.patch_size=32."),
+]
+
+
+@app.command("list")
+def list_sets(as_json: AsJson = False) -> None:
+    """List the named sets: what they are, how large, their licence, and whether they are here."""
+    from pixelrnn.data import DataOptions
+    from pixelrnn.data.catalogue import CATALOGUE
+
+    facts = [_catalogue_facts(entry, DataOptions()) for entry in CATALOGUE.values()]
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    table = _table("name", "images", "C x H x W", "train / validation / test", "here?", "licence")
+    for fact in facts:
+        counts = " / ".join(f"{split['num_images']:,}" for split in fact["splits"].values())
+        shape = " x ".join(map(str, fact["image_shape"]))
+        here = "yes" if fact["here"] else f"no: {_megabytes(fact['num_bytes'])}"
+        table.add_row(fact["name"], fact["description"], shape, counts, here, fact["licence"])
+    _print(table)
+
+
+@app.command()
+def info(
+    source: Annotated[str, typer.Argument(help="A named set, or a folder, array or archive.")],
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one set of images: source, licence, files, checksums, splits and what was converted."""
+    from pixelrnn.data import load
+    from pixelrnn.data.catalogue import CATALOGUE
+    from pixelrnn.data.loading import check_options
+
+    options = _options(settings or [])
+    entry = CATALOGUE.get(source)
+    facts: dict[str, Any] = {}
+    if entry is not None:
+        check_options(options, entry.options, source)
+        facts = _catalogue_facts(entry, options)
+    # What must be downloaded first is described from the catalogue: `info` fetches nothing.
+    if entry is None or facts["here"]:
+        facts |= _measured_facts(load(source, options))
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        _print_facts(facts)
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A named set.")],
+    settings: Settings = None,
+) -> None:
+    """Download a named set; an interrupted download is resumed. Nothing to do if it is here."""
+    from pixelrnn.data.catalogue import CATALOGUE
+    from pixelrnn.data.download import fetch_file
+    from pixelrnn.data.loading import check_options, nothing_called
+    from pixelrnn.errors import DataError
+
+    if name not in CATALOGUE:
+        raise DataError(nothing_called(name))
+    options = _options(settings or [])
+    check_options(options, CATALOGUE[name].options, name)
+    files = CATALOGUE[name].files(options)
+    for remote in files:
+        typer.echo(f"{fetch_file(remote)}  ({remote.checksum.replace(':', ' ')})")
+    if not files:
+        typer.echo(f"{name} is here: it is part of an installed package")
+
+
+def _options(settings: list[str]) -> "DataOptions":
+    import difflib
+    import tomllib
+
+    import pydantic
+
+    from pixelrnn.data import DataOptions
+
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {setting}: write it as KEY=VALUE, such as data.patch_size=32")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        values[key.strip().removeprefix("data.")] = value
+    try:
+        return DataOptions(**values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] != "extra_forbidden":
+            raise RecipeError(f"--set data.{key}: {first['msg']}") from error
+        near = difflib.get_close_matches(key, DataOptions.model_fields, n=1)
+        meant = f" (did you mean data.{near[0]}?)" if near else ""
+        known = ", ".join(f"data.{name}" for name in DataOptions.model_fields)
+        raise RecipeError(f"there is no option data.{key}{meant}: there are {known}") from error
+
+
+def _catalogue_facts(entry: "CatalogueEntry", options: "DataOptions") -> dict[str, Any]:
+    from pixelrnn.data import SPLITS
+
+    files = entry.files(options)
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        "source": entry.source,
+        "licence": entry.licence,
+        "image_shape": list(entry.image_shape),
+        "num_levels": entry.num_levels(options),
+        "here": all(remote.is_here() for remote in files),
+        "num_bytes": sum(remote.num_bytes for remote in files),
+        "files": [
+            {
+                "url": remote.url,
+                "num_bytes": remote.num_bytes,
+                "checksum": remote.checksum,
+                "path": str(remote.path),
+                "here": remote.is_here(),
+            }
+            for remote in files
+        ],
+        "splits": {
+            split: {"num_images": count, "sha256": None}
+            for split, count in zip(SPLITS, entry.splits(options), strict=True)
+        },
+    }
+
+
+def _measured_facts(data: "DataSet") -> dict[str, Any]:
+    from pixelrnn.data import SPLITS
+
+    return {
+        "name": data.name,
+        "source": data.source,
+        "licence": data.licence,
+        "image_shape": [data.channels, data.height, data.width],
+        "num_levels": data.num_levels,
+        "splits": {
+            split: {"num_images": data.count(split), "sha256": data.sha256(split)}
+            for split in SPLITS
+        },
+        "split_rule": data.split_rule,
+        "notes": list(data.notes),
+    }
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    from rich.text import Text  # file names may have [brackets], which are no markup
+
+    table = _table("", "")
+    table.show_header = False
+    for key in ("name", "description", "source", "licence"):
+        if key in facts:
+            table.add_row(key, Text(facts[key]))
+    channels, height, width = facts["image_shape"]
+    table.add_row("images", f"{channels} x {height} x {width}, {facts['num_levels']} levels")
+    for split, fact in facts["splits"].items():
+        sha256 = f"sha256 {fact['sha256']}" if fact["sha256"] else "sha256 known once it is here"
+        table.add_row(split, f"{fact['num_images']:,} images, {sha256}")
+    if "split_rule" in facts:
+        table.add_row("splits", Text(facts["split_rule"]))
+    for remote in facts.get("files", ()):
+        here = "here" if remote["here"] else "not here: see `pixelrnn data fetch`"
+        table.add_row(
+            "file",
+            f"{remote['url']}\n{_megabytes(remote['num_bytes'])}, {remote['checksum']}\n"
+            f"{remote['path']} ({here})",
+        )
+    for note in facts.get("notes", ()):
+        table.add_row("note", Text(note))
+    _print(table)
+
+
+def _table(*columns: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print(table: Any) -> None:
+    from rich.console import Console
+
+    # In a file or a pipe lines are not wrapped, so that they can be searched.
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=1000)
+    console.print(table)
+
+
+def _megabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:.1f} MB"

@@ -1,0 +1,109 @@
+"""`pixelrnn evaluate`: bits/dim of a model on images."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelrnn.cli.options import Data, images_progress
+from pixelrnn.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pixelrnn.data import DataSet
+    from pixelrnn.evaluation import Evaluation
+
+
+def evaluate(
+    model: Annotated[
+        Path, typer.Argument(metavar="RUN-or-MODEL", help="A run folder or a .safetensors file.")
+    ],
+    data: Data = None,
+    split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Images at a time: speed and memory, not the result.")
+    ] = 50,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="data.KEY=VALUE",
+            help="How the images are read, such as data.patch_size=32. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how many bits per dimension a model needs for images.
+
+    Without --data, a run is evaluated on the images of its own recipe; on their test split, the
+    result is also kept in the run folder, with the codecs beside it, for `pixelrnn report`.
+    """
+    from pixelrnn.assessment import assess, require_fit
+    from pixelrnn.evaluation import evaluate as evaluate_model
+    from pixelrnn.models import store
+
+    loaded = store.load(model)
+    images = _images(model, data, settings or [])
+    require_fit(loaded, images)
+    chosen = images.images(split)
+    with images_progress("evaluating", len(chosen)) as on_progress:
+        if data is None and split == "test":
+            from pixelrnn import baselines
+            from pixelrnn.training import RunFolder
+
+            lines = baselines.measure(images.images("train"), chosen, images.num_levels)
+            evaluation = assess(
+                RunFolder(model), images, lines, batch_size=batch_size, on_progress=on_progress
+            )
+        else:
+            evaluation = evaluate_model(
+                loaded, chosen, batch_size=batch_size, on_progress=on_progress
+            )
+    result = _result(model, images, split, evaluation)
+    typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
+
+
+def _images(model: Path, data: str | None, settings: list[str]) -> "DataSet":
+    from pixelrnn.data import load
+    from pixelrnn.training import RunFolder
+    from pixelrnn.training.recipe import data_table
+
+    run = RunFolder(model)
+    table: dict[str, Any] = {}
+    if run.recipe_file.is_file():
+        table = run.recipe().data.model_dump(exclude_defaults=True)
+    if data is not None and data != table.get("source"):
+        table = {"source": data}  # the reading options belong to the run's own images
+    if not table:
+        raise RecipeError(f"{model} does not say which images it is for: give --data NAME-or-PATH")
+    chosen = data_table(table, settings)
+    return load(chosen.source, chosen.options())
+
+
+def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation") -> dict[str, Any]:
+    return {
+        "model": str(model),
+        "data": images.name,
+        "split": split,
+        "num_images": evaluation.num_images,
+        "data_sha256": images.sha256(split),
+        "bits_per_dim": evaluation.bits_per_dim,
+        "standard_error": evaluation.standard_error,
+        "nats_per_image": evaluation.nats_per_image,
+        "bits_per_dim_by_channel": evaluation.bits_per_dim_by_channel,
+        "images_per_second": evaluation.num_images / evaluation.seconds,
+    }
+
+
+def _text(result: dict[str, Any]) -> str:
+    colours = result["bits_per_dim_by_channel"]
+    text = (
+        f"{result['bits_per_dim']:.4f} ± {result['standard_error']:.4f} bits/dim "
+        f"({result['nats_per_image']:.2f} nats/image) on {result['num_images']:,} "
+        f"{result['split']} images of {result['data']}"
+    )
+    if len(colours) == 3:
+        parts = zip(("red", "green", "blue"), colours, strict=True)
+        text += "; " + ", ".join(f"{name} {bits:.3f}" for name, bits in parts)
+    return text

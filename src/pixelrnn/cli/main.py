@@ -1,0 +1,50 @@
+"""The `pixelrnn` command: its verbs, and how errors become exit codes."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pixelrnn import __version__
+from pixelrnn.cli import data
+from pixelrnn.cli.compare import compare
+from pixelrnn.cli.evaluate import evaluate
+from pixelrnn.cli.report import report
+from pixelrnn.cli.train import train
+from pixelrnn.errors import PixelRNNError
+
+app = typer.Typer(
+    name="pixelrnn",
+    help="Autoregressive image models that can be trusted to the last bit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (compare, train, evaluate, report):
+    app.command()(verb)
+app.add_typer(data.app, name="data")
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"pixelrnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; errors meant for users become one line and their exit code."""
+    try:
+        app()
+    except PixelRNNError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

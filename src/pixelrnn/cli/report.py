@@ -1,0 +1,29 @@
+"""`pixelrnn report`: run folders in, one self-contained HTML page out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run folders, or the folder of a `pixelrnn compare`, which holds several.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    title: Annotated[
+        str | None, typer.Option(help="The page's heading.", show_default=False)
+    ] = None,
+) -> None:
+    """Compare trained models on one page that opens without a network."""
+    from pixelrnn.report import build, find_run_folders
+
+    folders, unfinished = find_run_folders(runs)
+    for folder in unfinished:
+        typer.echo(f"left out: {folder} has no result.json yet", err=True)
+    typer.echo(build(folders, out, title=title))

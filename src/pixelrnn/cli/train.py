@@ -1,0 +1,68 @@
+"""`pixelrnn train`: one recipe, one run folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelrnn.cli.options import Data, Settings, command_line
+from pixelrnn.errors import RecipeError
+
+
+def train(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            help="A recipe's name, such as digits-pixelcnn (--list shows all), or a .toml file.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Data = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder.  [default: runs/RECIPE]")
+    ] = None,
+    settings: Settings = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(help="End by then, with the schedule planned to end too.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was stopped.", show_default=False),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Take two steps, say what all would take, keep none.")
+    ] = False,
+    list_recipes: Annotated[
+        bool, typer.Option("--list", help="List the recipes that come with the package.")
+    ] = False,
+) -> None:
+    """Train a model by a recipe; Ctrl-C leaves a run that --resume takes up again."""
+    from pixelrnn import training
+
+    if list_recipes:
+        typer.echo("\n".join(training.shipped_recipes()))
+        return
+    if resume is not None:
+        if recipe or data or out or settings or max_minutes:
+            raise RecipeError(
+                "--resume goes on with a run as it was begun: give it alone, "
+                "or begin a new run with other settings"
+            )
+        run = training.resume(resume, command=command_line())
+    else:
+        if recipe is None:
+            raise RecipeError("name a recipe (--list shows them), or give --resume RUN")
+        changes = list(settings or [])
+        if max_minutes is not None:
+            changes.append(f"training.max_minutes={max_minutes}")
+        loaded = training.load_recipe(recipe, changes, data=data)
+        if dry_run:
+            typer.echo(training.dry_run(loaded))
+            return
+        folder = out or Path("runs") / loaded.name
+        run = training.train(loaded, folder, command=command_line())
+    result = run.result()
+    figures = [f"{result[f'{split}_bits_per_dim']:.4f} bits/dim on {split}"
+               for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip
+    typer.echo(f"{run.path}: {', '.join(figures)}")

@@ -1,0 +1,183 @@
+"""The main job: train the models of a suite on the same images, and say which is better.
+
+Every model gets the same images, the same number of image presentations (or the same minutes) and
+one evaluation on the test images at the very end. Interrupted, the same call goes on where it was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from pixelrnn import baselines, report
+from pixelrnn.assessment import assess
+from pixelrnn.baselines import Baseline
+from pixelrnn.data import DataSet, load
+from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
+from pixelrnn.files import make_folder, write_json
+from pixelrnn.training import Recipe, RunFolder, load_recipe, suite_recipes, train
+
+RESULT_KEYS = (
+    "label",
+    "parameters",
+    "test_bits_per_dim",
+    "test_bits_per_dim_standard_error",
+    "test_nats_per_image",
+    "test_bits_per_dim_by_channel",
+    "validation_bits_per_dim",
+    "train_bits_per_dim",
+    "image_presentations",
+    "images_per_second",
+    "minutes",
+    "peak_memory_mb",
+)
+LONGER_THAN_ANY_TIME = 10**12  # image presentations: the minutes end the run
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes:
+        results: the content of `results.json`.
+        report: the page.
+    """
+
+    results: dict[str, Any]
+    report: Path
+
+
+def compare(
+    suite: str,
+    out: str | Path,
+    *,
+    data: str | None = None,
+    settings: Sequence[str] = (),
+    equal: Literal["presentations", "minutes"] = "presentations",
+    console: Console | None = None,
+    command: str = "",
+) -> Comparison:
+    """Train, evaluate and show the models of a suite.
+
+    Args:
+        suite: such as "digits": the recipes whose names start with it.
+        out: folder for a run folder a model, `results.json` and `report.html`.
+        data: a name or path in place of the suite's own images.
+        settings: changes to all recipes, each "table.key=value".
+        equal: what the models share: image presentations, or minutes (`training.max_minutes`).
+        console: where to show progress; by default standard error.
+        command: what the user typed, for the record.
+
+    Raises:
+        PixelRNNError: with what to do about it: an unknown suite, key or image, a folder that
+            cannot be written to or holds other runs, a loss that is not finite, Ctrl-C.
+    """
+    console = console or Console(stderr=True)
+    recipes = suite_recipes_for(suite, data, settings, equal)
+    first = next(iter(recipes.values()))
+    images = load(first.data.source, first.data.options())
+    test = images.images("test")
+    folder = make_folder(Path(out))
+    runs = []
+    for slug, recipe in recipes.items():
+        run = RunFolder(folder / slug)
+        _train_or_go_on(run, recipe.for_data(images), images, console, command)
+        runs.append(run)
+    lines = _baselines(runs, images, console)
+    for run in runs:
+        if not _is_assessed(run):
+            console.print(f"{run.result()['label']}: evaluating {len(test):,} test images")
+            assess(run, images, lines)
+    results = _results(suite, runs, images, lines, command)
+    write_json(folder / "results.json", results)
+    page = report.build([run.path for run in runs], folder / "report.html", command=command)
+    return Comparison(results, page)
+
+
+def suite_recipes_for(
+    suite: str,
+    data: str | None,
+    settings: Sequence[str],
+    equal: Literal["presentations", "minutes"] = "presentations",
+) -> dict[str, Recipe]:
+    """Return the recipes of a suite by model, with the user's changes; see `compare`."""
+    recipes = {
+        slug: load_recipe(name, settings, data=data) for slug, name in suite_recipes(suite).items()
+    }
+    if equal == "minutes":
+        return {slug: _for_minutes(recipe) for slug, recipe in recipes.items()}
+    return recipes
+
+
+def _for_minutes(recipe: Recipe) -> Recipe:
+    if recipe.training.max_minutes is None:
+        raise RecipeError(
+            "--equal minutes needs to know how many: add --set training.max_minutes=10"
+        )
+    endless = {"epochs": None, "image_presentations": LONGER_THAN_ANY_TIME}
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=endless)})
+
+
+def _train_or_go_on(
+    run: RunFolder, recipe: Recipe, images: DataSet, console: Console, command: str
+) -> None:
+    begun = run.recipe_file.is_file()
+    if begun:
+        _require_same(run, recipe, images)
+    if run.result().get("finished"):
+        console.print(f"{run.result()['label']}: already trained in {run.path}", highlight=False)
+        return
+    try:
+        train(recipe, run.path, data=images, resume=begun, console=console, command=command)
+    except TrainingInterrupted as error:
+        done = str(error).partition(";")[0]
+        raise TrainingInterrupted(f"{done}; the same command goes on from there") from error
+
+
+def _require_same(run: RunFolder, recipe: Recipe, images: DataSet) -> None:
+    same_data = run.result().get("data_sha256", {}).get("train") in (None, images.sha256("train"))
+    if run.recipe().to_toml() != recipe.to_toml() or not same_data:
+        raise OutputError(
+            f"{run.path} holds a run with other settings or images: "
+            "choose another --out, or remove that folder"
+        )
+
+
+def _is_assessed(run: RunFolder) -> bool:
+    return "test_bits_per_dim" in run.result() and run.evaluation_file.is_file()
+
+
+def _baselines(runs: Sequence[RunFolder], images: DataSet, console: Console) -> list[Baseline]:
+    """Return the lines to beat: those that were kept with a run, or else measured now."""
+    kept = [run.result()["baselines"] for run in runs if _is_assessed(run)]
+    if kept:
+        return [Baseline(**line) for line in kept[0]]
+    console.print("measuring what PNG, WebP and JPEG XL need for the test images")
+    return baselines.measure(images.images("train"), images.images("test"), images.num_levels)
+
+
+def _results(
+    suite: str,
+    runs: Sequence[RunFolder],
+    images: DataSet,
+    lines: Sequence[Baseline],
+    command: str,
+) -> dict[str, Any]:
+    models = []
+    for run in runs:
+        result = run.result()
+        models.append({"name": run.path.name, **{key: result.get(key) for key in RESULT_KEYS}})
+    return {
+        "format_version": 1,
+        "suite": suite,
+        "command": command,
+        "data": images.name,
+        "data_notes": list(images.notes),
+        "data_sha256": images.sha256("test"),
+        "split": "test",
+        "num_images": images.count("test"),
+        "models": models,
+        "baselines": [asdict(line) for line in lines],
+    }

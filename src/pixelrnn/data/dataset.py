@@ -1,0 +1,156 @@
+"""A data set: three splits of uint8 images, and the rules by which splits are made.
+
+Splits are a function of an image's index (or of its whole photograph) and of nothing else: no
+random generator, whose stream may change from version to version, says what is held out.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.errors import DataError
+
+Images = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.intp]
+
+SPLITS = ("train", "validation", "test")
+VALIDATION_RULE = "validation: training images whose index % 10 is 9; train: the others"
+WHOLE_RULE = (
+    "test: images whose index % 10 is 9; validation: those whose index % 10 is 8; train: the others"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Images in three fixed splits, with where they come from and what was done to them.
+
+    Attributes:
+        name: of the set or file, with what makes its numbers incomparable, such as a binarisation.
+        num_levels: pixel values are 0 ... num_levels - 1.
+        train: uint8 `(N, C, H, W)`, C-contiguous and read-only; likewise the two others.
+        validation: carved from the training images; may be empty.
+        test: may be empty.
+        source: where the images come from.
+        licence: what its owners allow.
+        notes: what was converted, left out or only in part read.
+        split_rule: how the splits were made, in words.
+
+    Raises:
+        DataError: if a value is not below `num_levels`.
+
+    Example:
+        >>> import numpy as np
+        >>> grey = np.zeros((3, 1, 4, 5), np.uint8)
+        >>> data = DataSet("dark", 2, grey, grey[:1], grey[:0], "made up", "none", (), "by hand")
+        >>> data.channels, data.height, data.width, data.images("all").shape
+        (1, 4, 5, (4, 1, 4, 5))
+    """
+
+    name: str
+    num_levels: int
+    train: Images
+    validation: Images
+    test: Images
+    source: str
+    licence: str
+    notes: tuple[str, ...]
+    split_rule: str
+
+    def __post_init__(self) -> None:
+        shapes = {getattr(self, split).shape[1:] for split in SPLITS}
+        if len(shapes) != 1 or len(shapes.copy().pop()) != 3:
+            raise ValueError(f"splits must be (N, C, H, W) with one C, H, W, not {shapes}")
+        for split in SPLITS:
+            images = getattr(self, split)
+            if images.dtype != np.uint8:
+                raise ValueError(f"{split} must be uint8, not {images.dtype}")
+            self._check_levels(split, images)
+            frozen = np.ascontiguousarray(images).view()
+            frozen.flags.writeable = False
+            object.__setattr__(self, split, frozen)
+
+    def _check_levels(self, split: str, images: Images) -> None:
+        highest = int(images.max(initial=0))
+        if highest >= self.num_levels:
+            raise DataError(
+                f"{self.name} has a pixel of value {highest} in {split}, but data.num_levels = "
+                f"{self.num_levels} allows 0 ... {self.num_levels - 1}: give data.num_levels = "
+                f"{highest + 1} or more, or leave it out"
+            )
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return int(self.train.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Rows of an image."""
+        return int(self.train.shape[2])
+
+    @property
+    def width(self) -> int:
+        """Columns of an image."""
+        return int(self.train.shape[3])
+
+    def count(self, split: str) -> int:
+        """Return how many images `split` has, which may be none."""
+        return int(self._split(split).shape[0])
+
+    def images(self, split: str) -> Images:
+        """Return the images of a split, uint8 `(N, C, H, W)` with N > 0.
+
+        Args:
+            split: "train", "validation", "test", or "all": those three, one after the other.
+
+        Raises:
+            DataError: if there is no such split, or if it is empty.
+        """
+        images = self._split(split)
+        if not len(images):
+            raise DataError(
+                f"{self.name} has no {split} images: it has {self.count('all')} in all "
+                f"({self.split_rule}); add images, or use --split all to evaluate all of them"
+            )
+        return images
+
+    def sha256(self, split: str) -> str:
+        """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits."""
+        images = self._split(split)
+        digest = hashlib.sha256(f"uint8 {images.shape}\n".encode())
+        digest.update(np.ascontiguousarray(images).data)
+        return digest.hexdigest()
+
+    def _split(self, split: str) -> Images:
+        if split == "all":
+            return np.concatenate([self.train, self.validation, self.test])
+        if split not in SPLITS:
+            raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, all")
+        images: Images = getattr(self, split)
+        return images
+
+
+def carve_validation_indices(count: int) -> tuple[Indices, Indices]:
+    """Return the indices (train, validation) of `count` training images by `VALIDATION_RULE`."""
+    held_out = np.arange(count) % 10 == 9
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def carve_all_indices(count: int) -> tuple[Indices, Indices, Indices]:
+    """Return the indices (train, validation, test) of `count` images by `WHOLE_RULE`."""
+    remainder = np.arange(count) % 10
+    return np.flatnonzero(remainder < 8), np.arange(8, count, 10), np.arange(9, count, 10)
+
+
+def carve_validation(images: Images) -> tuple[Images, Images]:
+    """Split training images into (train, validation) by `VALIDATION_RULE`."""
+    train, validation = carve_validation_indices(len(images))
+    return images[train], images[validation]
+
+
+def carve_all(images: Images) -> tuple[Images, Images, Images]:
+    """Split images that came without splits into (train, validation, test) by `WHOLE_RULE`."""
+    train, validation, test = carve_all_indices(len(images))
+    return images[train], images[validation], images[test]

@@ -1,0 +1,87 @@
+"""`load`: from a name or a path to a data set."""
+
+import difflib
+from pathlib import Path
+
+from pixelrnn.data.arrays import load_arrays
+from pixelrnn.data.catalogue import CATALOGUE
+from pixelrnn.data.cifar import is_cifar_folder, load_cifar_archive, load_cifar_folder
+from pixelrnn.data.dataset import DataSet
+from pixelrnn.data.folder import load_folder
+from pixelrnn.data.options import DataOptions
+from pixelrnn.errors import DataError
+
+ARRAY_SUFFIXES = (".npy", ".npz")
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+KINDS = (
+    "a folder of images, an .npy or .npz file, or a CIFAR binary archive (.tar.gz) or its folder"
+)
+
+
+def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  # noqa: B008
+    """Return the images that `source` names, in splits that are always the same.
+
+    Args:
+        source: a name of the catalogue (`pixelrnn data list`), which is downloaded if it is not
+            here yet; or the path of a folder of images, of an `.npy` or `.npz` file of uint8 images
+            `(N, H, W)` or `(N, H, W, C)`, of a CIFAR-10 or CIFAR-100 binary archive, or of the
+            folder that it unpacks to. A folder called like a named set is written `./digits`.
+        options: how to read it.
+
+    Raises:
+        DataError: if there is no such thing, if it is damaged or cannot be read without losing
+            something, or if an option does not apply to it.
+        DownloadError: if it must be downloaded and cannot be.
+
+    Example:
+        >>> data = load("photos", DataOptions(patch_size=16))
+        >>> data.name, data.images("test").shape
+        ('photos (16x16 patches)', (925, 3, 16, 16))
+    """
+    if isinstance(source, str) and source in CATALOGUE:
+        entry = CATALOGUE[source]
+        check_options(options, entry.options, source)
+        return entry.load(options)
+    path = _existing_path(source)
+    num_levels = options.num_levels or 256
+    if path.is_dir():
+        if not is_cifar_folder(path):
+            check_options(options, frozenset({"num_levels", "size", "patch_size"}), str(source))
+            return load_folder(path, options)
+        check_options(options, frozenset({"num_levels"}), str(source))
+        return load_cifar_folder(path, num_levels)
+    check_options(options, frozenset({"num_levels"}), str(source))
+    name = path.name.lower()
+    if name.endswith(ARRAY_SUFFIXES):
+        return load_arrays(path, num_levels)
+    if name.endswith(ARCHIVE_SUFFIXES):
+        return load_cifar_archive(path, num_levels)
+    raise DataError(f"{path} is not a kind of file that is read: give {KINDS}")
+
+
+def _existing_path(source: str | Path) -> Path:
+    try:
+        path = Path(source).expanduser()
+        if path.exists():
+            return path
+    except (OSError, RuntimeError):  # a name that is too long, the home of no user
+        pass
+    raise DataError(f"{nothing_called(str(source))}, or {KINDS}")
+
+
+def check_options(options: DataOptions, allowed: frozenset[str], source: str) -> None:
+    """Raise a DataError if an option other than those `allowed` is set: it would do nothing."""
+    defaults = DataOptions()
+    for name in DataOptions.model_fields:
+        if name not in allowed and getattr(options, name) != getattr(defaults, name):
+            raise DataError(
+                f"data.{name} does not apply to {source}: leave it out (what applies: "
+                f"{', '.join(f'data.{each}' for each in sorted(allowed))})"
+            )
+
+
+def nothing_called(name: str) -> str:
+    """Return the message about a set that does not exist, with the nearest name that does."""
+    near = difflib.get_close_matches(name, CATALOGUE, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"there is no {name}{meant}: give one of {', '.join(CATALOGUE)} (`pixelrnn data list`)"

@@ -1,0 +1,45 @@
+"""The options of a data set: the keys of a recipe's `[data]` table besides `source`."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Side = Annotated[int, Field(strict=True, ge=1, le=65536)]
+Binarisation = Literal["none", "threshold", "sampled", "fixed"]
+
+
+class DataOptions(BaseModel):
+    """How images are read; every option has a default that leaves them as they are.
+
+    Raises:
+        pydantic.ValidationError: for an unknown key, a wrong type or a value out of range.
+
+    Example:
+        >>> DataOptions(patch_size=32).patch_size
+        32
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: tuple[Side, Side] | None = Field(
+        default=None,
+        description="(height, width) in pixels that every image must have; "
+        "by default that of a folder's first image",
+    )
+    patch_size: Side | None = Field(
+        default=None,
+        description="cut each image of a folder, or of photos, into squares of this side",
+    )
+    binarisation: Binarisation = Field(
+        default="none",
+        description="mnist only: none (256 levels), threshold (1 where grey > 0.5), sampled (each "
+        "pixel drawn once with its grey level as probability, the same set for ever), or "
+        "fixed (Larochelle's published files)",
+    )
+    num_levels: Annotated[int, Field(strict=True)] | None = Field(
+        default=None,
+        ge=2,
+        le=256,
+        description="values are 0 ... num_levels - 1; by default the set's own: "
+        "256 for files, 17 for digits",
+    )

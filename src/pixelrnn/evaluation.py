@@ -1,0 +1,119 @@
+"""Bits per dimension of a model on images: nats are summed, sub-pixels counted, and divided once.
+
+Nothing is dropped whatever the batch size, and the likelihood is computed and summed in float64, so
+that the result does not depend on how the images were batched.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pixelrnn.data.dataset import Images
+from pixelrnn.models import AutoregressiveModel
+from pixelrnn.units import bits, bits_per_dim
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model costs on N images.
+
+    Attributes:
+        nats: negative log-likelihood, `(N, C)`: of each image, by colour.
+        nats_map: the same summed over the images, `(C, H, W)`.
+        seconds: how long it took.
+    """
+
+    nats: Floats
+    nats_map: Floats
+    seconds: float
+
+    @property
+    def num_images(self) -> int:
+        """How many images were evaluated: all of them."""
+        return len(self.nats)
+
+    @property
+    def dims_per_image(self) -> int:
+        """Sub-pixels of an image."""
+        return self.nats_map.size
+
+    @property
+    def bits_per_dim(self) -> float:
+        """The headline: all nats over all sub-pixels, in bits."""
+        return bits_per_dim(float(self.nats.sum()), self.num_images * self.dims_per_image)
+
+    @property
+    def bits_per_dim_per_image(self) -> Floats:
+        """Bits/dim of each image, `(N,)`."""
+        nats: Floats = self.nats.sum(axis=1)
+        return nats * bits_per_dim(1.0, self.dims_per_image)
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of `bits_per_dim` over images; 0 when there is only one."""
+        if self.num_images < 2:
+            return 0.0
+        spread = float(self.bits_per_dim_per_image.std(ddof=1))
+        return float(spread / np.sqrt(self.num_images))
+
+    @property
+    def nats_per_image(self) -> float:
+        """Mean negative log-likelihood of an image in nats."""
+        return float(self.nats.sum()) / self.num_images
+
+    @property
+    def bits_per_dim_by_channel(self) -> list[float]:
+        """Bits/dim of each colour given those before it."""
+        dims = self.num_images * self.dims_per_image // self.nats.shape[1]
+        return [bits_per_dim(float(nats), dims) for nats in self.nats.sum(axis=0)]
+
+    @property
+    def bits_map(self) -> Floats:
+        """Mean bits of each sub-pixel, `(C, H, W)`."""
+        return self.nats_map * (bits(1.0) / self.num_images)
+
+
+def evaluate(
+    model: AutoregressiveModel,
+    images: Images,
+    *,
+    batch_size: int = 50,
+    on_progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Evaluate a model on images, on the device where its weights are.
+
+    Args:
+        model: the model; its training mode does not matter, for nothing depends on it.
+        images: uint8 `(N, C, H, W)`, N at least 1.
+        batch_size: images at a time: memory and speed, not the result.
+        on_progress: called with the number of images done after each batch.
+
+    Raises:
+        ImageMismatchError: if the images do not fit the model.
+
+    Example:
+        >>> from pixelrnn.models import PixelCNNConfig, build
+        >>> from pixelrnn.likelihoods import CategoricalConfig
+        >>> model = build(PixelCNNConfig(channels=1, likelihood=CategoricalConfig()))
+        >>> _ = model.head.output.weight.data.zero_()  # equal logits: a uniform distribution
+        >>> round(evaluate(model, np.zeros((3, 1, 4, 4), np.uint8)).bits_per_dim, 12)
+        8.0
+    """
+    started = time.perf_counter()
+    nats = np.empty((len(images), images.shape[1]))
+    nats_map = np.zeros(images.shape[1:])
+    with torch.inference_mode():
+        for start in range(0, len(images), batch_size):
+            batch = torch.from_numpy(images[start : start + batch_size].copy()).to(model.device)
+            cost = -model.log_prob_map(batch, dtype=torch.float64)
+            nats[start : start + batch_size] = cost.sum(dim=(2, 3)).cpu().numpy()
+            nats_map += cost.sum(dim=0).cpu().numpy()
+            if on_progress:
+                on_progress(min(start + batch_size, len(images)))
+    return Evaluation(nats, nats_map, time.perf_counter() - started)

@@ -1,0 +1,111 @@
+"""Saving a model, and loading it again without trusting the file.
+
+`model.safetensors` holds the weights and, in its metadata, the configuration: the file alone rebuilds
+the model. `config.json` beside it is the same configuration for people to read; it is never read back.
+A loaded file is checked before memory is taken: its header, the configuration's bounds, and the shape
+of every tensor against the model that the configuration describes.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from pixelrnn.errors import ModelFileError
+from pixelrnn.files import replacing, write_json
+from pixelrnn.models import AnyModelConfig, PixelRNN, build
+
+MODEL_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+FORMAT = "pixelrnn-model"
+FORMAT_VERSION = 1
+
+
+def save(model: PixelRNN, folder: Path) -> None:
+    """Write `model.safetensors` and `config.json` into `folder`.
+
+    Raises:
+        OutputError: if the folder cannot be written to.
+    """
+    config = model.config.model_dump(mode="json")
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "config": json.dumps(config),
+    }
+    weights = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    with replacing(folder / MODEL_FILE) as beside:
+        save_file(weights, beside, metadata)
+    write_json(folder / CONFIG_FILE, config)
+
+
+def load(path: str | Path) -> PixelRNN:
+    """Return the model in a run folder or a `.safetensors` file, in evaluation mode, on the CPU.
+
+    Raises:
+        ModelFileError: if there is none, or it is not ours, of a later version, damaged, or of
+            another shape than its configuration says.
+
+    Example:
+        >>> import tempfile
+        >>> from pixelrnn.models import PixelCNNConfig
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> save(build(PixelCNNConfig(channels=1, features=4)), folder)
+        >>> load(folder).config.features
+        4
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / MODEL_FILE
+    if not file.is_file():
+        raise ModelFileError(
+            f"there is no model at {path}: give a run folder that holds {MODEL_FILE}, or such a file"
+        )
+    try:
+        with safe_open(file, framework="pt") as opened:
+            config = _config(file, opened.metadata() or {})
+            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+            _check_shapes(file, shapes, config)
+            weights = {name: opened.get_tensor(name) for name in shapes}
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{file} is not a safetensors file, or it is damaged ({error}); get it again"
+        ) from error
+    model = build(config)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:
+    if metadata.get("format") != FORMAT:
+        raise ModelFileError(f"{file} is a safetensors file, but not of a pixelrnn model")
+    try:
+        version = int(metadata.get("format_version", ""))
+    except ValueError:
+        raise ModelFileError(f"{file} does not say its format version; get it again") from None
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{file} has format version {version}, and this pixelrnn reads up to {FORMAT_VERSION}: "
+            "install a later pixelrnn"
+        )
+    try:
+        config: AnyModelConfig = TypeAdapter(AnyModelConfig).validate_json(metadata["config"])
+    except (KeyError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "none there"
+        raise ModelFileError(f"{file} has no usable configuration: {reason}") from error
+    return config
+
+
+def _check_shapes(file: Path, shapes: dict[str, tuple[int, ...]], config: AnyModelConfig) -> None:
+    """Compare the header with the model that the configuration describes, which takes no memory."""
+    with torch.device("meta"):
+        expected = {name: tuple(value.shape) for name, value in build(config).state_dict().items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if shapes.get(name) != expected.get(name):
+            raise ModelFileError(
+                f"{file} does not fit its configuration: {name} should be "
+                f"{expected.get(name, 'absent')} but is {shapes.get(name, 'absent')}"
+            )

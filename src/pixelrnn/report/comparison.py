@@ -1,0 +1,180 @@
+"""Which runs may be compared, and how sure a difference between two of them is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelrnn.report.run_folder import Baseline, RunFolder
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run with the name that the page gives it and the number of its colour."""
+
+    run: RunFolder
+    name: str
+    colour: int
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the run was measured on the test split."""
+        return self.run.test_bits_per_dim is not None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean bits/dim by which one run is above another on the same test images.
+
+    `standard_error` is that of the mean over images: of the differences image by image if `paired`,
+    else of two independent means, which is larger. It is NaN where it cannot be known.
+    """
+
+    mean: float
+    standard_error: float
+    paired: bool
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether the difference is at least two standard errors.
+
+        Example:
+            >>> Difference(0.02, 0.004, paired=True).distinguishable
+            True
+            >>> Difference(0.02, 0.011, paired=True).distinguishable
+            False
+        """
+        # False for NaN, and for two runs that are equal image by image.
+        return self.mean != 0 and abs(self.mean) >= 2 * self.standard_error
+
+    @property
+    def standard_errors(self) -> float:
+        """How many standard errors the mean is away from zero."""
+        return abs(self.mean) / self.standard_error if self.standard_error else math.inf
+
+
+def difference(best: RunFolder, other: RunFolder) -> Difference:
+    """Return by how much `other` is above `best`; both must be evaluated on the same images."""
+    if best.evaluation is not None and other.evaluation is not None:
+        gaps = other.evaluation.bits_per_dim_per_image - best.evaluation.bits_per_dim_per_image
+        spread = float(gaps.std(ddof=1)) if len(gaps) > 1 else math.nan
+        return Difference(float(gaps.mean()), spread / math.sqrt(len(gaps)), paired=True)
+    errors = [run.result.test_bits_per_dim_standard_error for run in (best, other)]
+    mean = (other.test_bits_per_dim or 0.0) - (best.test_bits_per_dim or 0.0)
+    known = [math.nan if error is None else error for error in errors]
+    return Difference(mean, math.hypot(*known), paired=False)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that may be compared: the same test images; the best on test first, unmeasured last."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def evaluated(self) -> tuple[Entry, ...]:
+        """The runs measured on the test split, the best first."""
+        return tuple(entry for entry in self.entries if entry.evaluated)
+
+    @property
+    def best(self) -> Entry | None:
+        """The run with the lowest test bits/dim, if any was measured."""
+        return self.evaluated[0] if self.evaluated else None
+
+    @property
+    def first(self) -> RunFolder:
+        """Any run of the group, for what all have in common."""
+        return self.entries[0].run
+
+    @property
+    def num_images(self) -> int | None:
+        """How many test images were measured."""
+        return self.evaluated[0].run.result.num_images if self.evaluated else None
+
+    def baselines(self) -> tuple[Baseline, ...]:
+        """Every line to beat, each once, the lowest first; unmeasured ones last.
+
+        Runs may have fitted a baseline on different training images: where its figures differ,
+        each names its run.
+        """
+        found: dict[str, list[tuple[Entry, Baseline]]] = {}
+        for entry in self.entries:
+            for baseline in entry.run.result.baselines:
+                others = found.setdefault(baseline.name, [])
+                if not any(_same(baseline, other) for _, other in others):
+                    others.append((entry, baseline))
+        lines = [
+            baseline
+            if len(variants) == 1
+            else baseline.model_copy(update={"name": f"{baseline.name} (as in {entry.name})"})
+            for variants in found.values()
+            for entry, baseline in variants
+        ]
+        return tuple(sorted(lines, key=lambda line: _or_infinite(line.test_bits_per_dim)))
+
+
+def group_by_data(runs: Sequence[RunFolder]) -> tuple[Group, ...]:
+    """Split runs into groups that were measured on the same test images, in the order given.
+
+    Two runs are comparable if test images, number of levels, split and number of images measured
+    are all the same. A run that is not evaluated joins the first group whose data it has.
+
+    Example:
+        >>> group_by_data([])
+        ()
+    """
+    names = _distinct_names(runs)
+    entries = [
+        Entry(run, name, colour) for colour, (run, name) in enumerate(zip(runs, names, strict=True))
+    ]
+    groups: dict[tuple[str, int, str, int | None], list[Entry]] = {}
+    # Evaluated runs first, so that each of the others finds the group of its data.
+    for entry in sorted(entries, key=lambda entry: not entry.evaluated):
+        result = entry.run.result
+        data = (result.data_sha256.test, result.num_levels, result.split)
+        key = (*data, result.num_images if entry.evaluated else None)
+        if not entry.evaluated:
+            key = next((other for other in groups if other[:3] == data), key)
+        groups.setdefault(key, []).append(entry)
+    ranked = [Group(tuple(sorted(members, key=_rank))) for members in groups.values()]
+    return tuple(sorted(ranked, key=lambda group: min(entry.colour for entry in group.entries)))
+
+
+def _rank(entry: Entry) -> tuple[float, float, int]:
+    result = entry.run.result
+    return (
+        _or_infinite(result.test_bits_per_dim),
+        _or_infinite(result.validation_bits_per_dim),
+        entry.colour,
+    )
+
+
+def _or_infinite(value: float | None) -> float:
+    return math.inf if value is None or math.isnan(value) else value
+
+
+def _same(one: Baseline, other: Baseline) -> bool:
+    first, second = one.test_bits_per_dim, other.test_bits_per_dim
+    if first is None or second is None:
+        return first is second
+    return bool(np.isclose(first, second, rtol=0, atol=1e-6))
+
+
+def _distinct_names(runs: Sequence[RunFolder]) -> list[str]:
+    """Label the runs; those that share a label also get the run's name, folder or number."""
+    namesakes: dict[str, list[int]] = {}
+    for index, run in enumerate(runs):
+        namesakes.setdefault(run.result.label, []).append(index)
+    names = [run.result.label for run in runs]
+    for label, indices in namesakes.items():
+        if len(indices) == 1:
+            continue
+        by_name = [runs[index].result.name for index in indices]
+        by_folder = [runs[index].path.name for index in indices]
+        numbered = [str(number) for number in range(1, len(indices) + 1)]
+        choices = (by_name, by_folder, numbered)
+        distinct = next(words for words in choices if len(set(words)) == len(indices))
+        for index, word in zip(indices, distinct, strict=True):
+            names[index] = f"{label} ({word})"
+    return names

@@ -1,0 +1,213 @@
+"""Maps of an image: where the bits go, and what a model was measured to see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path as Outline
+from matplotlib.ticker import MaxNLocator
+
+from pixelrnn import ordering
+from pixelrnn.report import formats, svg
+from pixelrnn.report.comparison import Entry
+
+COLOUR_MAP = "viridis"
+PANEL_PIXELS = 310
+_MARGIN_PIXELS = (30, 6, 22, 6)  # left, right, bottom, top
+MAX_GRID = 20
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One model's map with the words below it."""
+
+    entry: Entry
+    picture: Markup
+    caption: str
+    alarm: bool = False
+
+
+@dataclass(frozen=True)
+class BitsMaps:
+    """One panel a model, the colour bar they share, and whether it ends below the largest value."""
+
+    panels: tuple[Panel, ...]
+    colour_bar: Markup
+    clipped_at: float | None
+
+
+def bits_maps(entries: Sequence[Entry], *, prefix: str) -> BitsMaps | None:
+    """Draw the mean bits/dim of each pixel, on one colour scale; `None` if no run was measured."""
+    maps = [
+        (entry, entry.run.evaluation.bits_map.mean(axis=0))
+        for entry in entries
+        if entry.run.evaluation is not None
+    ]
+    if not maps:
+        return None
+    values = np.concatenate([bits_map.ravel() for _, bits_map in maps])
+    # The first pixels, guessed from nothing, would take the whole scale to themselves.
+    largest = float(values.max())
+    shown = float(np.quantile(values, 0.99))
+    clipped = largest > 1.3 * shown
+    norm = Normalize(
+        min(0.0, float(values.min())) if values.min() < 0.5 * shown else float(values.min()),
+        shown if clipped else largest,
+    )
+    panels = tuple(_bits_panel(entry, bits_map, norm, prefix) for entry, bits_map in maps)
+    bar = _colour_bar(norm, clipped, f"{prefix}-bits-scale")
+    return BitsMaps(panels, bar, float(norm.vmax or 0.0) if clipped else None)
+
+
+def receptive_fields(entries: Sequence[Entry], *, prefix: str) -> tuple[Panel, ...]:
+    """Draw what each model was measured to see from one pixel."""
+    return tuple(
+        _field_panel(entry, prefix) for entry in entries if entry.run.evaluation is not None
+    )
+
+
+def _bits_panel(
+    entry: Entry, bits_map: npt.NDArray[np.float64], norm: Normalize, prefix: str
+) -> Panel:
+    row, column = (int(index) for index in np.unravel_index(bits_map.argmax(), bits_map.shape))
+    caption = (
+        f"{formats.bits(float(bits_map.mean()))} bits/dim on average; "
+        f"most at row {row}, column {column}: {formats.number(float(bits_map.max()))}"
+    )
+    drawing_size, box = _panel_size(bits_map.shape)
+    with svg.figure(*drawing_size) as drawing:
+        axes = _panel_axes(drawing, box, bits_map.shape)
+        axes.imshow(bits_map, cmap=COLOUR_MAP, norm=norm, interpolation="none", aspect="auto")
+        picture = svg.render(
+            drawing,
+            name=f"{prefix}-bits-{entry.colour}",
+            alt=f"Map of the bits/dim of {entry.name} at each pixel: {caption}",
+        )
+    return Panel(entry, picture, caption)
+
+
+def _colour_bar(norm: Normalize, clipped: bool, name: str) -> Markup:
+    width, height = 360, 56
+    with svg.figure(width, height) as drawing:
+        axes = drawing.add_axes((20 / width, 34 / height, (width - 40) / width, 12 / height))
+        bar = drawing.colorbar(
+            ScalarMappable(norm, COLOUR_MAP),
+            cax=axes,
+            orientation="horizontal",
+            extend="max" if clipped else "neither",
+        )
+        bar.set_label("bits/dim at each pixel", color=svg.MUTED, labelpad=2)
+        bar.ax.tick_params(colors=svg.MUTED, length=3)
+        bar.ax.xaxis.set_major_locator(MaxNLocator(6))
+        bar.outline.set_visible(False)
+        alt = f"Colour scale from {norm.vmin:.2f} to {norm.vmax:.2f} bits/dim"
+        return svg.render(drawing, name=name, alt=alt)
+
+
+def _field_panel(entry: Entry, prefix: str) -> Panel:
+    evaluation = entry.run.evaluation
+    assert evaluation is not None
+    channels, height, width = evaluation.receptive_field.shape
+    row, column, channel = evaluation.receptive_field_at
+    order = ordering.positions(channels=channels, height=height, width=width)
+    here = ordering.position(ordering.Place(row, column, channel), channels=channels, width=width)
+    peeks = bool((evaluation.receptive_field & (order >= here)).any())
+    seen = evaluation.receptive_field.any(axis=0)
+    raster = np.arange(height * width).reshape(height, width)
+    earlier = raster < row * width + column
+    caption = (
+        f"sees {formats.count(int((seen & earlier).sum()))} of the "
+        f"{formats.count(int(earlier.sum()))} earlier pixels"
+    )
+    if peeks:
+        caption += "; it also depends on sub-pixels that it should not know yet"
+    drawing_size, box = _panel_size((height, width))
+    with svg.figure(*drawing_size) as drawing:
+        axes = _panel_axes(drawing, box, (height, width))
+        axes.set_xlim(-0.5, width - 0.5)
+        axes.set_ylim(height - 0.5, -0.5)
+        for mask, colour in (
+            (~earlier & ~seen, svg.LATER),
+            (earlier & ~seen, svg.BLIND),
+            (earlier & seen, svg.series(entry.colour)),
+            (~earlier & seen, svg.ALARM if peeks else svg.series(entry.colour)),
+        ):
+            _fill(axes, mask, colour)
+        _grid(axes, height, width)
+        _mark(axes, row, column)
+        picture = svg.render(
+            drawing,
+            name=f"{prefix}-field-{entry.colour}",
+            alt=f"Receptive field of {entry.name} at row {row}, column {column}: {caption}",
+        )
+    return Panel(entry, picture, caption, alarm=peeks)
+
+
+def _fill(axes: Axes, mask: npt.NDArray[np.bool_], colour: str) -> None:
+    """Fill the true cells, one rectangle for each run of them in a row."""
+    outlines = []
+    for row, cells in enumerate(mask):
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], cells, [False])).astype(np.int8)))
+        for left, right in zip(edges[::2] - 0.5, edges[1::2] - 0.5, strict=True):
+            corners = [(left, row - 0.5), (right, row - 0.5), (right, row + 0.5), (left, row + 0.5)]
+            outlines.append(Outline([*corners, corners[0]], closed=True))
+    if outlines:
+        whole = Outline.make_compound_path(*outlines)
+        axes.add_patch(PathPatch(whole, facecolor=colour, edgecolor="none"))
+
+
+def _grid(axes: Axes, height: int, width: int) -> None:
+    if max(height, width) > MAX_GRID:
+        return
+    axes.hlines(np.arange(1, height) - 0.5, -0.5, width - 0.5, color=svg.PAPER, linewidth=1)
+    axes.vlines(np.arange(1, width) - 0.5, -0.5, height - 0.5, color=svg.PAPER, linewidth=1)
+
+
+def _mark(axes: Axes, row: int, column: int) -> None:
+    for colour, line_width in ((svg.PAPER, 5.0), (svg.INK, 2.0)):
+        axes.add_patch(
+            Rectangle(
+                (column - 0.5, row - 0.5),
+                1,
+                1,
+                fill=False,
+                edgecolor=colour,
+                linewidth=line_width,
+                zorder=5,
+                clip_on=False,
+            )
+        )
+
+
+def _panel_size(
+    shape: Sequence[int],
+) -> tuple[tuple[float, float], tuple[float, float, float, float]]:
+    """Return the size of a panel in pixels and, as fractions of it, where its axes are."""
+    height_cells, width_cells = shape
+    left, right, bottom, top = _MARGIN_PIXELS
+    cell = (PANEL_PIXELS - left - right) / max(height_cells, width_cells)
+    inner_width, inner_height = cell * width_cells, cell * height_cells
+    width, height = left + inner_width + right, bottom + inner_height + top
+    box = (left / width, bottom / height, inner_width / width, inner_height / height)
+    return (width, height), box
+
+
+def _panel_axes(
+    drawing: Figure, box: tuple[float, float, float, float], shape: Sequence[int]
+) -> Axes:
+    axes = drawing.add_axes(box)
+    height, width = shape
+    axes.set_xticks(sorted({0, width // 2, width - 1}))
+    axes.set_yticks(sorted({0, height // 2, height - 1}))
+    axes.tick_params(colors=svg.MUTED, length=0, pad=5, labelsize=10)
+    axes.patch.set_visible(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return axes

@@ -1,0 +1,212 @@
+"""The page: everything gathered, laid out by the template and written in one piece."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from pixelrnn import __version__
+from pixelrnn.errors import ModelFileError, OutputError
+from pixelrnn.report import formats, tables
+from pixelrnn.report.comparison import Entry, Group, group_by_data
+from pixelrnn.report.curves import LearningCurves, learning_curves
+from pixelrnn.report.maps import BitsMaps, Panel, bits_maps, receptive_fields
+from pixelrnn.report.pictures import data_url
+from pixelrnn.report.run_folder import RunFolder, read_run_folder
+from pixelrnn.report.svg import NUM_SERIES
+from pixelrnn.report.verdict import Verdict, verdict
+
+MAX_EXAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One test image, ready to be shown."""
+
+    url: str
+    index: int
+    bits_per_dim: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """One model's easiest and hardest test images."""
+
+    entry: Entry
+    easiest: tuple[Picture, ...]
+    hardest: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that the page says about one group of comparable runs."""
+
+    name: str
+    group: Group
+    facts: tuple[tuple[str, str], ...]
+    verdict: Verdict
+    models: tuple[tables.ModelRow, ...]
+    lines: tuple[tables.LineRow, ...]
+    curves: LearningCurves | None
+    bits: BitsMaps | None
+    channels: tuple[tables.ChannelRow, ...]
+    channel_names: tuple[str, ...]
+    fields: tuple[Panel, ...]
+    galleries: tuple[Gallery, ...]
+
+
+def build(
+    run_folders: Sequence[Path],
+    out: Path,
+    *,
+    title: str | None = None,
+    command: str | None = None,
+) -> Path:
+    """Write one self-contained HTML page about some run folders.
+
+    Args:
+        run_folders: folders that `pixelrnn train` or `compare` wrote; nothing else is read.
+        out: the file to write; folders above it are made. It appears whole or not at all.
+        title: the page's heading; by default the number of models and the data.
+        command: the command that repeats it all; by default those in the runs' `result.json`.
+
+    Returns:
+        The path written.
+
+    Raises:
+        ModelFileError: no run folder is given, or one is incomplete or damaged.
+        RecipeError: a run's `recipe.toml` is not TOML.
+        OutputError: `out` cannot be written.
+
+    Example:
+        >>> build([], Path("report.html"))
+        Traceback (most recent call last):
+        pixelrnn.errors.ModelFileError: no run folders; give at least one that ...
+    """
+    if not run_folders:
+        raise ModelFileError(
+            "no run folders; give at least one that `pixelrnn train` or `compare` wrote"
+        )
+    page = _page([read_run_folder(Path(path)) for path in run_folders], title, command)
+    _write(out, page)
+    return out
+
+
+def _page(runs: Sequence[RunFolder], title: str | None, command: str | None) -> str:
+    groups = group_by_data(runs)
+    sections = [_section(group, f"data-{number}") for number, group in enumerate(groups, 1)]
+    entries = sorted((e for group in groups for e in group.entries), key=lambda e: e.colour)
+    commands = [command] if command else _distinct(entry.run.result.command for entry in entries)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pixelrnn", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (resources.files("pixelrnn.report") / "style.css").read_text(encoding="utf-8")
+    return environment.get_template("template.html.jinja").render(
+        title=title or _title(groups),
+        style=Markup(style),
+        sections=sections,
+        entries=entries,
+        commands=commands,
+        one_environment=len({e.run.environment.model_dump_json() for e in entries}) == 1,
+        version=__version__,
+        formats=formats,
+        num_series=NUM_SERIES,
+    )
+
+
+def _title(groups: Sequence[Group]) -> str:
+    if len(groups) > 1:
+        return f"{sum(len(group.entries) for group in groups)} runs on different data"
+    (group,) = groups
+    data = group.first.result.data
+    if len(group.entries) == 1:
+        return f"{group.entries[0].name} on {data}"
+    return f"{len(group.entries)} models on {data}"
+
+
+def _distinct(words: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def _section(group: Group, name: str) -> Section:
+    result = group.first.result
+    num_images = group.num_images or result.num_images
+    facts = [
+        ("Data", result.data),
+        ("Images", formats.image_kind(result.image_shape, result.num_levels)),
+        (f"{result.split.capitalize()} images", formats.count(num_images)),
+        ("SHA-256 of them", result.data_sha256.test[:12]),
+    ]
+    return Section(
+        name=name,
+        group=group,
+        facts=tuple(facts),
+        verdict=verdict(group),
+        models=tables.model_rows(group),
+        lines=tables.line_rows(group),
+        curves=learning_curves(group, prefix=name),
+        bits=bits_maps(group.evaluated, prefix=name),
+        channels=tables.channel_rows(group.evaluated),
+        channel_names=formats.channel_names(result.image_shape[0]),
+        fields=receptive_fields(group.evaluated, prefix=name),
+        galleries=tuple(
+            gallery for entry in group.evaluated if (gallery := _gallery(entry)) is not None
+        ),
+    )
+
+
+def _gallery(entry: Entry) -> Gallery | None:
+    evaluation = entry.run.evaluation
+    if evaluation is None:
+        return None
+    _, height, width = entry.run.result.image_shape
+    rows = []
+    for examples in (evaluation.easiest, evaluation.hardest):
+        shown = list(zip(examples.images, examples.indices, examples.bits_per_dim, strict=True))[
+            :MAX_EXAMPLES
+        ]
+        rows.append(
+            tuple(
+                Picture(
+                    url=data_url(image, entry.run.result.num_levels),
+                    index=int(index),
+                    bits_per_dim=formats.bits(float(value)),
+                    height=height,
+                    width=width,
+                )
+                for image, index, value in shown
+            )
+        )
+    return Gallery(entry, easiest=rows[0], hardest=rows[1])
+
+
+def _write(out: Path, page: str) -> None:
+    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        if out.is_dir():
+            raise OutputError(f"{out} is a folder; give the name of a file, such as report.html")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(page, encoding="utf-8", newline="\n")
+        beside.replace(out)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{out} cannot be written ({reason}); choose another --out") from None
+    finally:
+        _discard(beside)
+
+
+def _discard(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:  # where it cannot be removed, it could not be made either
+        return

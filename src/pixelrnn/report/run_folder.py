@@ -1,0 +1,277 @@
+"""The typed reading of a run folder: every file checked once, here, before anything is drawn."""
+
+import csv
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+
+from pixelrnn.errors import ModelFileError, RecipeError
+from pixelrnn.report.evaluation_file import Evaluation, read_evaluation
+
+FORMAT_VERSION = 1
+METRIC_COLUMNS = ("image_presentations", "train_bits_per_dim", "validation_bits_per_dim")
+
+
+class _Record(pydantic.BaseModel):
+    """A JSON object of a run folder; keys that the report does not show are ignored."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
+
+
+class Baseline(_Record):
+    """A line to beat, measured on the same test images; `None` where it could not be measured."""
+
+    name: str
+    test_bits_per_dim: pydantic.FiniteFloat | None = None
+    note: str = ""
+
+
+class DataHashes(_Record):
+    """SHA-256, in hexadecimal, of the shape and bytes of each split."""
+
+    train: str
+    validation: str
+    test: str
+
+
+class Result(_Record):
+    """What `result.json` says; `test_*` is `None` until the run was evaluated on the test split."""
+
+    format_version: int
+    name: str
+    label: str
+    data: str
+    split: str = "test"
+    num_images: pydantic.PositiveInt | None = None
+    data_sha256: DataHashes
+    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    num_levels: int = pydantic.Field(ge=2, le=256)
+    ema: bool = False
+    parameters: int
+    image_presentations: int
+    images_per_second: float | None = None
+    minutes: float | None = None
+    peak_memory_mb: float | None = None
+    finished: bool = True
+    train_bits_per_dim: float | None = None
+    train_num_images: int | None = None
+    validation_bits_per_dim: float | None = None
+    validation_num_images: int | None = None
+    test_bits_per_dim: pydantic.FiniteFloat | None = None
+    test_bits_per_dim_standard_error: float | None = None
+    test_nats_per_image: pydantic.FiniteFloat | None = None
+    test_bits_per_dim_by_channel: tuple[float, ...] = ()
+    command: str | None = None
+    baselines: tuple[Baseline, ...] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _evaluated_whole(self) -> Self:
+        if self.test_bits_per_dim is None:
+            return self
+        if self.num_images is None or self.test_nats_per_image is None:
+            raise ValueError("test_bits_per_dim needs num_images and test_nats_per_image beside it")
+        if self.test_bits_per_dim_by_channel and (
+            len(self.test_bits_per_dim_by_channel) != self.image_shape[0]
+        ):
+            raise ValueError("test_bits_per_dim_by_channel needs one number for each channel")
+        return self
+
+
+class Environment(_Record):
+    """What `environment.json` says about the machine and the software of a run."""
+
+    python: str | None = None
+    platform: str | None = None
+    processor: str | None = None
+    threads: int | None = None
+    packages: dict[str, str] = {}
+    git_commit: str | None = None
+    started: str | None = None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The columns of `metrics.csv` that are drawn: float64 `(rows,)`, NaN where not measured."""
+
+    image_presentations: npt.NDArray[np.float64]
+    train_bits_per_dim: npt.NDArray[np.float64]
+    validation_bits_per_dim: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One trained model: what was asked, how it went, and what was measured."""
+
+    path: Path
+    result: Result
+    recipe_text: str
+    recipe: dict[str, Any]
+    metrics: Metrics
+    environment: Environment
+    evaluation: Evaluation | None
+
+    @property
+    def test_bits_per_dim(self) -> float | None:
+        """Bits per dimension on the test split; `None` if the run was not evaluated."""
+        return self.result.test_bits_per_dim
+
+    @property
+    def seed(self) -> int | None:
+        """The seed in the recipe, if it names one."""
+        training = self.recipe.get("training")
+        found = training.get("seed") if isinstance(training, dict) else None
+        found = self.recipe.get("seed") if found is None else found
+        return found if isinstance(found, int) else None
+
+
+def read_run_folder(path: Path) -> RunFolder:
+    """Read every file of a run folder that the report shows.
+
+    Raises:
+        ModelFileError: a file is missing, damaged, of a later version, or contradicts another.
+        RecipeError: `recipe.toml` is not TOML.
+
+    Example:
+        >>> read_run_folder(Path("no-such-run"))
+        Traceback (most recent call last):
+        pixelrnn.errors.ModelFileError: no-such-run: no such folder; give a folder that ...
+    """
+    if not path.is_dir():
+        raise ModelFileError(f"{path}: no such folder; give a folder that `pixelrnn train` wrote")
+    result = _read_json(path / "result.json", Result)
+    recipe_text = _read_text(path / "recipe.toml")
+    evaluation_path = path / "evaluation.npz"
+    evaluation = None
+    # A file left by an earlier evaluation says nothing about weights that were trained since.
+    if evaluation_path.is_file() and result.test_bits_per_dim is not None:
+        evaluation = read_evaluation(
+            evaluation_path,
+            image_shape=result.image_shape,
+            num_levels=result.num_levels,
+            num_images=result.num_images or 0,
+            bits_per_dim=result.test_bits_per_dim,
+        )
+    return RunFolder(
+        path=path,
+        result=result,
+        recipe_text=recipe_text,
+        recipe=_parse_recipe(path / "recipe.toml", recipe_text),
+        metrics=_read_metrics(path / "metrics.csv"),
+        environment=_read_json(path / "environment.json", Environment),
+        evaluation=evaluation,
+    )
+
+
+def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Expand folders that contain run folders, such as those that `compare` writes.
+
+    Args:
+        paths: run folders, or folders that contain run folders (one level deep).
+
+    Returns:
+        The run folders, each once, in the order given (by name inside an expanded folder), and the
+        run folders inside expanded ones that are left out because they have no `result.json` yet.
+
+    Raises:
+        ModelFileError: a path is not a folder, or contains no run folder.
+
+    Example:
+        >>> find_run_folders([])
+        ([], [])
+    """
+    found: dict[Path, Path] = {}
+    unfinished: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            raise ModelFileError(f"{path}: no such folder; give run folders")
+        if _looks_like_run(path):
+            found.setdefault(path.resolve(), path)
+            continue
+        inside = [child for child in sorted(path.iterdir()) if _looks_like_run(child)]
+        ready = [child for child in inside if (child / "result.json").is_file()]
+        if not ready:
+            raise ModelFileError(
+                f"{path}: no run folder, and none with a result.json inside; "
+                "give folders that `pixelrnn train` or `pixelrnn compare` wrote"
+            )
+        for child in ready:
+            found.setdefault(child.resolve(), child)
+        unfinished.extend(child for child in inside if child not in ready)
+    return list(found.values()), unfinished
+
+
+def _looks_like_run(path: Path) -> bool:
+    return (path / "result.json").is_file() or (path / "recipe.toml").is_file()
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"{path} is missing; is {path.parent} the folder of a finished `pixelrnn train`?"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(f"{path} cannot be read ({error}); train that run again") from None
+
+
+_R = TypeVar("_R", bound=_Record)
+
+
+def _read_json(path: Path, kind: type[_R]) -> _R:
+    text = _read_text(path)
+    try:
+        content = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ModelFileError(f"{path} is not JSON ({error}); train that run again") from None
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{path} has format version {version}, this pixelrnn reads up to {FORMAT_VERSION}; "
+            "upgrade pixelrnn"
+        )
+    try:
+        return kind.model_validate(content)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise ModelFileError(
+            f"{path}: {where}: {first['msg']}; evaluate or train that run again"
+        ) from None
+
+
+def _parse_recipe(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is not TOML ({error}); restore it or train again") from None
+
+
+def _read_metrics(path: Path) -> Metrics:
+    reader = csv.DictReader(_read_text(path).splitlines())
+    missing = [name for name in METRIC_COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise ModelFileError(f"{path} has no column {missing[0]}; train that run again")
+    parse = partial(_parse_cell, path)
+    rows = [[parse(reader.line_num, name, row[name]) for name in METRIC_COLUMNS] for row in reader]
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(METRIC_COLUMNS))
+    return Metrics(*table.T)
+
+
+def _parse_cell(path: Path, line: int, column: str, cell: str | None) -> float:
+    if cell is None:
+        raise ModelFileError(f"{path}, line {line}: too few cells; train that run again")
+    try:
+        return float(cell) if cell.strip() else float("nan")
+    except ValueError:
+        raise ModelFileError(
+            f"{path}, line {line}: {column} is {cell!r}, not a number; train that run again"
+        ) from None

@@ -1,0 +1,126 @@
+"""The rows of the page's tables, as text ready to be written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pixelrnn.report import formats
+from pixelrnn.report.comparison import Entry, Group, difference
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One model's figures, each written with its digits; units are in the column heads."""
+
+    entry: Entry
+    best: bool
+    parameters: str
+    test: str
+    test_error: str
+    behind: str
+    behind_error: str
+    nats_per_image: str
+    validation: str
+    train: str
+    image_presentations: str
+    images_per_second: str
+    minutes: str
+    peak_memory_mb: str
+
+
+@dataclass(frozen=True)
+class LineRow:
+    """One rank of the lines to beat: a baseline, or a model among them."""
+
+    name: str
+    entry: Entry | None
+    best: bool
+    bits_per_dim: str
+    share: float | None
+    saved: str
+    note: str
+
+
+@dataclass(frozen=True)
+class ChannelRow:
+    """One model's test bits/dim in each channel."""
+
+    entry: Entry
+    bits_per_dim: tuple[str, ...]
+
+
+def model_rows(group: Group) -> tuple[ModelRow, ...]:
+    """Return the rows of the table of models, the best on test first."""
+    return tuple(_model_row(group, entry) for entry in group.entries)
+
+
+def _model_row(group: Group, entry: Entry) -> ModelRow:
+    result = entry.run.result
+    best = group.best
+    behind, behind_error = formats.MISSING, ""
+    if best is not None and entry.evaluated and entry is not best:
+        gap = difference(best.run, entry.run)
+        behind, behind_error = f"+{formats.bits(gap.mean)}", formats.error(gap.standard_error)
+    return ModelRow(
+        entry=entry,
+        best=entry is best and len(group.evaluated) > 1,
+        parameters=formats.count(result.parameters),
+        test=formats.bits(result.test_bits_per_dim),
+        test_error=formats.error(result.test_bits_per_dim_standard_error)
+        if entry.evaluated
+        else "",
+        behind=behind,
+        behind_error=behind_error,
+        nats_per_image=formats.number(result.test_nats_per_image, 5),
+        validation=formats.bits(result.validation_bits_per_dim),
+        train=formats.bits(result.train_bits_per_dim),
+        image_presentations=formats.count(result.image_presentations),
+        images_per_second=formats.number(result.images_per_second),
+        minutes=formats.number(result.minutes),
+        peak_memory_mb=formats.number(result.peak_memory_mb),
+    )
+
+
+def line_rows(group: Group) -> tuple[LineRow, ...]:
+    """Return models and baselines in one ranking, the lowest bits/dim first.
+
+    `saved` is how much smaller the best model's bits/dim is than the row's, in percent; `share` is
+    the row's part of the largest bits/dim, 0..100, for a bar.
+    """
+    best = group.best
+    ours = best.run.test_bits_per_dim if best is not None else None
+    baselines = group.baselines()
+    if not baselines:
+        return ()
+    found: list[tuple[float | None, str, Entry | None, str]] = [
+        (entry.run.test_bits_per_dim, entry.name, entry, "") for entry in group.evaluated
+    ]
+    found += [(line.test_bits_per_dim, line.name, None, line.note) for line in baselines]
+    found.sort(key=lambda row: float("inf") if row[0] is None else row[0])
+    largest = max((value for value, *_ in found if value is not None), default=0.0)
+    return tuple(
+        LineRow(
+            name=name,
+            entry=entry,
+            best=entry is not None and entry is best,
+            bits_per_dim=formats.bits(value),
+            share=None if value is None or largest <= 0 else round(100 * value / largest, 1),
+            saved=_saved(ours, value) if entry is None or entry is not best else "",
+            note=note,
+        )
+        for value, name, entry, note in found
+    )
+
+
+def _saved(ours: float | None, theirs: float | None) -> str:
+    if ours is None or theirs is None or theirs <= 0:
+        return formats.MISSING
+    return f"{100 * (1 - ours / theirs):.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def channel_rows(entries: Sequence[Entry]) -> tuple[ChannelRow, ...]:
+    """Return the test bits/dim by channel of images with more than one channel."""
+    return tuple(
+        ChannelRow(entry, tuple(formats.bits(value) for value in by_channel))
+        for entry in entries
+        if len(by_channel := entry.run.result.test_bits_per_dim_by_channel) > 1
+    )

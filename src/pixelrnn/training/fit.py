@@ -1,0 +1,259 @@
+"""`train`: from a recipe and images to a run folder with a trained model."""
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
+
+from pixelrnn.data import SPLITS, DataSet, load
+from pixelrnn.data.dataset import Images
+from pixelrnn.errors import RecipeError
+from pixelrnn.evaluation import evaluate
+from pixelrnn.models import LABELS, PixelRNN, build, store
+from pixelrnn.training.averaging import MovingAverage
+from pixelrnn.training.batches import Batches
+from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
+from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
+from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.progress import TrainingProgress
+from pixelrnn.training.readable import duration
+from pixelrnn.training.recipe import Recipe, TrainingTable
+from pixelrnn.training.recorder import Recorder
+from pixelrnn.training.run_folder import RunFolder
+
+TRAIN_IMAGES_EVALUATED = 1000
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    data: DataSet | None = None,
+    resume: bool = False,
+    console: Console | None = None,
+    command: str = "",
+) -> RunFolder:
+    """Train a model and leave everything about it in a run folder.
+
+    Args:
+        recipe: what to train; with `resume`, that of the folder.
+        out: the run folder.
+        data: the images, if they are loaded already; by default those that the recipe names.
+        resume: go on with the run in `out`, bit for bit as if it had not been stopped (with
+            `max_minutes` the learning rate depends on the clock, and so does the result).
+        console: where to show progress; by default standard error.
+        command: what the user typed, for the record.
+
+    Returns:
+        The run folder, with the averaged weights and the figures for train and validation.
+
+    Raises:
+        RecipeError: if the recipe does not fit the images.
+        OutputError: if the folder cannot be written to, or holds another run.
+        NonFiniteLossError: if the loss is no longer finite; the last good weights are kept.
+        TrainingInterrupted: after Ctrl-C; the run can be resumed.
+    """
+    run = RunFolder(Path(out))
+    console = console or Console(stderr=True)
+    data = data or load(recipe.data.source, recipe.data.options())
+    recipe = recipe.for_data(data)
+    images = data.images("train")
+    if not resume:
+        run.start(recipe)
+    run.update_result(**_described(recipe, data), command=command, finished=False)
+    model = _initial_model(recipe)
+    total_steps = recipe.training.total_steps(len(images))
+    presentations = total_steps * recipe.training.batch_size
+    label = LABELS[recipe.model.kind]
+    console.print(
+        f"{label}: {model.num_parameters():,} parameters, {presentations:,} image presentations "
+        f"of {len(images):,} images from {data.name}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    reset_peak_memory()
+    with TrainingProgress(label, presentations, console) as display:
+        average = MovingAverage(recipe.training.ema_decay)
+        recorder = Recorder(run, recipe, data, average, display, total_steps)
+        steps = _fit(run, model, recipe, images, total_steps, average, recorder)
+    trained = average.model.cpu().eval()
+    store.save(trained, run.path)
+    run.update_result(
+        **_measured(trained, data),
+        parameters=trained.num_parameters(),
+        image_presentations=steps * recipe.training.batch_size,
+        images_per_second=steps * recipe.training.batch_size / recorder.training_seconds,
+        minutes=recorder.seconds / 60,
+        peak_memory_mb=peak_memory_mb(),
+        finished=True,
+    )
+    return run
+
+
+def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
+    """Build the model, take two steps of the recipe, and say what the whole run would take.
+
+    Nothing is written.
+
+    Returns:
+        One line: parameters, memory, speed and expected time, with units.
+    """
+    data = data or load(recipe.data.source, recipe.data.options())
+    recipe = recipe.for_data(data)
+    images = data.images("train")
+    model = _initial_model(recipe)
+    module = TrainingModule(model, recipe)
+    optimizer = module.configure_optimizers()
+    training = recipe.training
+    reset_peak_memory()
+    seconds = 0.0
+    for batch in _batches(training, images, num_steps=2):
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        loss = -model.log_prob(batch).sum() / batch.numel()
+        loss.backward()
+        optimizer.step()
+        seconds = (time.perf_counter() - started) * training.accumulate  # the second is warm
+    steps = training.total_steps(len(images))
+    return (
+        f"{LABELS[recipe.model.kind]}: {model.num_parameters():,} parameters, "
+        f"{training.batch_size / seconds:.2g} images/s on this machine's processor, "
+        f"{peak_memory_mb():,.0f} MB; the whole recipe, {steps:,} steps of "
+        f"{training.batch_size}, would take {duration(steps * seconds)}"
+    )
+
+
+def _initial_model(recipe: Recipe) -> PixelRNN:
+    """Return the model with weights drawn from the recipe's seed; the global generator is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.training.seed)
+        return build(recipe.model)
+
+
+def _fit(
+    run: RunFolder,
+    model: PixelRNN,
+    recipe: Recipe,
+    images: Images,
+    total_steps: int,
+    average: MovingAverage,
+    recorder: Recorder,
+) -> int:
+    """Run Lightning's loop; return how many optimiser steps the run has now."""
+    training = recipe.training
+    with _quiet():
+        trainer = lightning.Trainer(
+            accelerator=training.accelerator,
+            devices=training.devices,
+            num_nodes=training.num_nodes,
+            precision=_precision(training),
+            max_epochs=-1,
+            max_steps=total_steps,
+            accumulate_grad_batches=training.accumulate,
+            gradient_clip_val=training.gradient_clip or None,
+            logger=TensorBoardLogger(run.path, name="tensorboard", version=""),
+            callbacks=[average, recorder],
+            plugins=[SafetensorsCheckpointIO()],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        batches = _batches(
+            training, images, total_steps, rank=trainer.global_rank, processes=trainer.world_size
+        )
+        checkpoint = run.checkpoint_file if run.checkpoint_file.is_file() else None
+        trainer.fit(TrainingModule(model, recipe), batches, ckpt_path=checkpoint)
+    return trainer.global_step
+
+
+def _batches(
+    training: TrainingTable, images: Images, num_steps: int, *, rank: int = 0, processes: int = 1
+) -> Batches:
+    return Batches(
+        images,
+        batch_size=training.batch_size,
+        num_steps=num_steps,
+        seed=training.seed,
+        parts=training.accumulate,
+        rank=rank,
+        processes=processes,
+        flips=training.horizontal_flips,
+    )
+
+
+def _precision(training: TrainingTable) -> Any:
+    if training.precision != "auto":
+        return training.precision
+    on_gpu = training.accelerator in ("auto", "gpu") and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what Lightning says about things that are so on purpose."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
+    """Return what `result.json` says of a run before anything is measured."""
+    return {
+        "name": recipe.name,
+        "label": LABELS[recipe.model.kind],
+        "data": data.name,
+        "data_options": recipe.data.options().model_dump(mode="json", exclude_defaults=True),
+        "data_sha256": {split: data.sha256(split) for split in SPLITS},
+        "image_shape": [data.channels, data.height, data.width],
+        "num_levels": data.num_levels,
+        "ema": recipe.training.ema_decay > 0,
+    }
+
+
+def _measured(model: PixelRNN, data: DataSet) -> dict[str, Any]:
+    """Return bits/dim on the validation images, and on training images evenly spread."""
+    train = data.images("train")
+    count = min(TRAIN_IMAGES_EVALUATED, len(train))
+    chosen = train[np.linspace(0, len(train) - 1, count).astype(int)]
+    measured: dict[str, Any] = {
+        "train_bits_per_dim": evaluate(model, chosen).bits_per_dim,
+        "train_num_images": count,
+    }
+    if data.count("validation"):
+        validation = evaluate(model, data.images("validation"))
+        measured["validation_bits_per_dim"] = validation.bits_per_dim
+        measured["validation_num_images"] = validation.num_images
+    return measured
+
+
+def resume(out: str | Path, *, console: Console | None = None, command: str = "") -> RunFolder:
+    """Go on with the run in a folder until its recipe is done; see `train`.
+
+    Raises:
+        RecipeError: if there is no run in the folder, or it is finished.
+    """
+    run = RunFolder(Path(out))
+    recipe = run.recipe()
+    if run.result().get("finished"):
+        raise RecipeError(f"the run in {out} is finished; train a new one with --out")
+    return train(recipe, out, resume=True, console=console, command=command)

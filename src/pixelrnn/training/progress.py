@@ -1,0 +1,75 @@
+"""What a person sees while a model trains: one bar with bits/dim, speed and the time left."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from pixelrnn.training.readable import duration
+
+
+class TrainingProgress:
+    """A progress bar on a terminal; elsewhere, a line for every validation.
+
+    Args:
+        label: what is being trained.
+        total: image presentations of the whole run.
+        console: where to show it.
+    """
+
+    def __init__(self, label: str, total: int, console: Console) -> None:
+        self._label, self._total, self._console = label, total, console
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._validation = ""
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("[bold]{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.percentage:3.0f}%"),
+                TextColumn("{task.fields[figures]}"),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
+                console=self._console,
+            )
+            self._task = self._bar.add_task(self._label, total=1.0, figures="starting", left="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def validated(self, bits_per_dim: float, presentations: int, minutes: float) -> None:
+        """Show a validation result."""
+        self._validation = f"validation {bits_per_dim:.3f}"
+        if not self._bar:
+            self._console.print(
+                f"{self._label}: {presentations:,} of {self._total:,} images, "
+                f"validation {bits_per_dim:.4f} bits/dim, {duration(minutes * 60)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def update(
+        self, progress: float, train_bits_per_dim: float, images_per_second: float, minutes: float
+    ) -> None:
+        """Show how far the run is, from 0 to 1, and its latest figures."""
+        if not self._bar:
+            return
+        figures = f"train {train_bits_per_dim:.3f} {self._validation} bits/dim"
+        left = minutes * 60 * (1 - progress) / progress if progress else 0.0
+        self._bar.update(
+            self._task,
+            completed=progress,
+            figures=f"{figures}  {images_per_second:,.0f} images/s",
+            left=f"{duration(left)} left",
+        )

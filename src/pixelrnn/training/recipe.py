@@ -1,0 +1,252 @@
+"""Recipes: a TOML file says what is trained, on what, and how.
+
+A recipe holds only what differs from the defaults below. `--set table.key=value` changes one key.
+Whatever is unknown, of the wrong type or out of range is named, with the nearest right name.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pixelrnn.data import DataOptions, DataSet
+from pixelrnn.errors import RecipeError
+from pixelrnn.models import AnyModelConfig
+from pixelrnn.training.recipe_errors import explain, nearest
+
+MODEL_SLUGS = ("pixelcnn", "row-lstm", "diagonal-bilstm")
+
+
+class Table(BaseModel):
+    """A table of a recipe: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataTable(DataOptions):
+    """Which images, and how they are read."""
+
+    source: str = Field(description="a name from `pixelrnn data list`, or a path")
+
+    def options(self) -> DataOptions:
+        """Return the reading options alone."""
+        return DataOptions(**self.model_dump(exclude={"source"}))
+
+
+class TrainingTable(Table):
+    """How long, in what portions, and from which seed."""
+
+    epochs: float | None = Field(default=None, gt=0, description="passes over the training images")
+    image_presentations: int | None = Field(default=None, ge=1, description="instead of epochs")
+    batch_size: int = Field(default=16, ge=1, description="images in an optimiser step")
+    accumulate: int = Field(
+        default=1, ge=1, description="parts that a batch is computed in: less memory, same result"
+    )
+    max_minutes: float | None = Field(
+        default=None, gt=0, description="end by then; the schedule is planned to end with it"
+    )
+    horizontal_flips: bool = Field(default=False, description="show mirror images half the time")
+    gradient_clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0: any")
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="averaged weights; 0: none")
+    validations: int = Field(default=40, ge=1, description="evaluations on the validation images")
+    checkpoint_seconds: float = Field(default=30.0, ge=0, description="work a crash may lose")
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    devices: int = Field(default=1, ge=1, description="processes, on as many devices, a node")
+    num_nodes: int = Field(default=1, ge=1, description="machines of a cluster")
+    precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
+        default="auto", description="auto: bf16-mixed on a GPU that has it, else 32-true"
+    )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.image_presentations is None):
+            raise ValueError("give either training.epochs or training.image_presentations")
+        if self.batch_size % (self.accumulate * self.devices * self.num_nodes):
+            raise ValueError(
+                "training.batch_size must be a multiple of accumulate x devices x num_nodes"
+            )
+        return self
+
+    def total_steps(self, num_images: int) -> int:
+        """Return the optimiser steps of the whole run, the last batch always full."""
+        presentations = self.image_presentations or (self.epochs or 0) * num_images
+        return max(1, -int(-presentations // self.batch_size))
+
+
+class OptimizerTable(Table):
+    """The optimiser."""
+
+    name: Literal["adam", "adamw", "rmsprop"] = "adam"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="adam's second moment")
+
+
+class ScheduleTable(Table):
+    """How the learning rate changes."""
+
+    kind: Literal["constant", "cosine", "plateau"] = "constant"
+    warmup_steps: int = Field(default=0, ge=0, description="steps of linear rise from zero")
+    factor: float = Field(default=0.5, gt=0, lt=1, description="plateau: multiply by this")
+    patience: int = Field(default=2, ge=0, description="plateau: validations without improvement")
+
+
+class Recipe(Table):
+    """One run, complete: with its data it determines the result."""
+
+    name: str = "unnamed"
+    model: AnyModelConfig
+    data: DataTable
+    training: TrainingTable
+    optimizer: OptimizerTable = Field(default_factory=OptimizerTable)
+    schedule: ScheduleTable = Field(default_factory=ScheduleTable)
+
+    def for_data(self, data: DataSet) -> "Recipe":
+        """Return the recipe with the model's channels and levels set to those of the images.
+
+        Raises:
+            RecipeError: if the recipe asks for other channels or levels than the images have.
+        """
+        wanted = {"channels": data.channels, "num_levels": data.num_levels}
+        for key, value in wanted.items():
+            if key in self.model.model_fields_set and getattr(self.model, key) != value:
+                raise RecipeError(
+                    f"model.{key} = {getattr(self.model, key)}, but the images of {data.name} have "
+                    f"{value}: leave model.{key} out, it follows the data"
+                )
+        return self.model_copy(update={"model": self.model.model_copy(update=wanted)})
+
+    def to_toml(self) -> str:
+        """Return the whole recipe, defaults included, as TOML."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def shipped_recipes() -> list[str]:
+    """Return the names of the recipes in the package, sorted."""
+    folder = resources.files("pixelrnn") / "recipes"
+    names = [entry.name.removesuffix(".toml") for entry in folder.iterdir()]
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def suites() -> list[str]:
+    """Return the suites: what comes before the model in the recipes' names."""
+    found = {name.removesuffix(f"-{slug}") for name in shipped_recipes() for slug in MODEL_SLUGS}
+    return sorted(found - set(shipped_recipes()))
+
+
+def suite_recipes(suite: str) -> dict[str, str]:
+    """Return the recipe of each model of a suite, by model.
+
+    Raises:
+        RecipeError: if there is no such suite.
+
+    Example:
+        >>> suite_recipes("digits")["row-lstm"]
+        'digits-row-lstm'
+    """
+    if suite not in suites():
+        raise RecipeError(f"there is no suite {suite!r}{nearest(suite, suites())}")
+    names = shipped_recipes()
+    return {slug: f"{suite}-{slug}" for slug in MODEL_SLUGS if f"{suite}-{slug}" in names}
+
+
+def load_recipe(
+    source: str | Path, settings: Sequence[str] = (), *, data: str | None = None
+) -> Recipe:
+    """Read a recipe by its name in the package or by its path, and change some of its keys.
+
+    Args:
+        source: such as "digits-pixelcnn", or a path that ends in .toml.
+        settings: changes, each "table.key=value" with the value written as in TOML.
+        data: a name or path of images in place of the recipe's own.
+
+    Raises:
+        RecipeError: if there is no such recipe, or something in it is not right.
+
+    Example:
+        >>> load_recipe("digits-pixelcnn", ["training.epochs=2"]).training.epochs
+        2.0
+    """
+    name = Path(source).stem if str(source).endswith(".toml") else str(source)
+    values = _read(source)
+    if data is not None:
+        values["data"] = {"source": data}  # reading options belong to the images they were for
+    for setting in settings:
+        _change(values, setting)
+    return recipe_from(values, where=str(source), name=name)
+
+
+def recipe_from(values: Mapping[str, Any], *, where: str, name: str = "unnamed") -> Recipe:
+    """Validate the tables of a recipe; `where` is named in the error.
+
+    Raises:
+        RecipeError: if something in it is not right.
+    """
+    try:
+        return Recipe.model_validate({"name": name, **values})
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {explain(error, Recipe)}") from error
+
+
+def data_table(values: Mapping[str, Any], settings: Sequence[str] = ()) -> DataTable:
+    """Validate a `[data]` table alone, after changes such as "data.patch_size=32".
+
+    Raises:
+        RecipeError: if something in it is not right.
+    """
+    tables: dict[str, Any] = {"data": dict(values)}
+    for setting in settings:
+        _change(tables, setting)
+    try:
+        if tables.keys() != {"data"}:
+            raise RecipeError("only keys of data can be set here, such as data.patch_size=32")
+        return DataTable.model_validate(tables["data"])
+    except ValidationError as error:
+        raise RecipeError(f"data: {explain(error, DataTable)}") from error
+
+
+def _read(source: str | Path) -> dict[str, Any]:
+    if str(source).endswith(".toml"):
+        file = Path(source)
+        if not file.is_file():
+            raise RecipeError(f"there is no recipe file {source}")
+        text = file.read_bytes()
+    elif str(source) in shipped_recipes():
+        text = (resources.files("pixelrnn") / "recipes" / f"{source}.toml").read_bytes()
+    else:
+        near = nearest(str(source), shipped_recipes())
+        raise RecipeError(f"there is no recipe {source!r}{near}")
+    try:
+        return tomllib.loads(text.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{source} is not valid TOML: {error}") from error
+
+
+def _change(values: dict[str, Any], setting: str) -> None:
+    path, equals, text = setting.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise RecipeError(
+            f"cannot read the setting {setting!r}: write table.key=value, "
+            "such as optimizer.learning_rate=1e-3"
+        )
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word, as in data.source=digits
+    *tables, key = keys
+    for table in tables:
+        inner = values.setdefault(table, {})
+        if not isinstance(inner, dict):
+            raise RecipeError(f"cannot set {path}: {table} is a value, not a table")
+        values = inner
+    if key == "epochs":
+        values.pop("image_presentations", None)
+    if key == "image_presentations":
+        values.pop("epochs", None)
+    values[key] = value

@@ -1,0 +1,84 @@
+"""From a validation error to one line that names the key and the nearest right one."""
+
+import difflib
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a clause that suggests the nearest known word, or lists them all.
+
+    Example:
+        >>> nearest("digitz", ["digits", "photos"])
+        '; did you mean digits?'
+        >>> nearest("zebra", ["digits", "photos"])
+        '; choose one of digits, photos'
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; choose one of {', '.join(known)}"
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return the first problem of a validation error of `model` in one line.
+
+    Example:
+        >>> class Table(BaseModel, extra="forbid"):
+        ...     width: int = 3
+        >>> try:
+        ...     Table(witdh=4)
+        ... except ValidationError as error:
+        ...     explain(error, Table)
+        'there is no key witdh; did you mean width?'
+    """
+    first = error.errors()[0]
+    keys, owner = _locate([str(part) for part in first["loc"]], model)
+    path = ".".join(keys)
+    match first["type"]:
+        case "extra_forbidden":
+            return f"there is no key {path}{nearest(keys[-1], owner.model_fields)}"
+        case "missing":
+            return f"the key {path} is missing"
+        case "union_tag_invalid":
+            expected = first["ctx"]["expected_tags"].replace("'", "").split(", ")
+            tag = first["ctx"]["tag"]
+            return f"{path}.kind = {tag!r} is not known{nearest(tag, expected)}"
+        case "union_tag_not_found":
+            return f"the key {path}.kind is missing"
+        case "value_error":
+            reason = str(first["ctx"]["error"])
+            return f"{path}: {reason}" if path else reason
+        case _:
+            return f"{path} = {first['input']!r} is not allowed: {first['msg'].lower()}"
+
+
+def _locate(parts: list[str], model: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:
+    """Return the keys of a location without the tags of unions, and the class of the last table."""
+    keys = []
+    candidates = [model]
+    owner = model
+    for part in parts:
+        tagged = [each for each in candidates if _tag(each) == part]
+        if tagged:
+            owner, candidates = tagged[0], tagged
+            continue
+        keys.append(part)
+        owner = candidates[0] if candidates else owner
+        field = owner.model_fields.get(part)
+        candidates = _models(field.annotation) if field else []
+    return keys, owner
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    kind = model.model_fields.get("kind")
+    return kind.default if kind else None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that an annotation mentions: itself, or the members of a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in typing.get_args(annotation) for model in _models(part)]

@@ -1,0 +1,243 @@
+"""What happens between the steps of a run: the learning rate, validation, metrics and checkpoints.
+
+After each optimiser step, always in this order: the moving average (its own callback, before this
+one), the metrics, validation, the checkpoint. A checkpoint therefore holds a finished step, and a run
+that goes on from it does the same as one that was never stopped.
+"""
+
+import signal
+import threading
+import time
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch import callbacks
+from lightning.pytorch.utilities.types import STEP_OUTPUT
+
+from pixelrnn.data import DataSet
+from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
+from pixelrnn.evaluation import evaluate
+from pixelrnn.models import store
+from pixelrnn.training.averaging import MovingAverage
+from pixelrnn.training.progress import TrainingProgress
+from pixelrnn.training.recipe import Recipe
+from pixelrnn.training.run_folder import RunFolder
+from pixelrnn.training.schedule import LearningRate
+from pixelrnn.units import bits
+
+ROWS_PER_VALIDATION = 4
+VALIDATION_BATCH_SIZE = 50
+
+
+class Recorder(callbacks.Callback):
+    """Runs the schedule of a run and keeps its records.
+
+    Args:
+        run: where the records go.
+        recipe: what is trained, for the data at hand.
+        data: for its validation images, if there are any.
+        average: the averaged weights, which are validated and saved.
+        display: shows progress.
+        total_steps: optimiser steps of the whole run.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        recipe: Recipe,
+        data: DataSet,
+        average: MovingAverage,
+        display: TrainingProgress,
+        total_steps: int,
+    ) -> None:
+        self._run, self._recipe, self._data = run, recipe, data
+        self._average, self._display, self._total_steps = average, display, total_steps
+        self._rate = LearningRate(recipe.schedule)
+        self._seconds_before, self._started = 0.0, time.monotonic()
+        self._validation_seconds = 0.0
+        self._saved_at = time.monotonic()
+        self._nats_sum, self._nats_count = 0.0, 0
+        self._rows = 0
+        self._stop_signal: int | None = None
+        self._handlers: dict[int, Any] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent on the run so far, over all its parts."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    @property
+    def training_seconds(self) -> float:
+        """Seconds spent so far on training alone, without validation."""
+        return self.seconds - self._validation_seconds
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Start the clock, and drop records of steps that a crash undid."""
+        self._started = self._saved_at = time.monotonic()
+        if trainer.is_global_zero:
+            rows = self._run.read_metrics()
+            self._run.write_metrics(row for row in rows if int(row["step"]) <= trainer.global_step)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _: Any) -> None:
+        if self._stop_signal is not None:
+            raise KeyboardInterrupt
+        self._stop_signal = number
+
+    def on_train_batch_start(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Set the learning rate of this step."""
+        step = trainer.global_step
+        factor = self._rate.factor(step, self._progress(trainer, step))
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = self._recipe.optimizer.learning_rate * factor
+
+    def _progress(self, trainer: lightning.Trainer, step: int) -> float:
+        """Return how much of the run is done, from 0 to 1: by steps, or by minutes if those end first."""
+        done = step / self._total_steps
+        limit = self._recipe.training.max_minutes
+        if limit is not None:
+            done = max(done, self.seconds / (60 * limit))
+            done = float(trainer.strategy.broadcast(done))  # one clock for all processes
+        return min(done, 1.0)
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Record the step; validate and save when due; stop when the time is up or on a signal.
+
+        Raises:
+            TrainingInterrupted: after Ctrl-C or a termination signal; everything is saved.
+        """
+        self._nats_sum += float(outputs["loss"])  # type: ignore[index]
+        self._nats_count += 1
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        step = trainer.global_step
+        progress = self._progress(trainer, step)
+        row = int(progress * self._recipe.training.validations * ROWS_PER_VALIDATION)
+        if row > self._rows or progress >= 1:
+            last, self._rows = self._rows, row
+            validate = row // ROWS_PER_VALIDATION > last // ROWS_PER_VALIDATION or progress >= 1
+            self._record(trainer, step, validate=validate)
+        self._show(trainer, step, progress)
+        due = time.monotonic() - self._saved_at >= self._recipe.training.checkpoint_seconds
+        due = bool(trainer.strategy.broadcast(due))
+        if due or progress >= 1 or self._stop_signal is not None:
+            self._save(trainer)
+        if self._stop_signal is not None:
+            raise TrainingInterrupted(
+                f"stopped at step {step:,} of {self._total_steps:,}; "
+                f"go on with: pixelrnn train --resume {self._run.path}"
+            )
+        if progress >= 1:
+            trainer.should_stop = True
+
+    def _record(self, trainer: lightning.Trainer, step: int, *, validate: bool) -> None:
+        validation = self._validate(trainer, step) if validate else None
+        presentations = step * self._recipe.training.batch_size
+        values = {
+            "step": step,
+            "image_presentations": presentations,
+            "minutes": self.seconds / 60,
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "train_bits_per_dim": bits(self._nats_sum / self._nats_count),
+            "validation_bits_per_dim": validation,
+            "images_per_second": presentations / self.training_seconds,
+        }
+        self._nats_sum, self._nats_count = 0.0, 0
+        if trainer.is_global_zero:
+            self._run.append_metrics(values)
+            known = {key: value for key, value in values.items() if value is not None}
+            for logger in trainer.loggers:
+                logger.log_metrics(known, step=step)
+
+    def _validate(self, trainer: lightning.Trainer, step: int) -> float | None:
+        if not self._data.count("validation"):
+            return None
+        started = time.monotonic()
+        result = 0.0
+        if trainer.is_global_zero:
+            images = self._data.images("validation")
+            average = self._average.model
+            evaluation = evaluate(average, images, batch_size=VALIDATION_BATCH_SIZE)
+            result = evaluation.bits_per_dim
+            presentations = step * self._recipe.training.batch_size
+            self._display.validated(result, presentations, self.seconds / 60)
+        result = float(trainer.strategy.broadcast(result))
+        self._rate.observe(result)
+        self._validation_seconds += time.monotonic() - started
+        return result
+
+    def _show(self, trainer: lightning.Trainer, step: int, progress: float) -> None:
+        if trainer.is_global_zero and self._nats_count:
+            presentations = step * self._recipe.training.batch_size
+            self._display.update(
+                progress,
+                bits(self._nats_sum / self._nats_count),
+                presentations / self.training_seconds,
+                self.seconds / 60,
+            )
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        if trainer.is_global_zero:
+            store.save(self._average.model, self._run.path)
+        trainer.save_checkpoint(self._run.checkpoint_file)
+        self._saved_at = time.monotonic()
+
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        """Keep the last good weights when the loss is no longer finite."""
+        if isinstance(exception, NonFiniteLossError) and trainer.is_global_zero:
+            store.save(self._average.model, self._run.path)
+            exception.args = (
+                f"{exception}. The last good weights are in {self._run.path / store.MODEL_FILE}",
+            )
+
+    def teardown(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Give the signals back."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs besides weights, average and optimiser."""
+        return {
+            "seconds": self.seconds,
+            "validation_seconds": self._validation_seconds,
+            "rows": self._rows,
+            "nats_sum": self._nats_sum,
+            "nats_count": self._nats_count,
+            "learning_rate": self._rate.state_dict(),
+            "random_state": torch.get_rng_state(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self._seconds_before = state_dict["seconds"]
+        self._validation_seconds = state_dict["validation_seconds"]
+        self._rows = state_dict["rows"]
+        self._nats_sum, self._nats_count = state_dict["nats_sum"], state_dict["nats_count"]
+        self._rate.load_state_dict(state_dict["learning_rate"])
+        torch.set_rng_state(state_dict["random_state"])

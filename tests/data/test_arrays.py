@@ -1,0 +1,215 @@
+"""Array files, sound and damaged."""
+
+import contextlib
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pixelrnn.data import DataOptions, load
+from pixelrnn.errors import DataError
+
+GENERATOR = np.random.default_rng(0)
+RGB = GENERATOR.integers(0, 256, (20, 4, 5, 3), np.uint8)
+
+
+def npy_bytes(array, **kwargs):
+    buffer = io.BytesIO()
+    np.save(buffer, array, **kwargs)
+    return buffer.getvalue()
+
+
+def saved(tmp_path, content, name="images.npy"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else npy_bytes(content))
+    return path
+
+
+def load_or_refuse(path):
+    """The only two ends that a file may come to: images, or one line that says what is wrong."""
+    with contextlib.suppress(DataError):
+        return load(path)
+    with pytest.raises(DataError, match=r"\A[^\n]+\Z"):
+        load(path)
+    return None
+
+
+@pytest.mark.parametrize("array", [RGB, RGB[..., :1], np.asfortranarray(RGB)])
+def test_npy_is_channels_first_and_split_by_index(tmp_path, array):
+    data = load(saved(tmp_path, array))
+    np.testing.assert_array_equal(data.images("test"), array[9::10].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(data.images("validation"), array[8::10].transpose(0, 3, 1, 2))
+    assert data.count("train") == 16
+    assert (data.name, data.num_levels) == ("images.npy", 256)
+
+
+def test_grey_without_a_channel_axis(tmp_path):
+    data = load(saved(tmp_path, RGB[..., 0]))
+    np.testing.assert_array_equal(data.images("test")[:, 0], RGB[9::10, ..., 0])
+
+
+def test_one_image_can_be_evaluated_but_not_split(tmp_path):
+    data = load(saved(tmp_path, RGB[:1]))
+    np.testing.assert_array_equal(data.images("all"), RGB[:1].transpose(0, 3, 1, 2))
+    with pytest.raises(DataError, match="no test images"):
+        data.images("test")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (RGB.astype(np.float32), r"float32.*round\(\)\.astype\('uint8'\)"),
+        (RGB > 3, "bool.*astype"),
+        (RGB.astype(np.int64), "int64.*astype"),
+        (RGB.transpose(0, 3, 1, 2), "channels last"),
+        (np.zeros((2, 3, 4, 4), np.uint8), "channels last"),
+        (np.zeros((2, 5, 4, 4), np.uint8), "alpha"),
+        (np.zeros((2, 5, 4, 7), np.uint8), "7 channels"),
+        (RGB[0, ..., 0], "first axis"),
+        (np.uint8(3), "first axis"),
+        (RGB[:0], "no pixels"),
+        (RGB[:, :0], "no pixels"),
+        (np.zeros(3, [("a", "u1")]), "convert"),
+    ],
+)
+def test_other_arrays_are_refused_saying_how_to_convert(tmp_path, array, message):
+    with pytest.raises(DataError, match=message) as caught:
+        load(saved(tmp_path, array))
+    assert "\n" not in str(caught.value)
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    path = saved(tmp_path, npy_bytes(np.array([print, 1], object), allow_pickle=True))
+    with pytest.raises(DataError, match="Python objects"):
+        load(path)
+
+
+@pytest.mark.parametrize("keep", [0, 3, 9, 60, 127, 200, -1])
+def test_truncated_npy(tmp_path, keep):
+    with pytest.raises(DataError, match=r"images\.npy.*(damaged|cut short)"):
+        load(saved(tmp_path, npy_bytes(RGB)[:keep]))
+
+
+def test_bytes_left_over(tmp_path):
+    with pytest.raises(DataError, match="left over"):
+        load(saved(tmp_path, npy_bytes(RGB) + npy_bytes(RGB)))
+
+
+def test_a_header_that_lies_takes_no_memory(tmp_path):
+    header = io.BytesIO()
+    claims = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 1024, 1024, 3)}
+    np.lib.format.write_array_header_1_0(header, claims)
+    with pytest.raises(DataError, match="cut short: its header announces"):
+        load(saved(tmp_path, header.getvalue() + bytes(1000)))
+
+
+def test_levels(tmp_path):
+    path = saved(tmp_path, RGB % 5)
+    assert load(path, DataOptions(num_levels=5)).num_levels == 5
+    with pytest.raises(DataError, match="value 4"):
+        load(path, DataOptions(num_levels=4))
+
+
+def test_npz_with_splits_as_they_are(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez_compressed(path, train=RGB[:10], validation=RGB[10:12], test=RGB[12:])
+    data = load(path)
+    assert [data.count(split) for split in ("train", "validation", "test")] == [10, 2, 8]
+    np.testing.assert_array_equal(data.images("test"), RGB[12:].transpose(0, 3, 1, 2))
+
+
+def test_npz_without_validation_carves_it(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez(path, train=RGB, test=RGB[:1])
+    data = load(path)
+    np.testing.assert_array_equal(data.images("validation"), RGB[9::10].transpose(0, 3, 1, 2))
+    assert "index % 10 is 9" in data.split_rule
+
+
+def test_npz_with_one_array_is_like_npy(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez(path, RGB)
+    assert load(path).sha256("all") == load(saved(tmp_path, RGB)).sha256("all")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": RGB, "labels": np.arange(20)}, "labels.*int64|int64.*labels"),
+        ({"a": RGB, "b": RGB}, "named a, b"),
+        ({"train": RGB, "validation": RGB}, "named train, validation"),
+        ({"train": RGB, "test": RGB[:, :2]}, "more than one shape"),
+        ({}, "no arrays"),
+    ],
+)
+def test_npz_of_other_content(tmp_path, arrays, message):
+    path = tmp_path / "images.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match=message):
+        load(path)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 500, -1, -30])
+def test_truncated_npz(tmp_path, keep):
+    path = tmp_path / "images.npz"
+    np.savez_compressed(path, RGB)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DataError, match=r"images\.npz"):
+        load(path)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_with_a_flipped_bit_fails_its_checksum(tmp_path, save):
+    path = tmp_path / "images.npz"
+    # Random, so that even compressed its bytes are stored as they are; and more than a buffer full.
+    save(path, GENERATOR.integers(0, 256, (10, 100, 100), np.uint8))
+    content = bytearray(path.read_bytes())
+    content[50_000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="CRC"):
+        load(path)
+
+
+def test_npz_member_that_claims_the_impossible(tmp_path):
+    path = tmp_path / "images.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        header = io.BytesIO()
+        claims = {"descr": "|u1", "fortran_order": False, "shape": (10**6, 32, 32, 3)}
+        np.lib.format.write_array_header_1_0(header, claims)
+        archive.writestr("train.npy", header.getvalue() + bytes(100))
+    with pytest.raises(DataError, match="cut short: its header announces"):
+        load(path)
+    content = path.read_bytes()
+    true_size = (len(header.getvalue()) + 100).to_bytes(4, "little")
+    path.write_bytes(content.replace(true_size + true_size, true_size + b"\xff\xff\xff\x7f"))
+    with pytest.raises(DataError, match="which cannot be"):
+        load(path)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    start=st.sampled_from([b"", b"\x93NUMPY\x01\x00", npy_bytes(RGB)[:60], npy_bytes(RGB)[:128]]),
+    rest=st.binary(max_size=80),
+    suffix=st.sampled_from([".npy", ".npz"]),
+)
+def test_random_bytes_give_a_data_error_or_a_valid_set(tmp_path, start, rest, suffix):
+    path = saved(tmp_path, start + rest, "random" + suffix)
+    data = load_or_refuse(path)
+    if data is not None:
+        assert data.images("all").dtype == np.uint8
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 10**6), value=st.integers(0, 255), suffix=st.booleans())
+def test_a_changed_byte_gives_a_data_error_or_a_valid_set(tmp_path, position, value, suffix):
+    buffer = io.BytesIO()
+    (np.savez_compressed if suffix else np.save)(buffer, RGB[:2])
+    content = bytearray(buffer.getvalue())
+    content[position % len(content)] = value
+    path = saved(tmp_path, bytes(content), "changed.npz" if suffix else "changed.npy")
+    data = load_or_refuse(path)
+    if data is not None:
+        assert data.images("all").size == RGB[:2].size

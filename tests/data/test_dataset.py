@@ -1,0 +1,78 @@
+"""DataSet and the rules of its splits."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from pixelrnn.data import SPLITS, DataSet
+from pixelrnn.data.dataset import carve_all, carve_validation
+from pixelrnn.errors import DataError
+
+
+def images(count, value=0):
+    return np.full((count, 1, 2, 3), value, np.uint8)
+
+
+def data_set(train=3, validation=2, test=1, value=0, num_levels=256):
+    parts = [images(count, value) for count in (train, validation, test)]
+    return DataSet("some", num_levels, *parts, "source", "licence", (), "by hand")
+
+
+def test_all_is_the_three_splits_one_after_the_other():
+    parts = [images(n, value) for n, value in ((3, 1), (2, 2), (1, 3))]
+    data = DataSet("some", 256, *parts, "source", "licence", (), "by hand")
+    np.testing.assert_array_equal(data.images("all")[:, 0, 0, 0], [1, 1, 1, 2, 2, 3])
+
+
+def test_images_are_contiguous_and_read_only():
+    turned = np.zeros((4, 1, 3, 2), np.uint8).transpose(0, 1, 3, 2)
+    data = DataSet("some", 256, turned, turned, turned, "source", "licence", (), "by hand")
+    for split in SPLITS:
+        assert data.images(split).flags.c_contiguous
+        with pytest.raises(ValueError, match="read-only"):
+            data.images(split)[0] = 1
+
+
+def test_unknown_split_names_those_there_are():
+    with pytest.raises(DataError, match=r"'tset'.*train, validation, test, all"):
+        data_set().images("tset")
+
+
+def test_empty_split_says_why_and_all_still_works():
+    data = data_set(train=1, validation=0, test=0)
+    with pytest.raises(DataError, match=r"no test images: it has 1 in all .*--split all"):
+        data.images("test")
+    assert len(data.images("all")) == 1
+
+
+@pytest.mark.parametrize(("value", "num_levels"), [(2, 2), (255, 255), (17, 17)])
+def test_values_must_be_below_num_levels(value, num_levels):
+    assert data_set(value=value - 1, num_levels=num_levels).num_levels == num_levels
+    with pytest.raises(DataError, match=f"value {value}.*num_levels = {value + 1} or more"):
+        data_set(value=value, num_levels=num_levels)
+
+
+def test_sha256_is_over_shape_and_bytes():
+    data = data_set(train=2, validation=3)
+    expected = hashlib.sha256(b"uint8 (2, 1, 2, 3)\n" + bytes(12)).hexdigest()
+    assert data.sha256("train") == expected
+    assert len({data.sha256(split) for split in (*SPLITS, "all")}) == 4
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((1, 2, 3), np.uint8), np.zeros((1, 1, 2, 3), np.int8)])
+def test_wrong_arrays_are_a_bug_not_a_user_error(wrong):
+    with pytest.raises(ValueError, match="must be"):
+        DataSet("some", 256, wrong, wrong, wrong, "source", "licence", (), "by hand")
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 10, 37])
+def test_carving_is_by_index_and_loses_nothing(count):
+    numbered = np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    train, validation, test = carve_all(numbered)
+    assert [int(i) for i in test.ravel()] == [i for i in range(count) if i % 10 == 9]
+    assert [int(i) for i in validation.ravel()] == [i for i in range(count) if i % 10 == 8]
+    assert sorted(np.concatenate([train, validation, test]).ravel().tolist()) == list(range(count))
+    train, validation = carve_validation(numbered)
+    assert [int(i) for i in validation.ravel()] == [i for i in range(count) if i % 10 == 9]
+    assert sorted(np.concatenate([train, validation]).ravel().tolist()) == list(range(count))

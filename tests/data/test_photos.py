@@ -1,0 +1,71 @@
+"""`photos` and `digits`, which are ready without a network."""
+
+import numpy as np
+import pytest
+
+from pixelrnn.data import DataOptions, load, photos
+from pixelrnn.data.catalogue import CATALOGUE
+from pixelrnn.errors import DataError
+
+# If these change, numbers made before and after cannot be compared.
+SHA256 = {
+    ("digits", "train"): "10c0f926465dd52d788d39db94d50ca2463e78c922be3e372f13d6086c5a4e3f",
+    ("digits", "validation"): "05f2c2090419e0510d5d5f55010ca367e95cd3f4f8c66dcf397fbf18b2af181c",
+    ("digits", "test"): "0b3844c9c281af25e002960dd0ddd593c1d3682fb06ee5fe51e1b1823b181f2f",
+    ("photos", "train"): "2567b1067b0d2794a5113c638e246ac0eeb8a16d30066db82b6ebae1a12318c5",
+    ("photos", "validation"): "bd602ae76d714d786d707658b57db8cc1c2252410e5ae1ae4e91c89bb028b87c",
+    ("photos", "test"): "c5ceaa9a5bc6e95445256979b1e5edd19dd3855c7d550927697ea82761fbc7cd",
+}
+
+
+@pytest.mark.parametrize("name", ["digits", "photos"])
+def test_splits_never_change(name):
+    data, entry = load(name), CATALOGUE[name]
+    for split, count in zip(
+        ("train", "validation", "test"), entry.splits(DataOptions()), strict=True
+    ):
+        assert data.count(split) == count
+        assert data.sha256(split) == SHA256[name, split]
+    assert (data.channels, data.height, data.width) == entry.image_shape
+    assert data.num_levels == entry.num_levels(DataOptions())
+
+
+def test_digits_splits_by_index():
+    from sklearn.datasets import load_digits
+
+    images = load_digits().images
+    data = load("digits")
+    np.testing.assert_array_equal(data.images("test")[:, 0], images[1500:])
+    np.testing.assert_array_equal(data.images("validation")[:, 0], images[9:1500:10])
+    assert data.num_levels == data.images("all").max() + 1 == 17
+
+
+def test_no_photograph_is_in_two_splits():
+    splits = {photo.file: photo.split for photo in photos.PHOTOGRAPHS}
+    assert splits["motorcycle_left.png"] == splits["motorcycle_right.png"]
+    assert len(splits) == len(photos.PHOTOGRAPHS)
+    data = load("photos")
+    patches = {split: {p.tobytes() for p in data.images(split)} for split in ("train", "test")}
+    assert not patches["train"] & patches["test"]
+
+
+def test_held_out_patches_do_not_overlap():
+    # 600x400 pixels hold 18x12 whole patches.
+    assert load("photos").count("test") == 18 * 12
+
+
+def test_patch_size_of_photos():
+    data = load("photos", DataOptions(patch_size=64))
+    assert data.name == "photos (64x64 patches)"
+    assert data.images("test").shape == (9 * 6, 3, 64, 64)
+    with pytest.raises(DataError, match="do not fit"):
+        load("photos", DataOptions(patch_size=400))
+
+
+def test_another_photograph_of_that_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(photos, "_photograph_folder", lambda: tmp_path)
+    with pytest.raises(DataError, match="cannot be read"):
+        load("photos")
+    (tmp_path / "astronaut.png").write_bytes(b"another")
+    with pytest.raises(DataError, match="not the photograph that is meant"):
+        load("photos")
