@@ -41,6 +41,14 @@ class PixelRNNConfig(ModelConfig):
     skip_connections: bool = Field(default=False, description="from every block to the head")
     border_channel: bool = Field(default=True, description="ones that tell pixels from padding")
 
+    def fewest_parameters(self) -> int:
+        """Return a lower bound of the parameters, cheap to compute: no model is built.
+
+        A mask of three groups leaves two thirds of a 1 x 1 layer; half is counted here.
+        """
+        h, head = self.features, self.head_features
+        return self.layers * h * h + h * head + (self.head_layers - 1) * head * head // 2
+
     @field_validator("channels")
     @classmethod
     def _grey_or_colour(cls, channels: int) -> int:

@@ -7,12 +7,21 @@ of every tensor against the model that the configuration describes.
 """
 
 import json
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing, write_json
@@ -22,14 +31,20 @@ MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 FORMAT = "pixelrnn-model"
 FORMAT_VERSION = 1
+DTYPE = "F32"  # as safetensors calls it
+# A mask has an entry for each weight that it hides too: for three colours, fewer than half as many again.
+MASK_ENTRIES_PER_WEIGHT = 4
 
 
 def save(model: PixelRNN, folder: Path) -> None:
     """Write `model.safetensors` and `config.json` into `folder`.
 
     Raises:
+        ModelFileError: if the weights are not float32, which is all that is read back.
         OutputError: if the folder cannot be written to.
     """
+    if model.dtype != torch.float32:
+        raise ModelFileError(f"weights are saved as float32, not {model.dtype}: use model.float()")
     config = model.config.model_dump(mode="json")
     metadata = {
         "format": FORMAT,
@@ -46,8 +61,8 @@ def load(path: str | Path) -> PixelRNN:
     """Return the model in a run folder or a `.safetensors` file, in evaluation mode, on the CPU.
 
     Raises:
-        ModelFileError: if there is none, or it is not ours, of a later version, damaged, or of
-            another shape than its configuration says.
+        ModelFileError: if there is none, or it is not ours, of a later version, damaged, of
+            another shape than its configuration says, or has weights that are not finite float32.
 
     Example:
         >>> import tempfile
@@ -67,13 +82,16 @@ def load(path: str | Path) -> PixelRNN:
     try:
         with safe_open(file, framework="pt") as opened:
             config = _config(file, opened.metadata() or {})
-            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+            shapes = _shapes(file, opened)
             _check_shapes(file, shapes, config)
             weights = {name: opened.get_tensor(name) for name in shapes}
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"{file} is not a safetensors file, or it is damaged ({error}); get it again"
         ) from error
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise ModelFileError(f"{file} is damaged: {name} holds numbers that are not finite")
     model = build(config)
     model.load_state_dict(weights)
     return model.eval()
@@ -85,7 +103,9 @@ def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:
     try:
         version = int(metadata.get("format_version", ""))
     except ValueError:
-        raise ModelFileError(f"{file} does not say its format version; get it again") from None
+        version = 0
+    if version < 1:
+        raise ModelFileError(f"{file} does not say its format version; get it again")
     if version > FORMAT_VERSION:
         raise ModelFileError(
             f"{file} has format version {version}, and this pixelrnn reads up to {FORMAT_VERSION}: "
@@ -99,13 +119,62 @@ def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:
     return config
 
 
+def _shapes(file: Path, opened: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor from the header."""
+    shapes = {}
+    for name in opened.keys():  # noqa: SIM118 - it is not a dictionary
+        header = opened.get_slice(name)
+        if header.get_dtype() != DTYPE:
+            raise ModelFileError(
+                f"{file}: {name} is of type {header.get_dtype()}, but a model's weights are {DTYPE}: "
+                "convert them, or get the file again"
+            )
+        shapes[name] = tuple(header.get_shape())
+    return shapes
+
+
 def _check_shapes(file: Path, shapes: dict[str, tuple[int, ...]], config: AnyModelConfig) -> None:
-    """Compare the header with the model that the configuration describes, which takes no memory."""
-    with torch.device("meta"):
-        expected = {name: tuple(value.shape) for name, value in build(config).state_dict().items()}
+    """Compare the header with the model that the configuration describes."""
+    held = sum(math.prod(shape) for shape in shapes.values())
+    too_few = ModelFileError(
+        f"{file} holds {held:,} numbers, too few for the model that its configuration describes"
+    )
+    if held < config.fewest_parameters():
+        raise too_few
+    with _at_most(held, too_few):
+        model = build(config)
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for name in sorted(expected.keys() | shapes.keys()):
         if shapes.get(name) != expected.get(name):
             raise ModelFileError(
                 f"{file} does not fit its configuration: {name} should be "
                 f"{expected.get(name, 'absent')} but is {shapes.get(name, 'absent')}"
             )
+
+
+@contextmanager
+def _at_most(held: int, error: ModelFileError) -> Iterator[None]:
+    """Stop building a model, layer by layer, once it has more numbers than `held`."""
+    thread = threading.get_ident()
+    counted = 0
+
+    def count(module: torch.nn.Module, name: str, parameter: Any) -> None:
+        nonlocal counted
+        if parameter is not None and threading.get_ident() == thread:
+            counted += parameter.numel()
+            if counted > held:
+                raise error
+
+    def look(module: torch.nn.Module, name: str, buffer: Any) -> None:
+        if threading.get_ident() == thread and buffer.numel() > MASK_ENTRIES_PER_WEIGHT * held:
+            raise error
+
+    hooks = [
+        register_module_parameter_registration_hook(count),
+        register_module_buffer_registration_hook(look),
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
