@@ -23,6 +23,7 @@ LAYERS = (
     ("cli",),
     ("compare",),
     ("report",),
+    ("assessment",),
     ("training",),
     ("audit", "evaluation", "baselines"),
     ("models",),
