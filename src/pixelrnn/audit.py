@@ -64,9 +64,9 @@ def _each_changed(
 ) -> Tensor:
     """Return copies of the image, copy n with the sub-pixel at `flat_places[n]` changed."""
     count = len(flat_places)
-    copies = image.expand(count, -1, -1, -1).contiguous()
+    copies = image.repeat(count, 1, 1, 1)  # a copy even if there is but one
     steps = torch.randint(1, num_levels, (count,), generator=generator)
-    flat = copies.view(count, -1)
+    flat = copies.view(count, image.numel())
     rows = torch.arange(count)
     flat[rows, flat_places] = ((flat[rows, flat_places] + steps) % num_levels).to(torch.uint8)
     return copies
@@ -104,7 +104,7 @@ def measure_receptive_field(
     earlier = torch.from_numpy(np.flatnonzero(order.reshape(-1) < here))
     field = np.zeros((channels, height, width), dtype=bool)
     for image in images:
-        for places in earlier.split(256):
+        for places in earlier.split(256) if len(earlier) else ():
             changed = _each_changed(image, places, model.config.num_levels, generator)
             # The same batch shape twice, as in `check_causal`.
             originals = image.expand(len(places), -1, -1, -1)
@@ -204,6 +204,8 @@ def _batched(items: Iterable[tuple[int, ...]], size: int) -> Iterable[list[tuple
 @torch.no_grad()
 def check_batch_invariant(model: AutoregressiveModel, images: Tensor) -> None:
     """Check that an image scores the same alone as in a batch: nothing is normalised over images.
+
+    Call it in training mode: in evaluation mode batch normalisation would not show.
 
     Raises:
         ContractViolation: gives the largest difference in nats.

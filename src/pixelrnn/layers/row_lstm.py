@@ -4,10 +4,10 @@ The LSTM of `line_lstm.py` runs from the top row to the bottom row. Its input-to
 masked 1 x k convolution along the row; its state-to-state product an unmasked one over the state row
 above, so that one layer sees a triangle above the pixel, and to the left what the mask leaves:
 
-    . x x x x x .
-    . . x x x . .          k = 3: one column more on each side for every row up
-    . . . x x . .
-          ^ the pixel, and its left neighbour through input-to-state
+    x x x x x x .          k = 3: one column more on each side for every row up,
+    . x x x x . .          and one more to the left through input-to-state
+    . . x x . . .
+          ^ the pixel itself: of its own colour group or earlier ones
 
 The paper calls the kernel k x 1, "row-wise": k columns, 1 row.
 """

@@ -29,6 +29,7 @@ from torch import Tensor
 from pixelrnn.likelihoods.base import Likelihood, scale_levels
 
 MIN_LOG_SCALE = -7.0
+MAX_LOG_SCALE = 20.0  # wider than any image; exp(-x) of more would vanish in float32
 INITIAL_LOG_SCALE = -2.5
 
 
@@ -75,10 +76,14 @@ class LogisticMixture(Likelihood):
         residuals = values - prediction  # (B, C, H, W)
         means = self._means(offsets, couplings, residuals)
         bins = self._log_bins(residuals.unsqueeze(2) - means, log_scales, images.unsqueeze(2))
-        # Over the components, log pi_k + the bins of the colours so far: red; red, green; ...
-        joint = F.log_softmax(logits, dim=1).unsqueeze(1) + bins.cumsum(dim=1)  # (B, C, K, H, W)
-        so_far = torch.logsumexp(joint, dim=2)  # log p(red), log p(red, green), ...
-        return so_far.diff(dim=1, prepend=torch.zeros_like(so_far[:, :1]))
+        # log p(colour | those before) = log sum_k pi_k P_kc, with pi_k given the colours before.
+        weights = F.log_softmax(logits, dim=1)
+        nats = []
+        for of_colour in bins.unbind(dim=1):
+            joint = weights + of_colour
+            nats.append(torch.logsumexp(joint, dim=1))
+            weights = F.log_softmax(joint, dim=1)
+        return torch.stack(nats, dim=1)
 
     def _split(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         k, c = self.components, self.channels
@@ -88,7 +93,9 @@ class LogisticMixture(Likelihood):
         return (
             logits,  # (B, K, H, W)
             means.unflatten(1, by_component),  # (B, C, K, H, W)
-            log_scales.unflatten(1, by_component).clamp(min=MIN_LOG_SCALE),  # (B, C, K, H, W)
+            log_scales.unflatten(1, by_component).clamp(
+                MIN_LOG_SCALE, MAX_LOG_SCALE
+            ),  # (B, C, K, H, W)
             couplings.unflatten(1, (self.num_couplings, k)).tanh(),  # (B, C (C - 1) / 2, K, H, W)
             prediction,  # (B, C, H, W)
         )

@@ -3,12 +3,12 @@
     x + W_out relu(W_k relu(W_in relu(x)))
 
 W_in is a 1 x 1 convolution from 2h maps to h, W_k a masked k x k one, W_out a 1 x 1 one back to 2h, all
-of mask type B. Its receptive field grows with depth and has a blind spot: with 3 x 3 kernels each
-layer sees two rows' triangle, and what lies right above it is never reached.
+of mask type B. Its receptive field grows with depth and has a blind spot: with 3 x 3 kernels it widens
+to the right by one column for every row up, and what lies beyond is never reached.
 
-    x x x x x          three layers of 3 x 3 see the x;
-    x x x x .          the . are earlier pixels
-    x x x .            that no depth reaches
+    x x x x x x .      layers of 3 x 3 see the x;
+    x x x x x . .      the . are earlier pixels
+    x x x x . . .      that no depth reaches
     x x ^ the pixel
 
 Deviation: the k x k kernels may be dilated (`dilations`, in turn), which widens the field at no cost.

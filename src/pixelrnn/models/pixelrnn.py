@@ -13,12 +13,12 @@ mid-grey; the last layer starts at 0.3 times the usual size, so that training st
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from pixelrnn.layers import LinearPrediction, MaskedConv2d, feature_groups, pointwise
@@ -55,6 +55,15 @@ class PixelRNNConfig(ModelConfig):
         if channels not in (1, 3):
             raise ValueError("an image has 1 channel (grey) or 3 (RGB)")
         return channels
+
+    @model_validator(mode="after")
+    def _a_feature_for_each_colour(self) -> Self:
+        colours = self.channels if self.likelihood.kind == "categorical" else 1
+        if min(self.features, self.head_features) < colours:
+            raise ValueError(
+                f"features and head_features must be at least {colours}: one for each colour"
+            )
+        return self
 
     @field_validator("stem_kernel_size")
     @classmethod

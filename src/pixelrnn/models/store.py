@@ -32,7 +32,7 @@ CONFIG_FILE = "config.json"
 FORMAT = "pixelrnn-model"
 FORMAT_VERSION = 1
 DTYPE = "F32"  # as safetensors calls it
-# A mask has an entry for each weight that it hides too: for three colours, fewer than half as many again.
+# A mask has entries for what it hides too: in our layers at most about as many as for weights.
 MASK_ENTRIES_PER_WEIGHT = 4
 
 

@@ -1,0 +1,105 @@
+"""Tiny models, images and seeds that the tests share.
+
+Feature counts are uneven on purpose: seven features make three groups of 3, 2 and 2, so that a group
+that is taken from the wrong end shows.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pixelrnn.models import MODELS, PixelRNN
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `reference`, the plain versions
+torch.set_num_threads(1)
+
+
+@pytest.fixture(params=["pixelcnn", "row-lstm", "diagonal-bilstm"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each of the three models in turn."""
+    return request.param
+
+
+@pytest.fixture(params=["categorical", "logistic-mixture"])
+def likelihood(request: pytest.FixtureRequest) -> str:
+    """Each of the two likelihoods in turn."""
+    return request.param
+
+
+@pytest.fixture(params=[1, 3], ids=["grey", "rgb"])
+def channels(request: pytest.FixtureRequest) -> int:
+    """Grey and RGB in turn."""
+    return request.param
+
+
+@pytest.fixture(params=[(5, 7), (7, 5)], ids=["5x7", "7x5"])
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    """A wide and a tall image, (height, width)."""
+    return request.param
+
+
+@pytest.fixture
+def tiny_model() -> Callable[..., PixelRNN]:
+    """A function that builds a tiny model."""
+    return build_tiny_model
+
+
+@pytest.fixture
+def random_images() -> Callable[..., Tensor]:
+    """A function that draws images."""
+    return draw_images
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A seeded generator for the checks."""
+    return torch.Generator().manual_seed(11)
+
+
+def build_tiny_model(
+    kind: str,
+    likelihood: str = "categorical",
+    channels: int = 1,
+    *,
+    seed: int = 0,
+    noise: float = 0.0,
+    dtype: torch.dtype = torch.float64,
+    **settings: object,
+) -> PixelRNN:
+    """Build a tiny model in float64.
+
+    Args:
+        kind: a key of `MODELS`.
+        likelihood: "categorical" or "logistic-mixture" (two components).
+        channels: 1 or 3.
+        seed: of the initial weights.
+        noise: standard deviation of what is added to every parameter, so that none (biases, initial
+            states) is left at zero.
+        dtype: of the weights.
+        settings: other keys of the configuration.
+    """
+    about = {"kind": likelihood}
+    if likelihood == "logistic-mixture":
+        about["components"] = 2
+    sizes = {"features": 7, "head_features": 8, "layers": 2, "stem_kernel_size": 3, "num_levels": 5}
+    keys = {"kind": kind, "likelihood": about, "channels": channels} | sizes | settings
+    config = MODELS[kind].__annotations__["config"].model_validate(keys)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = MODELS[kind](config).to(dtype)
+        for parameter in model.parameters():
+            parameter.add_(noise * torch.randn_like(parameter))
+    return model
+
+
+def draw_images(
+    count: int, channels: int, height: int, width: int, num_levels: int = 5, seed: int = 0
+) -> Tensor:
+    """Draw uint8 images `(count, channels, height, width)`, every level equally likely."""
+    levels = np.random.default_rng(seed).integers(num_levels, size=(count, channels, height, width))
+    return torch.from_numpy(levels.astype(np.uint8))

@@ -1,0 +1,78 @@
+"""What a configuration takes, refuses and rebuilds."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from pixelrnn.models import (
+    LABELS,
+    MODELS,
+    AnyModelConfig,
+    DiagonalBiLSTMConfig,
+    PixelCNNConfig,
+    RowLSTMConfig,
+    build,
+)
+
+ADAPTER = TypeAdapter(AnyModelConfig)
+
+
+def test_registry_is_complete(kind):
+    assert set(MODELS) == set(LABELS) == {"pixelcnn", "row-lstm", "diagonal-bilstm"}
+    config = ADAPTER.validate_python({"kind": kind, "channels": 1, "features": 4, "layers": 1})
+    model = build(config)
+    assert type(model) is MODELS[kind]
+    assert model.config is config
+
+
+def test_configuration_and_weights_rebuild_the_model(
+    kind, likelihood, channels, tiny_model, random_images
+):
+    model = tiny_model(kind, likelihood, channels, noise=0.1)
+    config = ADAPTER.validate_json(model.config.model_dump_json())
+    assert config == model.config
+    twin = build(config).double()
+    twin.load_state_dict(model.state_dict())
+    images = random_images(2, channels, 4, 5)
+    assert (twin.log_prob(images) == model.log_prob(images)).all()
+
+
+def test_the_state_holds_parameters_only(kind, likelihood, tiny_model):
+    """Masks follow from the configuration and are not stored."""
+    model = tiny_model(kind, likelihood, 3)
+    assert set(model.state_dict()) == {name for name, _ in model.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    ("kind_of", "settings"),
+    [
+        (PixelCNNConfig, {"channels": 2}),
+        (PixelCNNConfig, {"channels": 4}),
+        (PixelCNNConfig, {"num_levels": 1}),
+        (PixelCNNConfig, {"num_levels": 257}),
+        (PixelCNNConfig, {"stem_kernel_size": 4}),
+        (PixelCNNConfig, {"stem_kernel_size": 1}),
+        (PixelCNNConfig, {"kernel_size": 2}),
+        (PixelCNNConfig, {"dilations": ()}),
+        (PixelCNNConfig, {"dilations": (0,)}),
+        (PixelCNNConfig, {"dilations": (65,)}),
+        (PixelCNNConfig, {"features": 0}),
+        (PixelCNNConfig, {"layers": 0}),
+        (PixelCNNConfig, {"head_layers": 0}),
+        (PixelCNNConfig, {"likelihood": {"kind": "normal"}}),
+        (PixelCNNConfig, {"likelihood": {"kind": "categorical", "components": 3}}),
+        (RowLSTMConfig, {"kernel_size": 4}),
+        (RowLSTMConfig, {"dilations": (1,)}),
+        (DiagonalBiLSTMConfig, {"kernel_size": 3}),
+        (DiagonalBiLSTMConfig, {"kind": "pixelcnn"}),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else value.__name__,
+)
+def test_what_is_refused(kind_of, settings):
+    with pytest.raises(ValidationError) as caught:
+        kind_of(**settings)
+    assert caught.value.errors()[0]["loc"][0] == next(iter(settings))
+
+
+def test_a_configuration_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        PixelCNNConfig().features = 3

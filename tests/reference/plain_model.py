@@ -1,0 +1,121 @@
+"""The skeleton in plain numpy: stem, blocks, head, likelihood, for one image.
+
+It takes a model's configuration and weights, and never calls the model.
+"""
+
+import numpy as np
+
+from reference import plain_layers, plain_likelihoods
+from reference.plain_layers import groups_of, masked_convolution
+
+
+def number_of_groups(config):
+    return config.channels if config.likelihood.kind == "categorical" else 1
+
+
+def array(tensor):
+    return None if tensor is None else tensor.detach().numpy()
+
+
+def convolve(module, maps, mask_type, in_groups, out_groups, dilation=1):
+    kernel, bias = array(module.kernel()), array(module.bias)
+    return masked_convolution(maps, kernel, bias, mask_type, in_groups, out_groups, dilation)
+
+
+def relu(maps):
+    return np.where(maps > 0, maps, 0.0)
+
+
+def network(model, image):
+    """Return the parameters `(groups, maps, H, W)` of an image `(C, H, W)` of levels."""
+    config = model.config
+    groups = number_of_groups(config)
+    values = 2 * image.astype(np.float64) / (config.num_levels - 1) - 1
+    maps, colours = values, groups_of(config.channels, groups)
+    if config.border_channel:
+        maps = np.concatenate([values, np.ones_like(values[:1])])
+        colours = [*colours, 0]
+    stream = groups_of(2 * config.features, groups)
+    inner = groups_of(config.features, groups)
+    maps = convolve(model.stem, maps, "A", colours, stream)
+    outputs = []
+    for index in range(config.layers):
+        maps = maps + BLOCKS[config.kind](config, model.blocks[index], index, maps, stream, inner)
+        outputs.append(maps)
+    parameters = head(config, model.head, outputs, stream, groups)
+    parameters = parameters.reshape(groups, -1, *image.shape[1:])
+    if config.likelihood.kind == "logistic-mixture":
+        together = [0] * config.channels
+        prediction = convolve(model.prediction.conv, values, "A", together, together)
+        parameters = np.concatenate([parameters, prediction[None]], axis=1)
+    return parameters
+
+
+def head(config, module, outputs, stream, groups):
+    hidden = groups_of(config.head_features, groups)
+    maps = convolve(module.first, relu(outputs[-1]), "B", stream, hidden)
+    if config.skip_connections:
+        for skip, output in zip(module.skips, outputs[:-1], strict=True):
+            maps = maps + convolve(skip, relu(output), "B", stream, hidden)
+    for layer in module.hidden:
+        maps = convolve(layer, relu(maps), "B", hidden, hidden)
+    count = len(module.output.bias)
+    last = [group for group in range(groups) for _ in range(count // groups)]
+    return convolve(module.output, relu(maps), "B", hidden, last)
+
+
+def pixelcnn_block(config, module, index, maps, stream, inner):
+    dilation = config.dilations[index % len(config.dilations)]
+    inside = convolve(module.into, relu(maps), "B", stream, inner)
+    inside = convolve(module.conv, relu(inside), "B", inner, inner, dilation)
+    return convolve(module.out, relu(inside), "B", inner, stream)
+
+
+def row_lstm_block(config, module, index, maps, stream, inner):
+    lstm = module.lstm
+    gates = convolve(lstm.input_to_state, maps, "B", stream, inner * 4)
+    h = config.features
+    hidden = plain_layers.row_lstm(
+        gates,
+        array(lstm.recurrence.state_to_state)[0].reshape(config.kernel_size, h, 4 * h),
+        array(lstm.recurrence.initial_hidden)[0],
+        array(lstm.recurrence.initial_cell)[0],
+    )
+    return convolve(module.out, hidden, "B", inner, stream)
+
+
+def diagonal_bilstm_block(config, module, index, maps, stream, inner):
+    lstm = module.lstm
+    gates = convolve(lstm.input_to_state, maps, "B", stream, inner * 8)
+    h = config.features
+    hidden = plain_layers.diagonal_bilstm(
+        gates,
+        array(lstm.recurrence.state_to_state).reshape(2, 2, h, 4 * h),
+        array(lstm.recurrence.initial_hidden),
+        array(lstm.recurrence.initial_cell),
+    )
+    return convolve(module.out, hidden, "B", inner, stream)
+
+
+BLOCKS = {
+    "pixelcnn": pixelcnn_block,
+    "row-lstm": row_lstm_block,
+    "diagonal-bilstm": diagonal_bilstm_block,
+}
+
+
+def log_prob_map(model, image):
+    """Return the nats of every sub-pixel of an image `(C, H, W)`."""
+    config = model.config
+    parameters = network(model, image)
+    result = np.zeros(image.shape)
+    for r in range(image.shape[1]):
+        for c in range(image.shape[2]):
+            here, levels = parameters[:, :, r, c], image[:, r, c].tolist()
+            if config.likelihood.kind == "categorical":
+                result[:, r, c] = plain_likelihoods.categorical(here, levels)
+            else:
+                result[:, r, c] = plain_likelihoods.logistic_mixture(
+                    here[0], levels, config.num_levels, config.likelihood.components
+                )
+    return result

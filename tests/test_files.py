@@ -1,0 +1,168 @@
+"""Writing beside the place: the old file stays whole until the new one is, whatever happens."""
+
+import errno
+import json
+import stat
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from safetensors import SafetensorError
+
+from pixelrnn.errors import OutputError
+from pixelrnn.files import make_folder, replacing, write_json
+
+
+def no_space():
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    return path
+
+
+def names(folder):
+    return sorted(child.name for child in folder.iterdir())
+
+
+def test_the_new_file_takes_the_place_of_the_old(file):
+    with replacing(file) as beside:
+        beside.write_text("new")
+        assert file.read_text() == "old"
+        assert beside.parent == file.parent  # the same disk, so that renaming is one step
+    assert file.read_text() == "new"
+    assert names(file.parent) == ["result.json"]
+
+
+def write_half(file, error):
+    with replacing(file) as beside:
+        beside.write_text("half of the n")
+        raise error
+
+
+def test_a_full_disk_leaves_the_old_file(file):
+    with pytest.raises(OutputError, match=r"cannot write .*result\.json: No space left on device"):
+        write_half(file, no_space())
+    assert file.read_text() == "old"
+    assert names(file.parent) == ["result.json"]
+
+
+def test_a_full_disk_seen_by_safetensors_leaves_the_old_file(file):
+    message = "Error while serializing: I/O error: No space left on device (os error 28)"
+    with pytest.raises(OutputError, match="No space left"):
+        write_half(file, SafetensorError(message))
+    assert file.read_text() == "old"
+    assert names(file.parent) == ["result.json"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
+def test_any_other_error_passes_and_leaves_the_old_file(file, error):
+    with pytest.raises(error):
+        write_half(file, error())
+    assert file.read_text() == "old"
+    assert names(file.parent) == ["result.json"]
+
+
+def test_a_rename_that_fails_leaves_the_old_file(file, monkeypatch):
+    def refuse(self, target):
+        raise no_space()
+
+    monkeypatch.setattr(type(file), "replace", refuse)
+    with pytest.raises(OutputError, match="No space left"):
+        write_json(file, {"a": 1})
+    assert file.read_text() == "old"
+    assert names(file.parent) == ["result.json"]
+
+
+def test_two_writers_do_not_meet(file):
+    with replacing(file) as one, replacing(file) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert file.read_text() == "one"
+
+
+def test_permissions_are_those_of_a_new_file(file, tmp_path):
+    (tmp_path / "plain").write_text("")
+    with replacing(file) as beside:
+        beside.write_text("new")
+        beside.chmod(0o600)
+    assert stat.S_IMODE(file.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+@pytest.mark.parametrize("place", ["missing/result.json", "result.json/below.json", "folder"])
+def test_a_place_that_cannot_be_written(file, place):
+    (file.parent / "folder").mkdir()
+    before = names(file.parent)
+    with pytest.raises(OutputError, match=f"cannot write .*{place}"):
+        write_json(file.parent / place, 1)
+    assert names(file.parent) == before
+
+
+def test_json_is_for_people(file):
+    write_json(file, {"name": "rotwein, weiß", "values": [1.5, None]})
+    text = file.read_text(encoding="utf-8")
+    assert json.loads(text) == {"name": "rotwein, weiß", "values": [1.5, None]}
+    assert text.endswith("\n")
+    assert len(text.splitlines()) > 1
+
+
+def test_what_is_not_json_leaves_the_old_file(file):
+    with pytest.raises(TypeError):
+        write_json(file, {"a": object()})
+    assert file.read_text() == "old"
+    assert names(file.parent) == ["result.json"]
+
+
+def test_make_folder_makes_parents_and_leaves_nothing_in_it(tmp_path):
+    folder = make_folder(tmp_path / "a" / "b")
+    assert names(folder) == []
+    assert make_folder(folder) == folder
+
+
+@pytest.mark.parametrize("place", ["result.json", "result.json/below"])
+def test_a_file_in_the_place_of_a_folder(file, place):
+    with pytest.raises(OutputError, match=r"cannot write into the folder .*choose another"):
+        make_folder(file.parent / place)
+    assert file.read_text() == "old"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_disk_that_is_really_full(tmp_path):
+    """A limit of 1,000 bytes a file: the model, a checkpoint, JSON and an archive of arrays."""
+    script = """
+        import resource, signal, sys
+        from pathlib import Path
+        import numpy as np, torch
+        from pixelrnn.errors import OutputError
+        from pixelrnn.files import replacing, write_json
+        from pixelrnn.models import PixelCNNConfig, build, store
+        from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
+
+        def archive(path):
+            with replacing(path) as beside, beside.open("wb") as file:
+                np.savez(file, array=np.zeros(5000))
+
+        folder = Path(sys.argv[1])
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        for write in (
+            lambda: store.save(build(PixelCNNConfig(channels=1, features=4)), folder),
+            lambda: SafetensorsCheckpointIO().save_checkpoint({"a": torch.ones(999)}, folder / "x"),
+            lambda: write_json(folder / "y", "long" * 999),
+            lambda: archive(folder / "z"),
+        ):
+            try:
+                write()
+                raise SystemExit("nothing was raised")
+            except OutputError:
+                pass
+        if any(folder.iterdir()):
+            raise SystemExit("something was left")
+    """
+    code = textwrap.dedent(script)
+    subprocess.run([sys.executable, "-W", "error", "-c", code, tmp_path], check=True)
