@@ -15,10 +15,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "complete": "pixelrnn.completion:complete",
     "data": "pixelrnn.data",
+    "load": "pixelrnn.models.store:load",
 }
 
-__all__ = ["__version__", "data"]
+__all__ = ["__version__", "complete", "data", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from pixelrnn.layers.line_lstm import NUM_GATES, Line, LineLSTM, start_remembering
 from pixelrnn.layers.masked_conv import pointwise
 from pixelrnn.layers.masks import Needed, shift
+from pixelrnn.stepper.program import Features, Program, Tap
 
 
 class DiagonalBiLSTM(nn.Module):
@@ -45,9 +46,12 @@ class DiagonalBiLSTM(nn.Module):
         torch.Size([2, 4, 5, 7])
     """
 
+    groups: Tensor
+
     def __init__(self, in_groups: Tensor, groups: Tensor) -> None:
         super().__init__()
         self.features = len(groups)
+        self.register_buffer("groups", groups, persistent=False)
         self.input_to_state = pointwise(in_groups, groups.repeat(2 * NUM_GATES))
         start_remembering(self.input_to_state, self.features)
         self.recurrence = LineLSTM(self.features, taps=(-1, 0), directions=2)
@@ -65,6 +69,31 @@ class DiagonalBiLSTM(nn.Module):
         moved_down = F.pad(from_right[:-1], (0, 0, 0, 0, 0, 0, 1, 0))
         both: Tensor = from_left + moved_down
         return both.permute(2, 3, 0, 1)
+
+    def lower(self, program: Program, source: Features) -> Features:
+        """Write the layer into a program.
+
+        Left to right, it remembers the state row above and the left neighbour. Right to left runs
+        over each row once it is finished, and is read one row further down.
+        """
+        recurrence, conv = self.recurrence, self.input_to_state
+        up, left, right = (-1, 0), (0, -1), (0, 1)
+        from_left = recurrence.lower(program, conv, source, self.groups, [up, left, left])
+        from_right = recurrence.lower(
+            program, conv, source, self.groups, [up, right, right], direction=1, row_end=True
+        )
+        # Above the first row the map that was moved down is zero, not the state outside the image.
+        moved_down = program.new_map(self.features)
+        out = program.new_map(self.features)
+        for group in range(program.groups):
+            features = np.flatnonzero(self.groups.cpu().numpy() == group)
+            part = (int(features[0]), len(features))
+            with program.section("row_end"):
+                program.add(moved_down.part(*part), [Tap(from_right.part(*part))])
+            with program.section(group):
+                both = [Tap(from_left.part(*part)), Tap(moved_down.part(*part), row=-1)]
+                program.add(out.part(*part), both)
+        return out
 
     def reach(self, needed: Needed) -> Needed:
         """Return which inputs the needed hidden states depend on, bool `(groups in, H, W)`."""

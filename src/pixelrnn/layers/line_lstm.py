@@ -23,11 +23,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from pixelrnn.layers.masked_conv import MaskedConv2d
+from pixelrnn.stepper.program import Features, Program, Tap
 
 NUM_GATES = 4  # input, forget, output, candidate: the order of the gate maps everywhere
 
@@ -74,6 +76,54 @@ class LineLSTM(nn.Module):
         )
         self.initial_hidden = nn.Parameter(torch.zeros(directions, features))
         self.initial_cell = nn.Parameter(torch.zeros(directions, features))
+
+    def lower(
+        self,
+        program: Program,
+        input_to_state: MaskedConv2d,
+        source: Features,
+        groups: Tensor,
+        places: Sequence[tuple[int, int]],
+        *,
+        direction: int = 0,
+        row_end: bool = False,
+    ) -> Features:
+        """Write one direction of the recurrence, with its input-to-state product, into a program.
+
+        Args:
+            program: where to write.
+            input_to_state: gives the gate maps of all directions, one after the other.
+            source: the input maps.
+            groups: colour group of each LSTM feature.
+            places: (row, column) of each tap, and last that of the cell before.
+            direction: which recurrence.
+            row_end: run it over finished rows, from right to left.
+
+        Returns:
+            The maps of hidden states.
+        """
+        size = len(groups)
+        weight = self.state_to_state[direction].detach().double().cpu().numpy()
+        outside = [
+            state[direction].detach().double().cpu().numpy()
+            for state in (self.initial_hidden, self.initial_cell)
+        ]
+        hidden, cell = (program.new_map(size, fill=fill) for fill in outside)
+        for group in range(program.groups):
+            features = np.flatnonzero(groups.cpu().numpy() == group)
+            part = (int(features[0]), len(features))
+            of_group = np.concatenate([gate * size + features for gate in range(NUM_GATES)])
+            taps = input_to_state.taps(source, direction * NUM_GATES * size + of_group)
+            for tap, place in enumerate(places[:-1]):
+                seen = weight[tap * size : (tap + 1) * size, of_group]
+                taps.append(Tap(hidden, *place, np.ascontiguousarray(seen)))
+            gates = program.new_map(NUM_GATES * len(features))
+            with program.section("row_end" if row_end else group):
+                bias = input_to_state.biases(direction * NUM_GATES * size + of_group)
+                program.linear(gates, taps, bias)
+                before = Tap(cell.part(*part), *places[-1])
+                program.lstm(hidden.part(*part), cell.part(*part), gates, before)
+        return hidden
 
     def forward(self, inputs: Tensor, lines: Sequence[Line]) -> Tensor:
         """Run the recurrence.

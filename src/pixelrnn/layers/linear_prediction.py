@@ -7,11 +7,13 @@ JPEG-LS without its median), and is learned with the rest. Values are scaled to 
 image they are 0.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pixelrnn.layers.masked_conv import MaskedConv2d
 from pixelrnn.layers.masks import Needed
+from pixelrnn.stepper.program import Features, Program, Tap
 
 
 class LinearPrediction(nn.Module):
@@ -36,6 +38,16 @@ class LinearPrediction(nn.Module):
         """Map scaled images `(B, C, H, W)` to predictions `(B, C, H, W)`."""
         predictions: Tensor = self.conv(values)
         return predictions
+
+    def lower(self, program: Program, image: Features, parameters: Features) -> Features:
+        """Write the predictions behind the other parameters of the likelihood; return both."""
+        channels = image.count
+        out = program.new_map(parameters.count + channels)
+        with program.section(0):
+            program.add(out.part(0, parameters.count), [Tap(parameters)])
+            taps = self.conv.taps(image, np.arange(channels))
+            program.linear(out.part(parameters.count, channels), taps)
+        return out
 
     def reach(self, needed: Needed) -> Needed:
         """Return which pixels the needed predictions depend on, bool `(1, H, W)`."""

@@ -11,14 +11,17 @@ where the taps of a 5 x 5 kernel are those marked x, and . at the pixel itself i
 A tap outside the image reads zero.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelrnn.layers.masks import MaskType, Needed, connections, shift
+from pixelrnn.stepper.program import Features, Floats, Program, Tap
 
 
 class MaskedConv2d(nn.Module):
@@ -45,6 +48,8 @@ class MaskedConv2d(nn.Module):
     """
 
     mask: Tensor
+    in_groups: Tensor
+    out_groups: Tensor
     _index: Tensor
 
     def __init__(
@@ -69,6 +74,8 @@ class MaskedConv2d(nn.Module):
         mask[:, :, -1, : width // 2] = True
         mask[:, :, -1, width // 2] = connections(in_groups, out_groups, mask_type)
         self.register_buffer("mask", mask, persistent=False)
+        self.register_buffer("in_groups", in_groups, persistent=False)
+        self.register_buffer("out_groups", out_groups, persistent=False)
         self.register_buffer("_index", mask.flatten().nonzero().squeeze(1), persistent=False)
         self.weight = nn.Parameter(torch.empty(int(mask.sum())))
         self.bias = nn.Parameter(torch.zeros(len(out_groups))) if bias else None
@@ -99,6 +106,64 @@ class MaskedConv2d(nn.Module):
             maps = F.pad(maps, (across, across, above, 0))
         return F.conv2d(maps, self.kernel(), self.bias, dilation=self.dilation)
 
+    def taps(self, source: Features, outputs: npt.NDArray[np.intp]) -> list[Tap]:
+        """Return what the `outputs` read of a map, with their weights: a lowered convolution.
+
+        Args:
+            source: the input maps.
+            outputs: indices of output maps, all of one colour group, in the order wanted.
+        """
+        kernel = self.kernel().detach().double().cpu().numpy()[outputs]
+        mask = self.mask.cpu().numpy()[outputs]
+        rows, width = mask.shape[2:]
+        taps = []
+        for row in range(rows):
+            for column in range(width):
+                for first, count in _runs(np.any(mask[:, :, row, column], axis=0)):
+                    weights = np.ascontiguousarray(kernel[:, first : first + count, row, column].T)
+                    offset = (row - rows + 1) * self.dilation, (column - width // 2) * self.dilation
+                    taps.append(Tap(source.part(first, count), *offset, weights))
+        return taps
+
+    def biases(self, outputs: npt.NDArray[np.intp]) -> Floats | None:
+        """Return the biases of some outputs, float64, or None."""
+        return None if self.bias is None else self.bias.detach().double().cpu().numpy()[outputs]
+
+    def lower(
+        self,
+        program: Program,
+        source: Features,
+        *,
+        residual: Features | None = None,
+        add: Sequence[tuple["MaskedConv2d", Features]] = (),
+    ) -> Features:
+        """Write the convolution into a program, each colour group in its section.
+
+        Args:
+            program: where to write.
+            source: the input maps.
+            residual: maps to add to the result.
+            add: further convolutions, with their inputs, to add to the result.
+
+        Returns:
+            The new output maps.
+        """
+        out = program.new_map(len(self.out_groups))
+        for group in range(program.groups):
+            outputs = np.flatnonzero(self.out_groups.cpu().numpy() == group)
+            part = (int(outputs[0]), len(outputs))
+            taps = self.taps(source, outputs)
+            for conv, other in add:
+                taps += conv.taps(other, outputs)
+            with program.section(group):
+                program.linear(
+                    out.part(*part),
+                    taps,
+                    self.biases(outputs),
+                    residual.part(*part) if residual else None,
+                )
+        return out
+
     def reach(self, needed: Needed) -> Needed:
         """Return which inputs the `needed` outputs depend on.
 
@@ -122,6 +187,13 @@ class MaskedConv2d(nn.Module):
         return result
 
 
+def _runs(chosen: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield (first, count) of each run of True: features that lie side by side."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
+    for first, end in edges.reshape(-1, 2):
+        yield int(first), int(end - first)
+
+
 def _groups_seen(mask: Tensor, in_groups: Tensor, out_groups: Tensor) -> np.ndarray:
     """Return `(groups out, groups in, rows, width)`: whether any feature of one sees any of the other."""
     shape = (int(out_groups.max()) + 1, int(in_groups.max()) + 1, *mask.shape[2:])
@@ -131,6 +203,17 @@ def _groups_seen(mask: Tensor, in_groups: Tensor, out_groups: Tensor) -> np.ndar
             block = mask[out_groups == out_group][:, in_groups == in_group]
             seen[out_group, in_group] = block.any(dim=0).any(dim=0).numpy()
     return cast(np.ndarray, seen)
+
+
+def lower_relu(program: Program, source: Features, groups: Tensor) -> Features:
+    """Write max(source, 0) into a program, each colour group in its section."""
+    out = program.new_map(source.count)
+    for group in range(program.groups):
+        features = np.flatnonzero(groups.cpu().numpy() == group)
+        part = (int(features[0]), len(features))
+        with program.section(group):
+            program.relu(out.part(*part), source.part(*part))
+    return out
 
 
 def pointwise(in_groups: Tensor, out_groups: Tensor, *, bias: bool = True) -> MaskedConv2d:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from pixelrnn.layers.line_lstm import NUM_GATES, Line, LineLSTM, start_remembering
 from pixelrnn.layers.masked_conv import MaskedConv2d
 from pixelrnn.layers.masks import Needed
+from pixelrnn.stepper.program import Features, Program
 
 
 class RowLSTM(nn.Module):
@@ -37,8 +38,11 @@ class RowLSTM(nn.Module):
         torch.Size([2, 4, 5, 7])
     """
 
+    groups: Tensor
+
     def __init__(self, in_groups: Tensor, groups: Tensor, kernel_size: int) -> None:
         super().__init__()
+        self.register_buffer("groups", groups, persistent=False)
         reach = kernel_size // 2
         features = len(groups)
         self.input_to_state = MaskedConv2d(
@@ -55,6 +59,13 @@ class RowLSTM(nn.Module):
         hidden = self.recurrence(packed, _rows(height, width))  # (1, H W, B, h)
         states: Tensor = hidden.view(height, width, batch, -1).permute(2, 3, 0, 1)
         return states
+
+    def lower(self, program: Program, source: Features) -> Features:
+        """Write the layer into a program: it remembers one row of states, and its input's row."""
+        above = [(-1, offset) for offset in self.recurrence.taps]
+        return self.recurrence.lower(
+            program, self.input_to_state, source, self.groups, [*above, (-1, 0)]
+        )
 
     def reach(self, needed: Needed) -> Needed:
         """Return which inputs the needed hidden states depend on, bool `(groups in, H, W)`."""

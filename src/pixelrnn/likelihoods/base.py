@@ -6,6 +6,8 @@ from typing import final
 import torch
 from torch import Tensor
 
+from pixelrnn.stepper.program import Features, LikelihoodParameters
+
 
 def scale_levels(images: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
     """Map levels 0 .. num_levels - 1 evenly onto [-1, 1]: the only scaling of pixel values.
@@ -59,6 +61,10 @@ class Likelihood(ABC):
     @abstractmethod
     def initial_bias(self) -> Tensor:
         """Return the biases `(head_maps,)` with which the head of the network starts."""
+
+    @abstractmethod
+    def lower(self, parameters: Features) -> LikelihoodParameters:
+        """Tell the stepper how to read the parameters, all groups side by side."""
 
     @final
     def log_pmf(self, parameters: Tensor, images: Tensor, channel: int) -> Tensor:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from pixelrnn.likelihoods.base import Likelihood
+from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 
 class CategoricalConfig(BaseModel):
@@ -59,6 +60,12 @@ class Categorical(Likelihood):
         by_level = logits.permute(0, 1, 3, 4, 2).reshape(-1, self.num_levels)  # (B C H W, L)
         nats = F.cross_entropy(by_level, images.reshape(-1).long(), reduction="none")
         return -nats.view(images.shape)
+
+    def lower(self, parameters: Features) -> LikelihoodParameters:
+        """Tell the stepper how to read the logits."""
+        levels = self.num_levels
+        groups = [parameters.part(group * levels, levels) for group in range(self.groups)]
+        return LikelihoodParameters("categorical", tuple(groups))
 
     def initial_bias(self) -> Tensor:
         """Return zeros `(num_levels,)`: at first all levels are about equally likely."""

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from pixelrnn.likelihoods.base import Likelihood, scale_levels
+from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 MIN_LOG_SCALE = -7.0
 MAX_LOG_SCALE = 20.0  # wider than any image; exp(-x) of more would vanish in float32
@@ -124,6 +125,10 @@ class LogisticMixture(Likelihood):
         between = log_below_upper + log_above_lower + log_inside
         highest_or_between = torch.where(images == self.num_levels - 1, log_above_lower, between)
         return torch.where(images == 0, log_below_upper, highest_or_between)
+
+    def lower(self, parameters: Features) -> LikelihoodParameters:
+        """Tell the stepper how to read the parameters."""
+        return LikelihoodParameters("logistic-mixture", (parameters,), self.components)
 
     def initial_bias(self) -> Tensor:
         """Return zeros but for the log-scales, which start narrow: `(head_maps,)`."""

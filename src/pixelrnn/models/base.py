@@ -6,7 +6,8 @@ with the order of `ordering.py`: raster order, red -> green -> blue inside a pix
 """
 
 from abc import ABC, abstractmethod
-from typing import final
+from collections.abc import Callable, Sequence
+from typing import Annotated, final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,12 @@ from torch import Tensor, nn
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.likelihoods import Likelihood, LikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.ordering import Place
+from pixelrnn.stepper.program import Program
+from pixelrnn.stepper.runner import Images, Runner
+
+MAX_SIDE = 65536  # pixels
+
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class ModelConfig(BaseModel):
@@ -27,6 +34,10 @@ class ModelConfig(BaseModel):
     channels: int = Field(default=3, description="colours of a pixel: 1 (grey) or 3 (RGB)")
     num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
     likelihood: LikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
+    image_size: tuple[Side, Side] | None = Field(
+        default=None,
+        description="(height, width) of the training images: the default size of samples",
+    )
 
 
 class AutoregressiveModel(nn.Module, ABC):
@@ -54,6 +65,10 @@ class AutoregressiveModel(nn.Module, ABC):
         """
 
     @abstractmethod
+    def lower(self) -> Program:
+        """Return the same network as operations on one pixel, for the stepper."""
+
+    @abstractmethod
     def receptive_field(self, place: Place, *, height: int, width: int) -> npt.NDArray[np.bool_]:
         """Return which sub-pixels the distribution at `place` may depend on, `(C, height, width)`."""
 
@@ -79,6 +94,53 @@ class AutoregressiveModel(nn.Module, ABC):
     def log_prob(self, images: Tensor) -> Tensor:
         """Return the log-probability of whole images, `(B,)` nats; see `log_prob_map`."""
         return self.log_prob_map(images).sum(dim=(1, 2, 3))
+
+    @final
+    def sample(
+        self,
+        count: int,
+        *,
+        size: tuple[int, int] | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        indices: Sequence[int] | None = None,
+        threads: int | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Images:
+        """Draw images, uint8 `(count, C, H, W)`, exactly, pixel by pixel in the stepper.
+
+        Image i depends on (seed, i) and the model alone: not on the number of images, the threads,
+        or the order of the work.
+
+        Args:
+            count: how many images.
+            size: (height, width) in pixels; by default that of the training images.
+            seed: 0 to 2^63 - 1.
+            temperature: 1 for the model's own distribution; sharper below, flatter above.
+            indices: which images of the seed's endless row of them; by default 0 ... count - 1.
+            threads: images drawn at the same time; by default one a core.
+            on_progress: called with the pixels done since its last call, from any thread.
+
+        Raises:
+            ImageMismatchError: if size, count or temperature is not positive, or no size is known.
+        """
+        height, width = _checked_size(size or self.config.image_size)
+        check_temperature(temperature)
+        if count < 1:
+            raise ImageMismatchError(f"at least one image must be drawn, not {count}")
+        blank = np.zeros((count, self.config.channels, height, width), np.uint8)
+        return (
+            Runner(self.lower(), threads=threads)
+            .run(
+                blank,
+                np.array(False),
+                seed=seed,
+                temperature=temperature,
+                indices=indices,
+                on_progress=on_progress,
+            )
+            .images
+        )
 
     @final
     @property
@@ -117,3 +179,19 @@ class AutoregressiveModel(nn.Module, ABC):
                 f"this model is of images with {num_levels} levels (0 to {num_levels - 1}), "
                 f"but a sub-pixel is {int(images.max())}"
             )
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise `ImageMismatchError` unless a temperature is positive and finite."""
+    if not 0 < temperature < float("inf"):
+        raise ImageMismatchError(f"a temperature is a positive number, not {temperature}")
+
+
+def _checked_size(size: tuple[int, int] | None) -> tuple[int, int]:
+    if size is None:
+        raise ImageMismatchError("this model does not say how large its images were: give a size")
+    if not all(1 <= side <= MAX_SIDE for side in size):
+        raise ImageMismatchError(
+            f"no image of {size[0]} x {size[1]} pixels can be drawn: a side is 1 to {MAX_SIDE}"
+        )
+    return size

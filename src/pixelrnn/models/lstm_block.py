@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from pixelrnn.layers import DiagonalBiLSTM, RowLSTM, pointwise
 from pixelrnn.layers.masks import Needed
+from pixelrnn.stepper.program import Features, Program
 
 
 class LSTMBlock(nn.Module):
@@ -18,6 +19,10 @@ class LSTMBlock(nn.Module):
         """Map `(B, 2h, H, W)` to `(B, 2h, H, W)`."""
         result: Tensor = maps + self.out(self.lstm(maps))
         return result
+
+    def lower(self, program: Program, maps: Features) -> Features:
+        """Write the block into a program."""
+        return self.out.lower(program, self.lstm.lower(program, maps), residual=maps)
 
     def reach(self, needed: Needed) -> Needed:
         """Return which inputs the needed outputs depend on, bool `(groups, H, W)`."""

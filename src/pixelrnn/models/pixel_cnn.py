@@ -20,8 +20,10 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from pixelrnn.layers import MaskedConv2d, pointwise
+from pixelrnn.layers.masked_conv import lower_relu
 from pixelrnn.layers.masks import Needed
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig, odd
+from pixelrnn.stepper.program import Features, Program
 
 
 class PixelCNNConfig(PixelRNNConfig):
@@ -83,6 +85,13 @@ class PixelCNNBlock(nn.Module):
         inside = self.conv(self.into(maps.relu()).relu())
         result: Tensor = maps + self.out(inside.relu())
         return result
+
+    def lower(self, program: Program, maps: Features) -> Features:
+        """Write the block into a program."""
+        stream, inner = self.out.out_groups, self.into.out_groups
+        inside = self.into.lower(program, lower_relu(program, maps, stream))
+        inside = self.conv.lower(program, lower_relu(program, inside, inner))
+        return self.out.lower(program, lower_relu(program, inside, inner), residual=maps)
 
     def reach(self, needed: Needed) -> Needed:
         """Return which inputs the needed outputs depend on, bool `(groups, H, W)`."""

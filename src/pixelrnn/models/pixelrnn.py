@@ -12,8 +12,8 @@ mid-grey; the last layer starts at 0.3 times the usual size, so that training st
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Protocol, Self
+from collections.abc import Iterable, Sequence
+from typing import Protocol, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,12 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from pixelrnn.layers import LinearPrediction, MaskedConv2d, feature_groups, pointwise
+from pixelrnn.layers.masked_conv import lower_relu
 from pixelrnn.layers.masks import Needed
 from pixelrnn.likelihoods import scale_levels
 from pixelrnn.models.base import AutoregressiveModel, ModelConfig
 from pixelrnn.ordering import Place
+from pixelrnn.stepper.program import Features, Program
 
 INITIAL_OUTPUT_GAIN = 0.3
 
@@ -80,6 +82,9 @@ def odd(size: int) -> int:
 
 class Block(Protocol):
     """A residual block: maps `(B, 2h, H, W)` in and out, never looking at what comes later."""
+
+    def lower(self, program: Program, maps: Features) -> Features:
+        """Write the block into a program; return its output maps."""
 
     def __call__(self, maps: Tensor) -> Tensor:
         """Return the maps with the block's part added."""
@@ -147,6 +152,25 @@ class PixelRNN(AutoregressiveModel):
             parameters = torch.cat([parameters, predictions], dim=2)
         return parameters
 
+    def lower(self) -> Program:
+        """Return the network as operations on one pixel; see the base class."""
+        config, likelihood = self.config, self.likelihood
+        program = Program(config.channels, config.num_levels, likelihood.groups)
+        image = program.new_map(config.channels + config.border_channel)
+        program.image = image.part(0, config.channels)
+        if config.border_channel:
+            program.border = image.part(config.channels, 1)
+        maps = self.stem.lower(program, image)
+        outputs = []
+        for block in self.blocks:
+            maps = block.lower(program, maps)  # type: ignore[operator]
+            outputs.append(maps)
+        parameters = self.head.lower(program, outputs)
+        if self.prediction is not None:
+            parameters = self.prediction.lower(program, program.image, parameters)
+        program.likelihood = likelihood.lower(parameters)
+        return program
+
     def receptive_field(self, place: Place, *, height: int, width: int) -> npt.NDArray[np.bool_]:
         """Return which sub-pixels the distribution at `place` may depend on; see the base class."""
         groups, channels = self.likelihood.groups, self.config.channels
@@ -192,6 +216,18 @@ class Head(nn.Module):
             maps = layer(maps.relu())
         parameters: Tensor = self.output(maps.relu())
         return parameters
+
+    def lower(self, program: Program, outputs: Sequence[Features]) -> Features:
+        """Write the head into a program."""
+        stream = self.first.in_groups
+        rectified = [
+            lower_relu(program, maps, stream) for maps in (outputs if self.skips else outputs[-1:])
+        ]
+        skips = list(zip(cast(Iterable[MaskedConv2d], self.skips), rectified, strict=False))
+        maps = self.first.lower(program, rectified[-1], add=skips)
+        for layer in cast(Iterable[MaskedConv2d], (*self.hidden, self.output)):
+            maps = layer.lower(program, lower_relu(program, maps, self.first.out_groups))
+        return maps
 
     def reach(self, needed: Needed, num_blocks: int) -> list[Needed]:
         """Return which outputs of each block the needed parameters depend on."""

@@ -32,8 +32,10 @@ CONFIG_FILE = "config.json"
 FORMAT = "pixelrnn-model"
 FORMAT_VERSION = 1
 DTYPE = "F32"  # as safetensors calls it
-# A mask has entries for what it hides too: in our layers at most about as many as for weights.
-MASK_ENTRIES_PER_WEIGHT = 4
+# A mask has entries for what it hides too: in our layers at most as many as for weights.
+MASK_ENTRIES_PER_WEIGHT = 2
+# A model may be built that has this many times the numbers of the file, so that the error names a tensor.
+SLACK = 2
 
 
 def save(model: PixelRNN, folder: Path) -> None:
@@ -139,9 +141,10 @@ def _check_shapes(file: Path, shapes: dict[str, tuple[int, ...]], config: AnyMod
     too_few = ModelFileError(
         f"{file} holds {held:,} numbers, too few for the model that its configuration describes"
     )
-    if held < config.fewest_parameters():
+    limit = SLACK * held
+    if config.fewest_parameters() > limit:
         raise too_few
-    with _at_most(held, too_few):
+    with _at_most(limit, too_few):
         model = build(config)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for name in sorted(expected.keys() | shapes.keys()):
@@ -153,8 +156,8 @@ def _check_shapes(file: Path, shapes: dict[str, tuple[int, ...]], config: AnyMod
 
 
 @contextmanager
-def _at_most(held: int, error: ModelFileError) -> Iterator[None]:
-    """Stop building a model, layer by layer, once it has more numbers than `held`."""
+def _at_most(limit: int, error: ModelFileError) -> Iterator[None]:
+    """Stop building a model, layer by layer, once it has more numbers than `limit`."""
     thread = threading.get_ident()
     counted = 0
 
@@ -162,11 +165,11 @@ def _at_most(held: int, error: ModelFileError) -> Iterator[None]:
         nonlocal counted
         if parameter is not None and threading.get_ident() == thread:
             counted += parameter.numel()
-            if counted > held:
+            if counted > limit:
                 raise error
 
     def look(module: torch.nn.Module, name: str, buffer: Any) -> None:
-        if threading.get_ident() == thread and buffer.numel() > MASK_ENTRIES_PER_WEIGHT * held:
+        if threading.get_ident() == thread and buffer.numel() > MASK_ENTRIES_PER_WEIGHT * limit:
             raise error
 
     hooks = [

@@ -1,0 +1,177 @@
+"""Completing images of which a part is known.
+
+The model's program runs in the stepper, one pixel after the other: known pixels are given, the others
+drawn, and what is drawn is fed back as it is returned.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.errors import ImageMismatchError
+from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.base import check_temperature
+from pixelrnn.stepper.runner import Images, Runner
+from pixelrnn.units import bits_per_dim
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Completions:
+    """Images completed several times over.
+
+    Attributes:
+        images: uint8 `(N, completions, C, H, W)`.
+        hidden_bits_per_dim: bits/dim of the hidden part of each *original* image given what comes
+            before each pixel, `(N,)`: what the model thinks of the truth.
+        effective_samples: of how many equally weighted draws the chosen ones are worth, `(N,)`, or
+            None without importance sampling.
+    """
+
+    images: Images
+    hidden_bits_per_dim: npt.NDArray[np.float64]
+    effective_samples: npt.NDArray[np.float64] | None = None
+
+
+def complete(
+    model: AutoregressiveModel,
+    images: Images,
+    known: Mask,
+    *,
+    count: int = 1,
+    seed: int = 0,
+    temperature: float = 1.0,
+    importance: int | None = None,
+    threads: int | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Completions:
+    """Draw what is hidden of images, given what is known.
+
+    An ordered model draws a pixel given what comes *before* it. Known pixels after a hidden one
+    (`known_after_hidden`) are kept but cannot guide it, unless `importance` draws that many
+    candidates and chooses among them by the probability of the later known pixels.
+
+    Args:
+        model: the model.
+        images: uint8 `(N, C, H, W)`; what is hidden in them is used for the score only.
+        known: bool `(H, W)`: True where a pixel is given.
+        count: completions of each image.
+        seed: 0 to 2^63 - 1.
+        temperature: as in `AutoregressiveModel.sample`.
+        importance: candidates a completion is chosen from, by importance resampling.
+        threads: images at the same time; by default one a core.
+        on_progress: called with the pixels done since its last call.
+
+    Raises:
+        ImageMismatchError: if images or mask do not fit, or nothing is hidden.
+
+    Example:
+        >>> from pixelrnn.models import PixelCNNConfig, build
+        >>> model = build(PixelCNNConfig(channels=1, num_levels=4, features=4, layers=1))
+        >>> known = np.arange(6)[:, None] < np.full(5, 3)  # the top half
+        >>> complete(model, np.ones((2, 1, 6, 5), np.uint8), known, count=3).images.shape
+        (2, 3, 1, 6, 5)
+    """
+    check_temperature(temperature)
+    _check_mask(model, images, known)
+    runner = Runner(model.lower(), threads=threads)
+    drawn = max(count, importance or 0)
+    repeated = np.repeat(images, drawn, axis=0)
+    stepped = runner.run(
+        repeated, known, seed=seed, temperature=temperature, want_nats=importance is not None,
+        on_progress=on_progress,
+    )  # fmt: skip
+    candidates = stepped.images.reshape(len(images), drawn, *images.shape[1:])
+    scores = runner.run(images, np.array(True), want_nats=True).nats
+    hidden = -_present(scores)[:, :, ~known].sum(axis=(1, 2))
+    per_dim = hidden * bits_per_dim(1.0, int((~known).sum()) * images.shape[1])
+    if importance is None:
+        return Completions(candidates, per_dim)
+    later = _after_first_hidden(known)
+    log_weights = _present(stepped.nats)[:, :, later].sum(axis=(1, 2)).reshape(len(images), drawn)
+    chosen, effective = _resample(log_weights, count, seed)
+    picked = np.take_along_axis(candidates, chosen[:, :, None, None, None], axis=1)
+    return Completions(picked, per_dim, effective)
+
+
+def known_after_hidden(known: Mask) -> int:
+    """Return how many known pixels come after a hidden one, and so cannot guide it.
+
+    Example:
+        >>> known_after_hidden(np.array([[True, False], [True, False]]))
+        1
+    """
+    return int(_after_first_hidden(known).sum())
+
+
+def keep(rule: str, height: int, width: int) -> Mask:
+    """Return the mask `(height, width)` of a rule such as "top:0.5" (or left, bottom, right).
+
+    Raises:
+        ImageMismatchError: if the rule is not one of these, or its share not between 0 and 1.
+
+    Example:
+        >>> keep("left:0.5", 1, 4).tolist()
+        [[True, True, False, False]]
+    """
+    side, _, text = rule.partition(":")
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if side not in ("top", "bottom", "left", "right") or not 0 <= share < 1:
+        raise ImageMismatchError(
+            f"cannot keep {rule!r}: write top:0.5 (or left, right, bottom, and a share below 1), "
+            "or the path of a mask image"
+        )
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+    kept = {
+        "top": rows < round(share * height),
+        "bottom": rows >= height - round(share * height),
+        "left": columns < round(share * width),
+        "right": columns >= width - round(share * width),
+    }[side]
+    return np.broadcast_to(kept, (height, width)).copy()
+
+
+def _after_first_hidden(known: Mask) -> Mask:
+    hidden_before = np.cumsum(~known.reshape(-1)) > 0
+    return known & hidden_before.reshape(known.shape)
+
+
+def _resample(
+    log_weights: npt.NDArray[np.float64], count: int, seed: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Choose `count` candidates of each row by their weights; return them and the effective number."""
+    weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    generator = np.random.Generator(np.random.Philox(key=seed))
+    levels = generator.random((len(weights), count))
+    chosen = (weights.cumsum(axis=1)[:, None, :] < levels[:, :, None]).sum(axis=2)
+    return np.minimum(chosen, weights.shape[1] - 1), 1 / (weights**2).sum(axis=1)
+
+
+def _present(nats: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
+    if nats is None:
+        raise RuntimeError("the scores were not asked for")
+    return nats
+
+
+def _check_mask(model: AutoregressiveModel, images: Images, known: Mask) -> None:
+    channels, levels = model.config.channels, model.config.num_levels
+    if images.ndim != 4 or images.shape[1] != channels:
+        raise ImageMismatchError(
+            f"this model is of images with {channels} channel(s), not of shape {images.shape}"
+        )
+    if int(images.max(initial=0)) >= levels:
+        raise ImageMismatchError(f"this model is of images with {levels} levels: 0 to {levels - 1}")
+    if known.shape != images.shape[2:]:
+        raise ImageMismatchError(
+            f"the mask is of {known.shape[0]} x {known.shape[1]} pixels, the images of "
+            f"{images.shape[2]} x {images.shape[3]}: they must be alike"
+        )
+    if known.all():
+        raise ImageMismatchError("everything is known: there is nothing to complete")

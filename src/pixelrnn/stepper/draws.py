@@ -1,0 +1,228 @@
+"""Likelihoods in the compiled loop: the score of a level, and a level drawn, from the same numbers.
+
+They are computed in float64 whatever the precision of the network, by the formulas of
+`likelihoods/categorical.py` and `likelihoods/logistic_mixture.py`, which the tests hold them to.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from pixelrnn.stepper.philox import uniforms
+from pixelrnn.stepper.program import CATEGORICAL
+from pixelrnn.stepper.tables import (
+    SPEC_CHANNELS,
+    SPEC_COMPONENTS,
+    SPEC_GROUPS,
+    SPEC_KIND,
+    SPEC_LEVELS,
+)
+
+MIN_LOG_SCALE, MAX_LOG_SCALE = -7.0, 20.0
+
+
+@njit(cache=True)
+def categorical_draw(logits: np.ndarray, levels: int, temperature: float, uniform: float) -> int:
+    """Return a level drawn from softmax(logits / temperature) by inverting its sum."""
+    highest = -math.inf
+    for level in range(levels):
+        highest = max(highest, float(logits[level]))
+    total = 0.0
+    for level in range(levels):
+        total += math.exp((float(logits[level]) - highest) / temperature)
+    left = uniform * total
+    for level in range(levels - 1):
+        left -= math.exp((float(logits[level]) - highest) / temperature)
+        if left < 0:
+            return level
+    return levels - 1
+
+
+@njit(cache=True)
+def categorical_nats(logits: np.ndarray, levels: int, level: int) -> float:
+    """Return the log-probability of a level in nats."""
+    highest = -math.inf
+    for other in range(levels):
+        highest = max(highest, float(logits[other]))
+    total = 0.0
+    for other in range(levels):
+        total += math.exp(float(logits[other]) - highest)
+    return float(logits[level]) - highest - math.log(total)
+
+
+@njit(cache=True)
+def normalise(log_weights: np.ndarray) -> float:
+    """Subtract log sum exp from log-weights, in place, and return it."""
+    highest = -math.inf
+    for weight in log_weights:
+        highest = max(highest, weight)
+    total = 0.0
+    for weight in log_weights:
+        total += math.exp(weight - highest)
+    nats = highest + math.log(total)
+    for k in range(len(log_weights)):
+        log_weights[k] -= nats
+    return nats
+
+
+@njit(cache=True, inline="always")
+def _log_sigmoid(x: float) -> float:
+    return min(x, 0.0) - math.log1p(math.exp(-abs(x)))
+
+
+@njit(cache=True)
+def mixture_component(
+    parameters: np.ndarray,
+    residuals: np.ndarray,
+    channels: int,
+    components: int,
+    channel: int,
+    k: int,
+) -> tuple[float, float]:
+    """Return mean, of the residual, and log-scale of component k of a colour.
+
+    Args:
+        parameters: those of the pixel, in the order of `likelihoods.LogisticMixture`.
+        residuals: value minus prediction of the colours before, `(C,)`.
+        channels: colours of a pixel.
+        components: logistics in the mixture.
+        channel: the colour.
+        k: the component.
+    """
+    mean = float(parameters[components * (1 + channel) + k])
+    log_scale = float(parameters[components * (1 + channels + channel) + k])
+    couplings = components * (1 + 2 * channels) + k
+    if channel == 1:
+        mean += (1 + math.tanh(float(parameters[couplings]))) * residuals[0]
+    if channel == 2:
+        mean += math.tanh(float(parameters[couplings + components])) * residuals[0]
+        mean += (1 + math.tanh(float(parameters[couplings + 2 * components]))) * residuals[1]
+    return mean, min(max(log_scale, MIN_LOG_SCALE), MAX_LOG_SCALE)
+
+
+@njit(cache=True)
+def log_bin(centred: float, log_scale: float, level: int, levels: int) -> float:
+    """Return the log-probability of the bin of `level`, whose middle is `centred` off the mean."""
+    half_bin = 1.0 / (levels - 1)
+    inverse_scale = math.exp(-log_scale)
+    below_upper = _log_sigmoid(inverse_scale * (centred + half_bin))
+    above_lower = _log_sigmoid(-inverse_scale * (centred - half_bin))
+    if level == 0:
+        return below_upper
+    if level == levels - 1:
+        return above_lower
+    return below_upper + above_lower + math.log(-math.expm1(-2 * half_bin * inverse_scale))
+
+
+@njit(cache=True)
+def mixture_draw(
+    log_weights: np.ndarray,
+    means: np.ndarray,
+    log_scales: np.ndarray,
+    prediction: float,
+    levels: int,
+    temperature: float,
+    choice: float,
+    uniform: float,
+) -> int:
+    """Return a level: a component is chosen, its logistic inverted and rounded to the nearest level.
+
+    Rounding and clamping give each level just the probability of its bin. A temperature T divides the
+    log-weights by T and multiplies the scales by it.
+    """
+    total = 0.0
+    for weight in log_weights:
+        total += math.exp(weight / temperature)
+    left = choice * total
+    chosen = len(log_weights) - 1
+    for k in range(len(log_weights) - 1):
+        left -= math.exp(log_weights[k] / temperature)
+        if left < 0:
+            chosen = k
+            break
+    noise = math.log(uniform) - math.log1p(-uniform)
+    value = prediction + means[chosen] + temperature * math.exp(log_scales[chosen]) * noise
+    level = math.floor((value + 1) * 0.5 * (levels - 1) + 0.5)
+    return int(min(max(level, 0), levels - 1))
+
+
+@njit(cache=True, nogil=True)
+def settle(
+    row: int,
+    column: int,
+    group: int,
+    spec: np.ndarray,
+    parameters: np.ndarray,
+    pixel: np.ndarray,
+    image: np.ndarray,
+    known: np.ndarray,
+    seed: np.uint64,
+    index: np.uint64,
+    temperature: float,
+    nats: np.ndarray,
+    work: np.ndarray,
+) -> None:
+    """Find the value of each colour of a group: given by the image, or drawn; and its score.
+
+    Args:
+        row: of the pixel; with `column` and `group` it says what is due.
+        column: of the pixel.
+        group: the colour group whose operations have just run.
+        spec: see `tables.py`.
+        parameters: of the likelihood, for this group.
+        pixel: where the scaled values of the pixel's colours go.
+        image: uint8 `(H, W, C)`.
+        known: bool `(H, W, C)`: which sub-pixels the image gives.
+        seed: of the random numbers.
+        index: of the image.
+        temperature: 1 for the model's own distribution.
+        nats: float64 `(H, W, C)` for the scores, or empty.
+        work: memory `(4, max(K, C))`: log-weights, means, log-scales, residuals.
+    """
+    channels, levels = spec[SPEC_CHANNELS], spec[SPEC_LEVELS]
+    is_categorical, components = spec[SPEC_KIND] == CATEGORICAL, spec[SPEC_COMPONENTS]
+    log_weights, means, log_scales = (
+        work[0, :components],
+        work[1, :components],
+        work[2, :components],
+    )
+    residuals = work[3, :channels]
+    if not is_categorical:
+        log_weights[:] = parameters[:components]
+        normalise(log_weights)
+    for channel in range(group, group + 1 if spec[SPEC_GROUPS] > 1 else channels):
+        level = int(image[row, column, channel])
+        draw = not known[row, column, channel]
+        choice, uniform, score = 0.0, 0.0, 0.0
+        if draw:
+            position = (row * image.shape[1] + column) * channels + channel
+            choice, uniform = uniforms(seed, index, np.uint64(position))
+        if is_categorical:
+            if draw:
+                level = categorical_draw(parameters, levels, temperature, uniform)
+            if nats.size:
+                score = categorical_nats(parameters, levels, level)
+            pixel[channel] = level * (2.0 / (levels - 1)) - 1.0
+        else:
+            prediction = float(parameters[len(parameters) - channels + channel])
+            for k in range(components):
+                means[k], log_scales[k] = mixture_component(
+                    parameters, residuals, channels, components, channel, k
+                )
+            if draw:
+                level = mixture_draw(
+                    log_weights, means, log_scales, prediction, levels, temperature, choice, uniform
+                )
+            value = level * (2.0 / (levels - 1)) - 1.0
+            pixel[channel] = value
+            residuals[channel] = value - prediction
+            if nats.size or channel < channels - 1:  # the next colour needs the weights, too
+                for k in range(components):
+                    log_weights[k] += log_bin(
+                        residuals[channel] - means[k], log_scales[k], level, levels
+                    )
+                score = normalise(log_weights)
+        image[row, column, channel] = level
+        if nats.size:
+            nats[row, column, channel] = score

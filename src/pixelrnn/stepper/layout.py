@@ -1,0 +1,168 @@
+"""From a program to the tables and the memory that the compiled loop runs on.
+
+Weights are laid out once, in the order in which they are read. Memory is what the operations reach:
+a map that is only read at the pixel at hand is one vector; another has as many rows as its readers
+reach back to, plus the row at hand, with margins that hold the map's value outside the image.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.stepper.program import (
+    CATEGORICAL,
+    LINEAR,
+    LOGISTIC_MIXTURE,
+    LSTM,
+    Operation,
+    Program,
+    Tap,
+)
+from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The tables of a program; see the columns that `tables.py` names."""
+
+    operations: Integers
+    taps: Integers
+    sections: Integers
+    spec: Integers
+    weights: npt.NDArray[np.floating]
+
+    program: Program
+
+    def maps(self, width: int) -> Integers:
+        """Return where each map is in the memory for images of this width."""
+        table = np.zeros((len(self.program.maps), 6), dtype=np.int64)
+        base = 0
+        for number, feature_map in enumerate(self.program.maps):
+            size, reach = feature_map.features, _reach(self.program, number)
+            stride = size * (width + 2 * reach.columns) if reach.is_row else size
+            step = size if reach.is_row else 0
+            table[number] = base, size, reach.rows, stride, step, reach.columns
+            base += stride * reach.rows
+        return table
+
+    def memory(self, maps: Integers) -> npt.NDArray[np.floating]:
+        """Return fresh memory: every map has its outside value everywhere."""
+        parts = []
+        for feature_map, row in zip(self.program.maps, maps, strict=True):
+            size = row[MAP_ROWS] * row[MAP_STRIDE]
+            parts.append(np.tile(feature_map.fill, size // feature_map.features))
+        return np.concatenate(parts).astype(self.weights.dtype)
+
+
+def lay_out(program: Program, dtype: npt.DTypeLike = np.float32) -> Layout:
+    """Return the tables of a program, its weights in precision `dtype`.
+
+    Raises:
+        ValueError: if an operation reads what comes later in the order, or the program is unfinished.
+    """
+    weights: list[npt.NDArray[np.float64]] = []
+    operations: list[list[int]] = []
+    taps: list[list[int]] = []
+    size = 0
+    for operation in program.operations:
+        start = len(taps)
+        for tap in operation.taps:
+            taps.append(_tap_row(tap, size))
+            if tap.weights is not None:
+                weights.append(tap.weights.reshape(-1))
+                size += tap.weights.size
+        bias = -1
+        if operation.bias is not None:
+            bias = size
+            weights.append(operation.bias)
+            size += operation.bias.size
+        operations.append(_operation_row(operation, start, len(taps), bias))
+    ends = np.cumsum([0, *(len(section) for section in program.sections)])
+    _check(program)
+    return Layout(
+        np.array(operations, dtype=np.int64).reshape(-1, 9),
+        np.array(taps, dtype=np.int64).reshape(-1, 6),
+        ends.astype(np.int64),
+        _spec(program),
+        np.concatenate([*weights, np.zeros(0)]).astype(dtype),
+        program,
+    )
+
+
+def _tap_row(tap: Tap, weights: int) -> list[int]:
+    features = tap.features
+    return [features.map, tap.row, tap.column, features.first, features.count, weights]
+
+
+def _operation_row(operation: Operation, taps: int, taps_end: int, bias: int) -> list[int]:
+    out, cell = operation.out, operation.cell or operation.out
+    return [operation.code, out.map, out.first, out.count, taps, taps_end, bias,
+            int(operation.residual), cell.map]  # fmt: skip
+
+
+def _spec(program: Program) -> Integers:
+    likelihood = program.likelihood
+    if likelihood is None or len(likelihood.parameters) != program.groups:
+        raise ValueError("a program needs a likelihood with parameters for each group")
+    kind = CATEGORICAL if likelihood.kind == "categorical" else LOGISTIC_MIXTURE
+    border = program.border
+    return np.array(
+        [
+            *(program.channels, program.num_levels, program.groups, kind, likelihood.components),
+            *(program.image.map, program.image.first),
+            *((border.map, border.first) if border else (-1, 0)),
+            *(n for each in likelihood.parameters for n in (each.map, each.first, each.count)),
+        ],
+        dtype=np.int64,
+    )
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """How far from the pixel at hand a map is read: rows kept, columns beside the image."""
+
+    rows: int
+    columns: int
+    is_row: bool
+
+
+def _reach(program: Program, number: int) -> _Reach:
+    rows, columns, is_row = 1, 0, False
+    for section, operations in enumerate(program.sections):
+        at_row_end = section == program.groups
+        for operation in operations:
+            # A whole row is kept of what is written in one direction and read in the other.
+            is_row |= at_row_end and number in (operation.out.map, _cell_map(operation))
+            for tap in operation.taps:
+                if tap.features.map != number:
+                    continue
+                last = tap.column + (tap.features.count - 1) // program.maps[number].features
+                rows = max(rows, 1 - tap.row)
+                columns = max(columns, -tap.column, last)
+                is_row |= at_row_end
+    return _Reach(rows, columns, is_row or rows > 1 or columns > 0)
+
+
+def _cell_map(operation: Operation) -> int:
+    return operation.cell.map if operation.code == LSTM and operation.cell else -1
+
+
+def _check(program: Program) -> None:
+    """Refuse taps that point to what comes later, whatever is there."""
+    for section, operations in enumerate(program.sections):
+        at_row_end = section == program.groups
+        for operation in operations:
+            for tap in operation.taps:
+                size = program.maps[tap.features.map].features
+                last = tap.column + (tap.features.first + tap.features.count - 1) // size
+                later = tap.row > 0 or (tap.row == 0 and last > 0 and not at_row_end)
+                if later:
+                    raise ValueError(
+                        f"an operation reads row {tap.row}, column {last} of map "
+                        f"{tap.features.map}: what comes later in the order"
+                    )
+                if operation.code == LINEAR and tap.weights is None and not operation.residual:
+                    raise ValueError("a linear operation needs weights at every tap")

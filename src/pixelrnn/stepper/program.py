@@ -1,0 +1,200 @@
+"""Programs: a model written down as the operations on one pixel.
+
+A program reads and writes *feature maps*. A map remembers as many rows as its readers reach back to,
+and around the image it has the value `fill`. The operations run pixel by pixel in raster order, in
+one section for each colour group, each when its colour is due:
+
+    operation  reads                          writes            remembers
+    ---------  -----------------------------  ----------------  ----------------------------------
+    linear     taps of maps, weights, bias,   features of a map what its taps reach: (row, column)
+               one map to add (residual)                        offsets to the pixel at hand
+    relu       features of a map              features of a map nothing: max(x, 0)
+    add        taps of maps                   features of a map their sum
+    lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
+
+A further section, `row_end`, holds the operations that run over a finished row from right to left. The
+likelihood is no operation: it takes the parameters of the section that has just run, and there, in
+the machine, is the one place where the value of a sub-pixel comes from.
+
+Only numpy is needed here: a program can be stored and run without torch.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+LINEAR, RELU, ADD, LSTM = range(4)
+CATEGORICAL, LOGISTIC_MIXTURE = range(2)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Some features of a map: `first`, `first + 1`, ... `first + count - 1`."""
+
+    map: int
+    first: int
+    count: int
+
+    def part(self, first: int, count: int) -> "Features":
+        """Return `count` of these features from the one at `first` on."""
+        return Features(self.map, self.first + first, count)
+
+
+@dataclass(frozen=True)
+class Tap:
+    """Features of a map at an offset from the pixel at hand, and their weights.
+
+    Attributes:
+        features: what is read.
+        row: rows below the pixel at hand, at most 0.
+        column: columns to the right of it.
+        weights: `(features, outputs)`, or None where there is nothing to multiply.
+    """
+
+    features: Features
+    row: int = 0
+    column: int = 0
+    weights: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One line of a program; see the module for what each code does."""
+
+    code: int
+    out: Features
+    taps: tuple[Tap, ...]
+    bias: Floats | None = None
+    residual: bool = False  # the first tap is added as it is
+    cell: Features | None = None  # where an LSTM writes its cell
+
+
+@dataclass
+class FeatureMap:
+    """A map of `features` values a pixel; outside the image each has its value in `fill`."""
+
+    features: int
+    fill: Floats
+
+
+@dataclass(frozen=True)
+class LikelihoodParameters:
+    """How the likelihood reads the parameters of each section, one `Features` a colour group."""
+
+    kind: Literal["categorical", "logistic-mixture"]
+    parameters: tuple[Features, ...]
+    components: int = 0
+
+
+@dataclass
+class Program:
+    """A model as operations on one pixel; built by `lower`, run by `machine`.
+
+    Attributes:
+        channels: colours of a pixel.
+        num_levels: levels of a sub-pixel.
+        groups: sections of a pixel: one a colour, or 1.
+        image: where the machine writes the scaled value of each colour once it is known.
+        border: a feature that is 1 on pixels and 0 outside, if the model asks for one.
+        likelihood: how parameters become probabilities.
+        sections: operations of each colour group, then those of `row_end`.
+    """
+
+    channels: int
+    num_levels: int
+    groups: int
+    maps: list[FeatureMap] = field(default_factory=list)
+    sections: list[list[Operation]] = field(default_factory=list)
+    image: Features = Features(0, 0, 0)
+    border: Features | None = None
+    likelihood: LikelihoodParameters | None = None
+    _section: int = 0
+
+    def __post_init__(self) -> None:
+        self.sections = [[] for _ in range(self.groups + 1)]
+
+    def new_map(self, features: int, fill: Floats | None = None) -> Features:
+        """Add a map and return all its features."""
+        self.maps.append(FeatureMap(features, np.zeros(features) if fill is None else fill))
+        return Features(len(self.maps) - 1, 0, features)
+
+    @contextmanager
+    def section(self, group: int | Literal["row_end"]) -> Iterator[None]:
+        """Write the operations inside the `with` into this section."""
+        before, self._section = self._section, self.groups if group == "row_end" else group
+        yield
+        self._section = before
+
+    def linear(
+        self,
+        out: Features,
+        taps: Sequence[Tap],
+        bias: Floats | None = None,
+        residual: Features | None = None,
+    ) -> None:
+        """Add `out = bias + residual + sum over taps of weights^T features`."""
+        first = (Tap(residual),) if residual else ()
+        self._append(Operation(LINEAR, out, (*first, *self._joined(taps)), bias, bool(residual)))
+
+    def relu(self, out: Features, source: Features) -> None:
+        """Add `out = max(source, 0)`."""
+        self._append(Operation(RELU, out, (Tap(source),)))
+
+    def add(self, out: Features, taps: Sequence[Tap]) -> None:
+        """Add `out = sum over taps of features`."""
+        self._append(Operation(ADD, out, tuple(taps)))
+
+    def lstm(self, hidden: Features, cell: Features, gates: Features, cell_before: Tap) -> None:
+        """Add an LSTM step; `gates` holds input, forget, output and candidate, one after the other."""
+        self._append(Operation(LSTM, hidden, (Tap(gates), cell_before), cell=cell))
+
+    def _append(self, operation: Operation) -> None:
+        self.sections[self._section].append(operation)
+
+    def _joined(self, taps: Sequence[Tap]) -> list[Tap]:
+        """Join taps that lie side by side in memory: all features of neighbouring columns."""
+        joined: list[Tap] = []
+        for tap in taps:
+            if joined and self._follows(joined[-1], tap):
+                last = joined.pop()
+                count = last.features.count + tap.features.count
+                weights = np.concatenate([_weights(last), _weights(tap)])
+                tap = Tap(Features(tap.features.map, 0, count), tap.row, last.column, weights)  # noqa: PLW2901
+            joined.append(tap)
+        return joined
+
+    def _follows(self, last: Tap, tap: Tap) -> bool:
+        """Whether `tap` starts in memory where `last`, which may run over columns, ends."""
+        columns, rest = divmod(last.features.count, self.maps[last.features.map].features)
+        return (
+            (last.features.map, last.row) == (tap.features.map, tap.row)
+            and last.features.first == tap.features.first == rest == 0
+            and tap.column == last.column + columns
+        )
+
+    @property
+    def operations(self) -> list[Operation]:
+        """All operations, section by section."""
+        return [operation for section in self.sections for operation in section]
+
+    @property
+    def multiplications(self) -> int:
+        """Weights that are multiplied for each pixel: half its floating-point operations."""
+        return sum(
+            tap.weights.size
+            for operation in self.operations
+            for tap in operation.taps
+            if tap.weights is not None
+        )
+
+
+def _weights(tap: Tap) -> Floats:
+    if tap.weights is None:
+        raise ValueError("a tap of a linear operation needs weights")
+    return tap.weights

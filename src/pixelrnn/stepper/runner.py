@@ -1,0 +1,136 @@
+"""Running programs over many images: one image a thread, the rows of an image in portions."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.stepper.layout import Layout, lay_out
+from pixelrnn.stepper.machine import run_rows
+from pixelrnn.stepper.program import Program
+
+Images = npt.NDArray[np.uint8]
+PIXELS_AT_ONCE = 1 << 14  # in one call of the loop: so often progress and Ctrl-C are seen
+
+
+class UnwrittenError(ValueError):
+    """A program reads a place that was never written: a fault in how a layer was lowered."""
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What the loop made of images.
+
+    Attributes:
+        images: uint8 `(N, C, H, W)`, the unknown sub-pixels drawn.
+        nats: log-probability of each sub-pixel, float64 `(N, C, H, W)`, if asked for.
+        parameters: of the likelihood `(N, groups, maps, H, W)`, if asked for.
+    """
+
+    images: Images
+    nats: npt.NDArray[np.float64] | None = None
+    parameters: npt.NDArray[np.floating] | None = None
+
+
+class Runner:
+    """A program, laid out and ready to run.
+
+    Args:
+        program: the program.
+        dtype: float32 for use, float64 for proof.
+        threads: images at the same time; by default one a core.
+        poison: fill memory with NaN before it is written, and check that none is read.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        dtype: npt.DTypeLike = np.float32,
+        threads: int | None = None,
+        poison: bool = False,
+    ) -> None:
+        self.layout: Layout = lay_out(program, dtype)
+        self._channels = program.channels
+        self._groups = program.groups
+        self._maps = 0 if program.likelihood is None else program.likelihood.parameters[0].count
+        self._threads = threads or os.cpu_count() or 1
+        self._poison = poison
+
+    def run(
+        self,
+        images: Images,
+        known: npt.NDArray[np.bool_],
+        *,
+        seed: int = 0,
+        indices: Sequence[int] | None = None,
+        temperature: float = 1.0,
+        want_nats: bool = False,
+        want_parameters: bool = False,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Stepped:
+        """Run over images: what is known is scored, the rest is drawn.
+
+        Args:
+            images: uint8 `(N, C, H, W)`; what is unknown in them does not matter.
+            known: bool, broadcast to the shape of the images.
+            seed: of the random numbers, 0 to 2^63 - 1.
+            indices: of the images: image i has the random numbers of (seed, indices[i]).
+            temperature: sharper below 1, flatter above; positive.
+            want_nats: whether to return the scores.
+            want_parameters: whether to return the parameters.
+            on_progress: called with the pixels done since its last call, from any thread.
+
+        Raises:
+            UnwrittenError: with `poison`, if the program reads what it never wrote.
+        """
+        count, channels, height, width = images.shape
+        # The loop wants channels last; the copies are written to.
+        values = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).copy()
+        given = np.ascontiguousarray(np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1))
+        nats = np.zeros((count, height, width, channels)) if want_nats else None
+        shape = (count, height, width, self._groups, self._maps)
+        dtype = self.layout.weights.dtype
+        parameters = np.zeros(shape, dtype) if want_parameters or self._poison else None
+        no_nats, no_parameters = np.zeros((0, 0, 0)), np.zeros((0, 0, 0, 0), dtype)
+        maps = self.layout.maps(width)
+        numbers = range(count) if indices is None else indices
+
+        def work(n: int) -> None:
+            state = self.layout.memory(maps)
+            for first, last in _portions(height, width):
+                run_rows(
+                    self.layout.operations, self.layout.taps, self.layout.sections,
+                    self.layout.spec, self.layout.weights, maps, state, values[n], given[n],
+                    np.uint64(seed), np.uint64(numbers[n]), float(temperature),
+                    no_nats if nats is None else nats[n],
+                    no_parameters if parameters is None else parameters[n],
+                    first, last, self._poison,
+                )  # fmt: skip
+                if on_progress:
+                    on_progress((last - first) * width)
+
+        if self._threads == 1 or count == 1:
+            for n in range(count):
+                work(n)
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(work, range(count)))
+        if self._poison and parameters is not None and np.isnan(parameters).any():
+            raise UnwrittenError("the program reads a place that it has not written")
+        return Stepped(
+            np.ascontiguousarray(values.transpose(0, 3, 1, 2)),
+            None if nats is None else nats.transpose(0, 3, 1, 2),
+            parameters.transpose(0, 3, 4, 1, 2)
+            if want_parameters and parameters is not None
+            else None,
+        )
+
+
+def _portions(height: int, width: int) -> Iterator[tuple[int, int]]:
+    rows = max(1, PIXELS_AT_ONCE // width)
+    for first in range(0, height, rows):
+        yield first, min(first + rows, height)
