@@ -61,7 +61,7 @@ def refused(path):
         store.load(path)
     message = str(caught.value)
     assert len(message.splitlines()) == 1
-    assert len(message) < 400
+    assert len(message) < 600
     assert path.name in message
     return message
 

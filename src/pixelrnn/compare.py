@@ -32,6 +32,8 @@ RESULT_KEYS = (
     "images_per_second",
     "minutes",
     "peak_memory_mb",
+    "seconds_per_sample",
+    "hidden_half_bits_per_dim",
 )
 LONGER_THAN_ANY_TIME = 10**12  # image presentations: the minutes end the run
 
@@ -79,12 +81,13 @@ def compare(
     first = next(iter(recipes.values()))
     images = load(first.data.source, first.data.options())
     test = images.images("test")
+    recipes = {slug: recipe.for_data(images) for slug, recipe in recipes.items()}
     folder = make_folder(Path(out))
-    runs = []
-    for slug, recipe in recipes.items():
-        run = RunFolder(folder / slug)
-        _train_or_go_on(run, recipe.for_data(images), images, console, command)
-        runs.append(run)
+    runs = [RunFolder(folder / slug) for slug in recipes]
+    for run, recipe in zip(runs, recipes.values(), strict=True):
+        _require_same(run, recipe, images)
+    for run, recipe in zip(runs, recipes.values(), strict=True):
+        _train_or_go_on(run, recipe, images, console, command)
     lines = _baselines(runs, images, console)
     for run in runs:
         if not _is_assessed(run):
@@ -123,13 +126,12 @@ def _for_minutes(recipe: Recipe) -> Recipe:
 def _train_or_go_on(
     run: RunFolder, recipe: Recipe, images: DataSet, console: Console, command: str
 ) -> None:
-    begun = run.recipe_file.is_file()
-    if begun:
-        _require_same(run, recipe, images)
     if run.result().get("finished"):
-        console.print(f"{run.result()['label']}: already trained in {run.path}", highlight=False)
+        text = f"{run.result()['label']}: already trained in {run.path}"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
         return
     try:
+        begun = run.recipe_file.is_file()
         train(recipe, run.path, data=images, resume=begun, console=console, command=command)
     except TrainingInterrupted as error:
         done = str(error).partition(";")[0]
@@ -137,6 +139,9 @@ def _train_or_go_on(
 
 
 def _require_same(run: RunFolder, recipe: Recipe, images: DataSet) -> None:
+    """Raise `OutputError` if the folder holds a run that these settings and images do not continue."""
+    if not run.recipe_file.is_file():
+        return
     same_data = run.result().get("data_sha256", {}).get("train") in (None, images.sha256("train"))
     if run.recipe().to_toml() != recipe.to_toml() or not same_data:
         raise OutputError(

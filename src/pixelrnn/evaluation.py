@@ -106,7 +106,7 @@ def evaluate(
         8.0
     """
     started = time.perf_counter()
-    nats = np.empty((len(images), images.shape[1]))
+    nats = np.full((len(images), images.shape[1]), np.nan)  # what is left out would show
     nats_map = np.zeros(images.shape[1:])
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ def replacing(path: Path) -> Iterator[Path]:
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"cannot write {path}: {reason}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # it may not exist, in a place that cannot
+            beside.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:

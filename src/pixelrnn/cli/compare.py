@@ -27,7 +27,7 @@ def compare(
     ],
     data: Data = None,
     out: Annotated[
-        Path | None, typer.Option(help="The folder for all of it.  [default: runs/SUITE]")
+        Path | None, typer.Option(help="The folder for all of it.", show_default="runs/SUITE")
     ] = None,
     settings: Settings = None,
     equal: Annotated[
@@ -66,17 +66,23 @@ def compare(
 
 
 def _show(results: dict[str, Any]) -> None:
+    from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
-        title=f"{results['data']}: {results['num_images']:,} test images, bits/dim "
-        "(± standard error over images)",
+        title=escape(results["data"])
+        + f": {results['num_images']:,} test images, bits/dim (± standard error)",
         title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
     )
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in ("bits/dim", "parameters", "images/s", "minutes", "peak MB"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for model in sorted(results["models"], key=lambda each: each["test_bits_per_dim"]):
         table.add_row(
             f"[bold]{model['label']}[/bold]",

@@ -12,6 +12,7 @@ from pixelrnn.errors import RecipeError
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
     from pixelrnn.evaluation import Evaluation
+    from pixelrnn.training import RunFolder
 
 
 def evaluate(
@@ -37,25 +38,29 @@ def evaluate(
     """Say how many bits per dimension a model needs for images.
 
     Without --data, a run is evaluated on the images of its own recipe; on their test split, the
-    result is also kept in the run folder, with the codecs beside it, for `pixelrnn report`.
+    result of a finished run is also kept in its folder, with the codecs beside it, for
+    `pixelrnn report`.
     """
     from pixelrnn.assessment import assess, require_fit
     from pixelrnn.evaluation import evaluate as evaluate_model
     from pixelrnn.models import store
+    from pixelrnn.training import RunFolder
 
+    run = RunFolder(model)
     loaded = store.load(model)
-    images = _images(model, data, settings or [])
+    images = _images(model, run, data, settings or [])
     require_fit(loaded, images)
     chosen = images.images(split)
+    keep = data is None and split == "test"
+    if keep and (reason := _why_not_kept(run, images)):
+        typer.echo(f"the result is not kept in {model}: {reason}", err=True)
+        keep = False
     with images_progress("evaluating", len(chosen)) as on_progress:
-        if data is None and split == "test":
+        if keep:
             from pixelrnn import baselines
-            from pixelrnn.training import RunFolder
 
             lines = baselines.measure(images.images("train"), chosen, images.num_levels)
-            evaluation = assess(
-                RunFolder(model), images, lines, batch_size=batch_size, on_progress=on_progress
-            )
+            evaluation = assess(run, images, lines, batch_size=batch_size, on_progress=on_progress)
         else:
             evaluation = evaluate_model(
                 loaded, chosen, batch_size=batch_size, on_progress=on_progress
@@ -64,12 +69,20 @@ def evaluate(
     typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
 
 
-def _images(model: Path, data: str | None, settings: list[str]) -> "DataSet":
+def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:
+    """Return why a result on these images would mislead in the run's folder, or nothing."""
+    result = run.result()
+    if not result.get("finished"):
+        return "the run is not finished, and its weights may yet change"
+    if result["data_sha256"]["test"] != images.sha256("test"):
+        return "these are not the test images that the run began with"
+    return ""
+
+
+def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]) -> "DataSet":
     from pixelrnn.data import load
-    from pixelrnn.training import RunFolder
     from pixelrnn.training.recipe import data_table
 
-    run = RunFolder(model)
     table: dict[str, Any] = {}
     if run.recipe_file.is_file():
         table = run.recipe().data.model_dump(exclude_defaults=True)
@@ -98,10 +111,11 @@ def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation"
 
 def _text(result: dict[str, Any]) -> str:
     colours = result["bits_per_dim_by_channel"]
+    count, split = f"{result['num_images']:,}", result["split"]
+    images = f"all {count} images" if split == "all" else f"{count} {split} images"
     text = (
         f"{result['bits_per_dim']:.4f} ± {result['standard_error']:.4f} bits/dim "
-        f"({result['nats_per_image']:.2f} nats/image) on {result['num_images']:,} "
-        f"{result['split']} images of {result['data']}"
+        f"({result['nats_per_image']:.2f} nats/image) on {images} of {result['data']}"
     )
     if len(colours) == 3:
         parts = zip(("red", "green", "blue"), colours, strict=True)

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from pixelrnn import __version__
-from pixelrnn.cli import data
+from pixelrnn.cli import bench, data
 from pixelrnn.cli.compare import compare
+from pixelrnn.cli.complete import complete
 from pixelrnn.cli.evaluate import evaluate
 from pixelrnn.cli.report import report
+from pixelrnn.cli.sample import sample
 from pixelrnn.cli.train import train
 from pixelrnn.errors import PixelRNNError
 
@@ -21,9 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (compare, train, evaluate, report):
+for verb in (compare, train, evaluate, sample, complete, report):
     app.command()(verb)
 app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
 
 
 def _print_version(value: bool) -> None:
@@ -50,5 +53,5 @@ def main() -> None:
     try:
         app()
     except PixelRNNError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo("error: " + " ".join(str(error).splitlines()), err=True)
         sys.exit(error.exit_code)

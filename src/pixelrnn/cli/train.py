@@ -19,7 +19,7 @@ def train(
     ] = None,
     data: Data = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run folder.  [default: runs/RECIPE]")
+        Path | None, typer.Option(help="The run folder.", show_default="runs/RECIPE")
     ] = None,
     settings: Settings = None,
     max_minutes: Annotated[
@@ -44,7 +44,7 @@ def train(
         typer.echo("\n".join(training.shipped_recipes()))
         return
     if resume is not None:
-        if recipe or data or out or settings or max_minutes:
+        if recipe or data or out or settings or max_minutes is not None or dry_run:
             raise RecipeError(
                 "--resume goes on with a run as it was begun: give it alone, "
                 "or begin a new run with other settings"

@@ -27,6 +27,12 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class StrictTable(Table):
+    """A table in which true is no number, and "2" is none either."""
+
+    model_config = ConfigDict(strict=True)
+
+
 class DataTable(DataOptions):
     """Which images, and how they are read."""
 
@@ -37,11 +43,15 @@ class DataTable(DataOptions):
         return DataOptions(**self.model_dump(exclude={"source"}))
 
 
-class TrainingTable(Table):
+class TrainingTable(StrictTable):
     """How long, in what portions, and from which seed."""
 
-    epochs: float | None = Field(default=None, gt=0, description="passes over the training images")
-    image_presentations: int | None = Field(default=None, ge=1, description="instead of epochs")
+    epochs: float | None = Field(
+        default=None, gt=0, le=10**6, description="passes over the training images"
+    )
+    image_presentations: int | None = Field(
+        default=None, ge=1, le=10**15, description="instead of epochs"
+    )
     batch_size: int = Field(default=16, ge=1, description="images in an optimiser step")
     accumulate: int = Field(
         default=1, ge=1, description="parts that a batch is computed in: less memory, same result"
@@ -78,7 +88,7 @@ class TrainingTable(Table):
         return max(1, -int(-presentations // self.batch_size))
 
 
-class OptimizerTable(Table):
+class OptimizerTable(StrictTable):
     """The optimiser."""
 
     name: Literal["adam", "adamw", "rmsprop"] = "adam"
@@ -87,7 +97,7 @@ class OptimizerTable(Table):
     beta2: float = Field(default=0.999, ge=0, lt=1, description="adam's second moment")
 
 
-class ScheduleTable(Table):
+class ScheduleTable(StrictTable):
     """How the learning rate changes."""
 
     kind: Literal["constant", "cosine", "plateau"] = "constant"
@@ -112,7 +122,8 @@ class Recipe(Table):
         Raises:
             RecipeError: if the recipe asks for other channels or levels than the images have.
         """
-        wanted = {"channels": data.channels, "num_levels": data.num_levels}
+        size = (data.height, data.width)
+        wanted = {"channels": data.channels, "num_levels": data.num_levels, "image_size": size}
         for key, value in wanted.items():
             if key in self.model.model_fields_set and getattr(self.model, key) != value:
                 raise RecipeError(
@@ -149,6 +160,11 @@ def suite_recipes(suite: str) -> dict[str, str]:
         >>> suite_recipes("digits")["row-lstm"]
         'digits-row-lstm'
     """
+    if suite in shipped_recipes():
+        raise RecipeError(
+            f"{suite} is one recipe, not a suite: `pixelrnn train {suite}` trains it; "
+            f"to compare, choose one of {', '.join(suites())}"
+        )
     if suite not in suites():
         raise RecipeError(f"there is no suite {suite!r}{nearest(suite, suites())}")
     names = shipped_recipes()
@@ -212,19 +228,33 @@ def data_table(values: Mapping[str, Any], settings: Sequence[str] = ()) -> DataT
 
 def _read(source: str | Path) -> dict[str, Any]:
     if str(source).endswith(".toml"):
-        file = Path(source)
-        if not file.is_file():
-            raise RecipeError(f"there is no recipe file {source}")
-        text = file.read_bytes()
+        text = _read_file(Path(source))
     elif str(source) in shipped_recipes():
         text = (resources.files("pixelrnn") / "recipes" / f"{source}.toml").read_bytes()
     else:
-        near = nearest(str(source), shipped_recipes())
-        raise RecipeError(f"there is no recipe {source!r}{near}")
+        raise RecipeError(_no_recipe(str(source)))
     try:
         return tomllib.loads(text.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{source} is not valid TOML: {error}") from error
+
+
+def _read_file(file: Path) -> bytes:
+    if not file.is_file():
+        raise RecipeError(f"there is no recipe file {file}")
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {file}: {error.strerror or error}") from error
+
+
+def _no_recipe(source: str) -> str:
+    if source in suites():
+        names = ", ".join(suite_recipes(source).values())
+        return f"{source} is a suite: train one of {names}, or all with `pixelrnn compare {source}`"
+    if "/" in source or Path(source).exists():
+        return f"{source} is not a recipe: give a name (--list shows them) or a .toml file"
+    return f"there is no recipe {source!r}{nearest(source, shipped_recipes())}"
 
 
 def _change(values: dict[str, Any], setting: str) -> None:
@@ -245,6 +275,8 @@ def _change(values: dict[str, Any], setting: str) -> None:
         if not isinstance(inner, dict):
             raise RecipeError(f"cannot set {path}: {table} is a value, not a table")
         values = inner
+    if key == "kind" and tables[-1:] == ["likelihood"]:
+        values.clear()  # its other keys belong to the kind that it was
     if key == "epochs":
         values.pop("image_presentations", None)
     if key == "image_presentations":

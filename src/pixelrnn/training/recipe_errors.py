@@ -7,6 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+_LONGEST_INPUT = 80
+_WANTED = {  # where pydantic speaks of Python, in the words of TOML
+    "tuple_type": "input should be a list, such as [1, 2]",
+    "model_type": "input should be a table of keys",
+    "model_attributes_type": "input should be a table of keys",
+}
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return a clause that suggests the nearest known word, or lists them all.
@@ -39,7 +46,13 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     path = ".".join(keys)
     match first["type"]:
         case "extra_forbidden":
-            return f"there is no key {path}{nearest(keys[-1], owner.model_fields)}"
+            table = _table_with(path, model)
+            near = (
+                f"; did you mean {table}.{path}?"
+                if table
+                else nearest(keys[-1], owner.model_fields)
+            )
+            return f"there is no key {path}{near}"
         case "missing":
             return f"the key {path} is missing"
         case "union_tag_invalid":
@@ -51,8 +64,20 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         case "value_error":
             reason = str(first["ctx"]["error"])
             return f"{path}: {reason}" if path else reason
-        case _:
-            return f"{path} = {first['input']!r} is not allowed: {first['msg'].lower()}"
+        case kind:
+            found = repr(first["input"])
+            if len(found) > _LONGEST_INPUT:
+                found = found[:_LONGEST_INPUT] + " ..."
+            found = f"{path} = {found}" if path else found
+            return f"{found} is not allowed: {_WANTED.get(kind, first['msg'].lower())}"
+
+
+def _table_with(key: str, model: type[BaseModel]) -> str | None:
+    """Return the table of `model` that has the key, for those who left the table out."""
+    for table, field in model.model_fields.items():
+        if any(key in inner.model_fields for inner in _models(field.annotation)):
+            return table
+    return None
 
 
 def _locate(parts: list[str], model: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:

@@ -1,0 +1,76 @@
+"""The command line, in this process, and a tiny trained run."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from pixelrnn.cli.main import main
+from pixelrnn.training import load_recipe, train
+
+TINY = ("model.features=4", "model.layers=1", "training.image_presentations=128",
+        "training.batch_size=64", "training.validations=2")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tiny():
+    """Settings that make any recipe train in no time, as arguments."""
+    return [part for setting in TINY for part in ("--set", setting)]
+
+
+@pytest.fixture
+def pixelrnn(monkeypatch, capsys):
+    """Run `pixelrnn ARGUMENTS...` with all of `main`, but in this process."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pixelrnn", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        answer = capsys.readouterr()
+        return Answer(code, answer.out, answer.err)
+
+    return run
+
+
+@pytest.fixture
+def fails(pixelrnn):
+    """Run a command that must fail: its one line on standard error, without "error: "."""
+
+    def run(*arguments):
+        answer = pixelrnn(*arguments)
+        assert answer.code == 2, answer
+        assert answer.out == ""
+        (line,) = answer.err.splitlines()
+        assert line.startswith("error: ")
+        assert "Traceback" not in line
+        return line.removeprefix("error: ")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A finished run on the digits; copy it before changing it."""
+    return train(
+        load_recipe("digits-pixelcnn", TINY), tmp_path_factory.mktemp("trained") / "run"
+    ).path
+
+
+@pytest.fixture
+def run_folder(trained, tmp_path):
+    """A copy of the finished run."""
+    return shutil.copytree(trained, tmp_path / "run")

@@ -1,0 +1,144 @@
+"""`pixelrnn evaluate`, as typed."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from pixelrnn.data import load
+from pixelrnn.evaluation import evaluate
+from pixelrnn.models import store
+
+KEYS = {"bits_per_dim", "standard_error", "nats_per_image", "num_images", "split"}
+
+
+@pytest.fixture
+def ask(pixelrnn):
+    """Run `pixelrnn evaluate ... --json` and return what it prints."""
+
+    def run(*arguments):
+        answer = pixelrnn("evaluate", *arguments, "--json")
+        assert answer.code == 0, answer
+        return json.loads(answer.out)
+
+    return run
+
+
+def result(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+def test_json(ask, run_folder):
+    found = ask(run_folder)
+    assert found.keys() >= KEYS
+    expected = evaluate(store.load(run_folder), load("digits").images("test"))
+    assert found["bits_per_dim"] == pytest.approx(expected.bits_per_dim, abs=1e-9)
+    assert found["standard_error"] == pytest.approx(expected.standard_error, rel=1e-6)
+    assert found["nats_per_image"] == pytest.approx(expected.nats_per_image, rel=1e-9)
+    assert (found["num_images"], found["split"], found["data"]) == (297, "test", "digits")
+    assert found["data_sha256"] == load("digits").sha256("test")
+
+
+def test_nothing_but_json_is_printed(pixelrnn, run_folder):
+    answer = pixelrnn("evaluate", run_folder, "--json", "--split", "validation")
+    json.loads(answer.out)
+    assert answer.err == ""
+
+
+def test_text(pixelrnn, run_folder):
+    answer = pixelrnn("evaluate", run_folder, "--split", "validation")
+    assert re.fullmatch(
+        r"\d\.\d{4} ± \d\.\d{4} bits/dim \(\d+\.\d\d nats/image\) on 150 validation images of digits\n",
+        answer.out,
+    )
+
+
+def test_text_names_the_colours(pixelrnn, tiny, tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(
+        256, size=(20, 4, 4, 3), dtype=np.uint8))  # fmt: skip
+    out = tmp_path / "run"
+    pixelrnn("train", "cifar10-45k-pixelcnn", "--data", tmp_path / "x.npy", "--out", out, *tiny)
+    answer = pixelrnn("evaluate", out, "--split", "all")
+    assert answer.code == 0
+    assert "on all 20 images of x.npy; " in answer.out
+    assert re.search(r"red [\d.]+, green [\d.]+, blue [\d.]+$", answer.out)
+
+
+def test_batch_size_does_not_matter(ask, run_folder):
+    found = [
+        ask(run_folder, "--data", "digits", "--batch-size", size)["bits_per_dim"]
+        for size in (1, 7, 64, 297)
+    ]
+    assert max(found) - min(found) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("split", "count"), [("train", 1350), ("validation", 150), ("test", 297), ("all", 1797)]
+)
+def test_splits(split, count, ask, run_folder):
+    found = ask(run_folder, "--split", split)
+    assert (found["split"], found["num_images"]) == (split, count)
+
+
+def test_a_model_file_needs_only_images(ask, run_folder, tmp_path):
+    alone = shutil.copy(run_folder / "model.safetensors", tmp_path / "moved.safetensors")
+    found = ask(alone, "--data", "digits")
+    assert found["bits_per_dim"] == pytest.approx(ask(run_folder)["bits_per_dim"], abs=1e-9)
+
+
+# What is kept in the run folder, for the report.
+
+
+def test_the_test_images_of_the_run_are_kept(ask, run_folder):
+    found = ask(run_folder)
+    kept = result(run_folder)
+    assert kept["test_bits_per_dim"] == found["bits_per_dim"]
+    assert kept["test_bits_per_dim_standard_error"] == found["standard_error"]
+    assert {line["name"] for line in kept["baselines"]} >= {"uniform", "histogram", "PNG"}
+    assert (run_folder / "evaluation.npz").is_file()
+
+
+@pytest.mark.parametrize("options", [("--split", "validation"), ("--data", "digits")])
+def test_nothing_else_is(options, ask, run_folder):
+    before = result(run_folder)
+    ask(run_folder, *options)
+    assert result(run_folder) == before
+    assert not (run_folder / "evaluation.npz").exists()
+
+
+def test_a_run_that_is_not_finished_keeps_nothing(pixelrnn, run_folder):
+    """Its weights will change, and a figure of the old ones would be taken for theirs."""
+    before = result(run_folder) | {"finished": False}
+    (run_folder / "result.json").write_text(json.dumps(before))
+    answer = pixelrnn("evaluate", run_folder)
+    assert answer.code == 0
+    assert "is not kept" in answer.err
+    assert "not finished" in answer.err
+    assert result(run_folder) == before
+
+
+def test_images_that_changed_since_keep_nothing(pixelrnn, tiny, tmp_path):
+    """A figure on other images would stand in the report under the name of the first."""
+    file, out = tmp_path / "x.npy", tmp_path / "run"
+    drawn = np.random.default_rng(0).integers(17, size=(40, 4, 4), dtype=np.uint8)
+    np.save(file, drawn)
+    pixelrnn("train", "digits-pixelcnn", "--data", file, "--out", out, *tiny)
+    np.save(file, drawn[::-1].copy())
+    before = result(out)
+    answer = pixelrnn("evaluate", out)
+    assert answer.code == 0
+    assert "not the test images that the run began with" in answer.err
+    assert result(out) == before
+
+
+def test_the_reading_options_of_the_run_are_used(ask, pixelrnn, tiny, tmp_path):
+    file, out = tmp_path / "x.npy", tmp_path / "run"
+    np.save(file, np.random.default_rng(0).integers(4, size=(40, 4, 4), dtype=np.uint8))
+    levels = ("--set", "data.num_levels=4")
+    pixelrnn("train", "digits-pixelcnn", "--data", file, "--out", out, *levels, *tiny)
+    expected = ask(out)["bits_per_dim"]
+    assert ask(out, "--data", file)["bits_per_dim"] == expected
+    alone = shutil.copy(out / "model.safetensors", tmp_path)
+    assert ask(alone, "--data", file, *levels)["bits_per_dim"] == expected
