@@ -38,6 +38,9 @@ class Toy(AutoregressiveModel):
         weights = torch.randn(len(steps), LEVELS, generator=generator, dtype=torch.float64)
         self.weights = nn.Parameter(weights)
 
+    def lower(self):
+        raise AssertionError("the checks do not need the program")
+
     def forward(self, images):
         batch, channels, height, width = images.shape
         flat = images.permute(0, 2, 3, 1).reshape(batch, -1).double() + 1

@@ -259,6 +259,30 @@ def test_a_recipe_that_asks_for_other_channels_than_the_images_have(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_does_not_go_on_with_other_images(tmp_path, monkeypatch):
+    def crash(self, images, number):
+        raise Crash
+
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(TrainingModule, "training_step", crash)
+        train(tiny_recipe(), tmp_path / "run", data=tiny_data(), console=SILENT)
+    before = RunFolder(tmp_path / "run").result()
+    other = tiny_data()
+    changed = DataSet("tiny", 5, other.train[::-1], other.validation, other.test, "", "", (), "")
+    monkeypatch.setattr("pixelrnn.training.fit.load", lambda *_: changed)
+    with pytest.raises(RecipeError, match="are not those that the run"):
+        resume(tmp_path / "run", console=SILENT)
+    assert RunFolder(tmp_path / "run").result() == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that this machine has")
+def test_a_device_that_is_not_there_is_named_and_nothing_is_written(tmp_path):
+    recipe = tiny_recipe(training__accelerator="gpu")
+    with pytest.raises(RecipeError, match="training.accelerator = gpu"):
+        train(recipe, tmp_path / "run", data=tiny_data(), console=SILENT)
+    assert not (tmp_path / "run").exists()
+
+
 def test_no_validation_images_is_fine(tmp_path):
     full = tiny_data()
     data = DataSet("tiny", 5, full.train, full.train[:0], full.test, "made", "none", (), "by hand")

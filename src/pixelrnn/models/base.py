@@ -29,13 +29,14 @@ Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 class ModelConfig(BaseModel):
     """What every model is told; with the weights it rebuilds the model, nothing else needed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     channels: int = Field(default=3, description="colours of a pixel: 1 (grey) or 3 (RGB)")
     num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
     likelihood: LikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
     image_size: tuple[Side, Side] | None = Field(
         default=None,
+        strict=False,
         description="(height, width) of the training images: the default size of samples",
     )
 

@@ -32,7 +32,10 @@ class PixelCNNConfig(PixelRNNConfig):
     kind: Literal["pixelcnn"] = "pixelcnn"
     kernel_size: int = Field(default=3, ge=1, le=15, description="masked kernel of a block, odd")
     dilations: tuple[int, ...] = Field(
-        default=(1,), min_length=1, description="distance between taps, block by block in turn"
+        default=(1,),
+        min_length=1,
+        strict=False,
+        description="distance between taps, block by block in turn",
     )
 
     @field_validator("kernel_size")

@@ -12,6 +12,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
 from pixelrnn.data import SPLITS, DataSet, load
@@ -31,6 +32,7 @@ from pixelrnn.training.recorder import Recorder
 from pixelrnn.training.run_folder import RunFolder
 
 TRAIN_IMAGES_EVALUATED = 1000
+DRY_STEPS, DRY_SECONDS = 20, 2.0
 
 
 def train(
@@ -67,24 +69,35 @@ def train(
     data = data or load(recipe.data.source, recipe.data.options())
     recipe = recipe.for_data(data)
     images = data.images("train")
-    if not resume:
-        run.start(recipe)
-    run.update_result(**_described(recipe, data), command=command, finished=False)
     model = _initial_model(recipe)
     total_steps = recipe.training.total_steps(len(images))
     presentations = total_steps * recipe.training.batch_size
     label = LABELS[recipe.model.kind]
+    display = TrainingProgress(label, presentations, console)
+    average = MovingAverage(recipe.training.ema_decay)
+    recorder = Recorder(run, recipe, data, average, display, total_steps)
+    trainer = _trainer(recipe.training, run, total_steps, [average, recorder])
+    if resume:
+        _require_same_images(run, data)
+    else:
+        run.start(recipe)
+    run.update_result(**_described(recipe, data), command=command, finished=False)
     console.print(
         f"{label}: {model.num_parameters():,} parameters, {presentations:,} image presentations "
         f"of {len(images):,} images from {data.name}",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
     reset_peak_memory()
-    with TrainingProgress(label, presentations, console) as display:
-        average = MovingAverage(recipe.training.ema_decay)
-        recorder = Recorder(run, recipe, data, average, display, total_steps)
-        steps = _fit(run, model, recipe, images, total_steps, average, recorder)
+    with display, _quiet():
+        batches = _batches(
+            recipe.training, images, total_steps,
+            rank=trainer.global_rank, processes=trainer.world_size,
+        )  # fmt: skip
+        checkpoint = run.checkpoint_file if run.checkpoint_file.is_file() else None
+        trainer.fit(TrainingModule(model, recipe), batches, ckpt_path=checkpoint)
+    steps = trainer.global_step
     trained = average.model.cpu().eval()
     store.save(trained, run.path)
     run.update_result(
@@ -100,7 +113,7 @@ def train(
 
 
 def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
-    """Build the model, take two steps of the recipe, and say what the whole run would take.
+    """Build the model, take a few steps of the recipe, and say what the whole run would take.
 
     Nothing is written.
 
@@ -115,14 +128,17 @@ def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
     optimizer = module.configure_optimizers()
     training = recipe.training
     reset_peak_memory()
-    seconds = 0.0
-    for batch in _batches(training, images, num_steps=2):
+    times: list[float] = []
+    for batch in _batches(training, images, num_steps=DRY_STEPS):
         started = time.perf_counter()
         optimizer.zero_grad()
         loss = -model.log_prob(batch).sum() / batch.numel()
         loss.backward()
         optimizer.step()
-        seconds = (time.perf_counter() - started) * training.accumulate  # the second is warm
+        times.append(time.perf_counter() - started)
+        if len(times) >= 2 and sum(times) > DRY_SECONDS:
+            break
+    seconds = min(times) * training.accumulate
     steps = training.total_steps(len(images))
     return (
         f"{LABELS[recipe.model.kind]}: {model.num_parameters():,} parameters, "
@@ -139,43 +155,53 @@ def _initial_model(recipe: Recipe) -> PixelRNN:
         return build(recipe.model)
 
 
-def _fit(
+def _trainer(
+    training: TrainingTable,
     run: RunFolder,
-    model: PixelRNN,
-    recipe: Recipe,
-    images: Images,
     total_steps: int,
-    average: MovingAverage,
-    recorder: Recorder,
-) -> int:
-    """Run Lightning's loop; return how many optimiser steps the run has now."""
-    training = recipe.training
-    with _quiet():
-        trainer = lightning.Trainer(
-            accelerator=training.accelerator,
-            devices=training.devices,
-            num_nodes=training.num_nodes,
-            precision=_precision(training),
-            max_epochs=-1,
-            max_steps=total_steps,
-            accumulate_grad_batches=training.accumulate,
-            gradient_clip_val=training.gradient_clip or None,
-            logger=TensorBoardLogger(run.path, name="tensorboard", version=""),
-            callbacks=[average, recorder],
-            plugins=[SafetensorsCheckpointIO()],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
+    callbacks: list[lightning.pytorch.Callback],
+) -> lightning.Trainer:
+    """Return Lightning's loop for a run; nothing is written yet.
+
+    Raises:
+        RecipeError: if this machine has not the devices that the recipe asks for.
+    """
+    try:
+        with _quiet():
+            return lightning.Trainer(
+                accelerator=training.accelerator,
+                devices=training.devices,
+                num_nodes=training.num_nodes,
+                precision=_precision(training),
+                max_epochs=-1,
+                max_steps=total_steps,
+                accumulate_grad_batches=training.accumulate,
+                gradient_clip_val=training.gradient_clip or None,
+                logger=TensorBoardLogger(run.path, name="tensorboard", version=""),
+                callbacks=callbacks,
+                plugins=[SafetensorsCheckpointIO()],
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                limit_val_batches=0,
+                num_sanity_val_steps=0,
+                use_distributed_sampler=False,
+            )
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
+        raise RecipeError(
+            f"training.accelerator = {training.accelerator}, devices = {training.devices}, "
+            f"precision = {training.precision} does not work on this machine: {error}"
+        ) from error
+
+
+def _require_same_images(run: RunFolder, data: DataSet) -> None:
+    """Refuse to go on with other images: the result would be of neither."""
+    began = run.result().get("data_sha256")
+    if began and any(began[split] != data.sha256(split) for split in SPLITS):
+        raise RecipeError(
+            f"the images of {data.name} are not those that the run in {run.path} began with: "
+            "put them back, or begin a new run"
         )
-        batches = _batches(
-            training, images, total_steps, rank=trainer.global_rank, processes=trainer.world_size
-        )
-        checkpoint = run.checkpoint_file if run.checkpoint_file.is_file() else None
-        trainer.fit(TrainingModule(model, recipe), batches, ckpt_path=checkpoint)
-    return trainer.global_step
 
 
 def _batches(

@@ -130,7 +130,12 @@ class Recipe(Table):
                     f"model.{key} = {getattr(self.model, key)}, but the images of {data.name} have "
                     f"{value}: leave model.{key} out, it follows the data"
                 )
-        return self.model_copy(update={"model": self.model.model_copy(update=wanted)})
+        values = self.model.model_dump() | wanted
+        try:
+            model = type(self.model).model_validate(values)
+        except ValidationError as error:
+            raise RecipeError(f"{self.name}: {explain(error, type(self.model))}") from error
+        return self.model_copy(update={"model": model})
 
     def to_toml(self) -> str:
         """Return the whole recipe, defaults included, as TOML."""

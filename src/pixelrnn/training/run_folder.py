@@ -106,8 +106,12 @@ class RunFolder:
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add a row to `metrics.csv`."""
-        with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, METRICS).writerow(row)
+        try:
+            with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, METRICS).writerow(row)
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"cannot write {self.metrics_file}: {reason}") from error
 
 
 def environment() -> dict[str, Any]:
