@@ -1,6 +1,10 @@
-"""The one look at the test images: what a finished run costs on them, kept in its folder."""
+"""The one look at the test images: what a finished run costs on them, kept in its folder.
+
+With it go samples and completions, drawn with the same seed for every model.
+"""
 
 import copy
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -9,6 +13,8 @@ import torch
 
 from pixelrnn.audit import measure_receptive_field
 from pixelrnn.baselines import Baseline
+from pixelrnn.compiling import make_loop_ready
+from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet
 from pixelrnn.data.dataset import Images
 from pixelrnn.errors import ImageMismatchError
@@ -19,6 +25,12 @@ from pixelrnn.ordering import Place
 from pixelrnn.training import RunFolder
 
 SHOWN_IMAGES = 8
+SAMPLES_FILE = "samples.npz"
+SEED = 0  # of samples and completions, for every model
+SMALL_SIDE = 32
+NUM_SAMPLES, NUM_LARGE_SAMPLES = 32, 16  # up to that side, and above
+COMPLETED_IMAGES, COMPLETIONS = 4, 3
+KEPT = "top:0.5"
 
 
 def require_fit(model: PixelRNN, data: DataSet) -> None:
@@ -45,6 +57,9 @@ def assess(
 ) -> Evaluation:
     """Evaluate a run's averaged weights on the test images, and record all that the report shows.
 
+    Samples and completions are drawn too. `seconds_per_sample` is the time for all samples, on all
+    cores, over their number, without compilation.
+
     Args:
         run: a finished run.
         data: the images that it was trained on, with their test split.
@@ -55,12 +70,14 @@ def assess(
     Raises:
         ImageMismatchError: if the images do not fit the model.
         DataError: if there are no test images.
+        OutputError: if the folder cannot be written to.
     """
     model = store.load(run.path)
     require_fit(model, data)
     images = data.images("test")
     evaluation = evaluate(model, images, batch_size=batch_size, on_progress=on_progress)
     _write_evaluation(run, model, images, evaluation)
+    seconds_per_sample = _draw(run, model, images)
     run.update_result(
         split="test",
         num_images=evaluation.num_images,
@@ -69,6 +86,8 @@ def assess(
         test_nats_per_image=evaluation.nats_per_image,
         test_bits_per_dim_by_channel=evaluation.bits_per_dim_by_channel,
         images_per_second_evaluating=evaluation.num_images / evaluation.seconds,
+        seconds_per_sample=seconds_per_sample,
+        hidden_half_bits_per_dim=_hidden_bits_per_dim(evaluation),
         baselines=[asdict(baseline) for baseline in baselines],
     )
     return evaluation
@@ -97,6 +116,40 @@ def _write_evaluation(
         )
 
 
+def _draw(run: RunFolder, model: PixelRNN, images: Images) -> float:
+    """Keep samples, and completions of test images; return the seconds that one sample takes."""
+    height, width = images.shape[2:]
+    count = NUM_SAMPLES if max(height, width) <= SMALL_SIDE else NUM_LARGE_SAMPLES
+    make_loop_ready()
+    started = time.perf_counter()
+    samples = model.sample(count, size=(height, width), seed=SEED)
+    seconds = time.perf_counter() - started
+    chosen = np.arange(min(COMPLETED_IMAGES, len(images))) * max(1, len(images) // COMPLETED_IMAGES)
+    known = keep(KEPT, height, width)
+    completed = complete(model, images[chosen], known, count=COMPLETIONS, seed=SEED)
+    with replacing(run.path / SAMPLES_FILE) as beside, beside.open("wb") as file:
+        np.savez_compressed(
+            file,
+            seed=np.array(SEED),
+            samples=samples,
+            known=known,
+            completed_images=images[chosen],
+            completed_indices=chosen,
+            completions=completed.images,
+            hidden_bits_per_dim=completed.hidden_bits_per_dim,
+        )
+    return seconds / count
+
+
+def _hidden_bits_per_dim(evaluation: Evaluation) -> float:
+    """Return what the hidden half of all test images costs, given the half that is kept.
+
+    That half comes first in the order, so its bits are those of the evaluation.
+    """
+    bits_map = evaluation.bits_map
+    return float(bits_map[:, ~keep(KEPT, *bits_map.shape[1:])].mean())
+
+
 def _middle(images: Images) -> Place:
     """Return the last colour of a pixel low in the middle, which has much to look back on."""
     _, channels, height, width = images.shape
@@ -108,4 +161,4 @@ def _receptive_field(model: PixelRNN, image: Images, place: Place) -> np.ndarray
     watched = copy.deepcopy(model).double()
     images = torch.from_numpy(image[None].copy())
     generator = torch.Generator().manual_seed(0)
-    return measure_receptive_field(watched, images, place, generator)
+    return measure_receptive_field(watched, images, place, generator, by_pixel=True)

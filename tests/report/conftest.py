@@ -57,7 +57,7 @@ class RunMaker:
     def run(self, folder: Path, model: str = "pixelcnn", **changes: Any) -> Path:
         """Write one run folder; `changes` overrides keys of result.json (`None` removes)."""
         label, excess, parameters, reach = MODELS[model]
-        evaluated = changes.pop("evaluated", True)
+        evaluated, drawn = changes.pop("evaluated", True), changes.pop("drawn", True)
         folder.mkdir(parents=True)
         per_image = self._per_image(model, excess)
         bits_map = self._bits_map(model, float(per_image.mean()))
@@ -102,6 +102,9 @@ class RunMaker:
                 "baselines": self.baselines,
             }
             self._write_evaluation(folder, per_image, bits_map, reach)
+            if drawn:
+                result |= {"seconds_per_sample": 0.01234, "hidden_half_bits_per_dim": mean - 0.2}
+                self._write_samples(folder, model)
         for key, value in changes.items():
             if value is None:
                 result.pop(key)
@@ -171,6 +174,27 @@ class RunMaker:
             arrays[f"{kind}_bits_per_dim"] = per_image[chosen]
             arrays[f"{kind}_indices"] = chosen
         np.savez(folder / "evaluation.npz", **arrays)
+
+    def _write_samples(self, folder: Path, model: str) -> None:
+        _, height, width = self.image_shape
+        generator = self._generator(model)
+        known = np.zeros((height, width), bool)
+        known[: height // 2] = True
+
+        def draw(*count: int) -> np.ndarray:
+            shape = (*count, *self.image_shape)
+            return generator.integers(0, self.num_levels, shape, dtype=np.uint8)
+
+        np.savez(
+            folder / "samples.npz",
+            seed=np.array(0),
+            samples=draw(32),
+            known=known,
+            completed_images=draw(4),
+            completed_indices=np.array([0, 15, 30, 45]),
+            completions=draw(4, 3),
+            hidden_bits_per_dim=np.full(4, 1.5),
+        )
 
     def _metrics(self, mean: float) -> str:
         lines = [

@@ -20,7 +20,7 @@ def test_a_missing_file_is_named(digits, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["result.json", "metrics.csv", "environment.json", "evaluation.npz"]
+    "name", ["result.json", "metrics.csv", "environment.json", "evaluation.npz", "samples.npz"]
 )
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe\x00"])
 def test_a_malformed_file_is_named(digits, tmp_path, name, content):
@@ -108,6 +108,37 @@ def test_a_wrong_array_is_named(digits, tmp_path, name, value, word):
     np.savez(folder / "evaluation.npz", **arrays)
     with pytest.raises(ModelFileError, match=word):
         build([folder], tmp_path / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("samples", np.zeros((32, 3, 8, 8), np.uint8), "samples has the shape"),
+        ("samples", np.full((32, 1, 8, 8), 17, np.uint8), "samples has values above 16"),
+        ("samples", np.zeros((32, 1, 8, 8)), "samples is float64, not uint8"),
+        ("samples", np.zeros((0, 1, 8, 8), np.uint8), "has no samples, or no completions"),
+        ("completions", np.zeros((4, 0, 1, 8, 8), np.uint8), "has no samples, or no completions"),
+        ("completions", np.zeros((3, 2, 1, 8, 8), np.uint8), "completions has the shape"),
+        ("completions", None, "has no samples, or no completions"),
+        ("known", np.ones((8, 7), bool), "known has the shape"),
+        ("known", None, "no array known"),
+        ("hidden_bits_per_dim", np.full(4, np.nan), "not finite"),
+        ("completed_indices", np.arange(3), "completed_indices"),
+        ("seed", np.array([None]), "cannot be read"),
+    ],
+)
+def test_a_wrong_array_of_samples_is_named(digits, tmp_path, name, value, word):
+    folder = digits.run(tmp_path / "a")
+    with np.load(folder / "samples.npz") as archive:
+        arrays = dict(archive)
+    arrays[name] = value
+    if value is None:
+        del arrays[name]
+    np.savez(folder / "samples.npz", **arrays)
+    with pytest.raises(ModelFileError, match=word) as caught:
+        build([folder], tmp_path / "report.html")
+    assert "samples.npz" in str(caught.value)
+    assert "evaluate that run again" in str(caught.value)
 
 
 def test_a_cell_that_is_not_a_number_is_named(digits, tmp_path):

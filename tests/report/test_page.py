@@ -97,7 +97,7 @@ def test_the_page_is_accessible(colour, tmp_path):
     assert len(page.all("h1")) == 1
     assert len(page.all("caption")) == len(page.all("table")) == 4
     assert all(image["alt"] for image in page.all("img"))
-    assert len(page.all("img")) == 3 * 16
+    assert len(page.all("img")) == 3 * (16 + 3)  # extremes; samples, one growing, completions
     drawings = [svg for svg in page.all("svg") if svg.get("class") == "figure"]
     assert len(drawings) == 2 + 3 + 1 + 3  # two sizes of curves, maps, colour bar, fields
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in drawings)
@@ -135,7 +135,7 @@ def test_hostile_names_are_shown_as_text(digits, tmp_path, hostile):
     text, page = built(folders, tmp_path, title=hostile)
     assert hostile not in text
     assert page.all("script") == []
-    assert len(page.all("img")) == 3 * 16
+    assert len(page.all("img")) == 3 * (16 + 3)
     assert not any(name.startswith("on") for _, a in page.elements for name in a)
     assert page.words().count(hostile) >= 6
     assert "$\\frac{$" in page.words()
@@ -169,6 +169,7 @@ def test_runs_that_were_not_evaluated(digits, tmp_path):
     words = page.words()
     assert "is not known: none was measured" in words
     assert words.count("Not measured yet") == 3
+    assert words.count("Not drawn yet") == 2
     assert "Learning curves" in words
 
 

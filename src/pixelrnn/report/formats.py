@@ -51,6 +51,16 @@ def number(value: float | None, significant: int = 3) -> str:
     return f"{value:,.{max(significant - 1 - magnitude, 0)}f}"
 
 
+def duration(seconds: float) -> str:
+    """Write a short time in the unit that suits it.
+
+    Example:
+        >>> duration(0.00123), duration(0.0154), duration(2.5)
+        ('1.23 ms', '15.4 ms', '2.50 s')
+    """
+    return f"{number(seconds)} s" if seconds >= 1 else f"{number(1000 * seconds)} ms"
+
+
 def count(value: int | None) -> str:
     """Write a count with separated thousands.
 

@@ -14,6 +14,12 @@ from pixelrnn.errors import ModelFileError, OutputError
 from pixelrnn.report import formats, tables
 from pixelrnn.report.comparison import Entry, Group, group_by_data
 from pixelrnn.report.curves import LearningCurves, learning_curves
+from pixelrnn.report.drawn import (
+    CompletionsPanel,
+    SamplesPanel,
+    completions_panels,
+    samples_panels,
+)
 from pixelrnn.report.maps import BitsMaps, Panel, bits_maps, receptive_fields
 from pixelrnn.report.pictures import data_url
 from pixelrnn.report.run_folder import RunFolder, read_run_folder
@@ -58,6 +64,8 @@ class Section:
     channels: tuple[tables.ChannelRow, ...]
     channel_names: tuple[str, ...]
     fields: tuple[Panel, ...]
+    samples: tuple[SamplesPanel, ...]
+    completions: tuple[CompletionsPanel, ...]
     galleries: tuple[Gallery, ...]
 
 
@@ -159,6 +167,8 @@ def _section(group: Group, name: str) -> Section:
         channels=tables.channel_rows(group.evaluated),
         channel_names=formats.channel_names(result.image_shape[0]),
         fields=receptive_fields(group.evaluated, prefix=name),
+        samples=samples_panels(group.evaluated),
+        completions=completions_panels(group.evaluated),
         galleries=tuple(
             gallery for entry in group.evaluated if (gallery := _gallery(entry)) is not None
         ),

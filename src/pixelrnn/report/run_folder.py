@@ -15,6 +15,7 @@ import pydantic
 
 from pixelrnn.errors import ModelFileError, RecipeError
 from pixelrnn.report.evaluation_file import Evaluation, read_evaluation
+from pixelrnn.report.samples_file import Samples, read_samples
 
 FORMAT_VERSION = 1
 METRIC_COLUMNS = ("image_presentations", "train_bits_per_dim", "validation_bits_per_dim")
@@ -69,6 +70,8 @@ class Result(_Record):
     test_bits_per_dim_standard_error: float | None = None
     test_nats_per_image: pydantic.FiniteFloat | None = None
     test_bits_per_dim_by_channel: tuple[float, ...] = ()
+    hidden_half_bits_per_dim: float | None = None
+    seconds_per_sample: float | None = None
     command: str | None = None
     baselines: tuple[Baseline, ...] = ()
 
@@ -117,6 +120,7 @@ class RunFolder:
     metrics: Metrics
     environment: Environment
     evaluation: Evaluation | None
+    samples: Samples | None
 
     @property
     def test_bits_per_dim(self) -> float | None:
@@ -148,17 +152,19 @@ def read_run_folder(path: Path) -> RunFolder:
         raise ModelFileError(f"{path}: no such folder; give a folder that `pixelrnn train` wrote")
     result = _read_json(path / "result.json", Result)
     recipe_text = _read_text(path / "recipe.toml")
-    evaluation_path = path / "evaluation.npz"
-    evaluation = None
-    # A file left by an earlier evaluation says nothing about weights that were trained since.
-    if evaluation_path.is_file() and result.test_bits_per_dim is not None:
-        evaluation = read_evaluation(
-            evaluation_path,
-            image_shape=result.image_shape,
-            num_levels=result.num_levels,
-            num_images=result.num_images or 0,
-            bits_per_dim=result.test_bits_per_dim,
-        )
+    evaluation, samples = None, None
+    kind: dict[str, Any] = {"image_shape": result.image_shape, "num_levels": result.num_levels}
+    # Files left by an earlier evaluation say nothing about weights that were trained since.
+    if result.test_bits_per_dim is not None:
+        if (path / "evaluation.npz").is_file():
+            evaluation = read_evaluation(
+                path / "evaluation.npz",
+                num_images=result.num_images or 0,
+                bits_per_dim=result.test_bits_per_dim,
+                **kind,
+            )
+        if (path / "samples.npz").is_file():
+            samples = read_samples(path / "samples.npz", **kind)
     return RunFolder(
         path=path,
         result=result,
@@ -167,6 +173,7 @@ def read_run_folder(path: Path) -> RunFolder:
         metrics=_read_metrics(path / "metrics.csv"),
         environment=_read_json(path / "environment.json", Environment),
         evaluation=evaluation,
+        samples=samples,
     )
 
 

@@ -25,6 +25,7 @@ class ModelRow:
     images_per_second: str
     minutes: str
     peak_memory_mb: str
+    milliseconds_per_sample: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ def _model_row(group: Group, entry: Entry) -> ModelRow:
         images_per_second=formats.number(result.images_per_second),
         minutes=formats.number(result.minutes),
         peak_memory_mb=formats.number(result.peak_memory_mb),
+        milliseconds_per_sample=formats.number(
+            None if result.seconds_per_sample is None else 1000 * result.seconds_per_sample
+        ),
     )
 
 

@@ -1,0 +1,274 @@
+"""How fast images are drawn: the stepper beside the usual loop, one run, medians side by side.
+
+The usual loop passes the whole image through the network for every pixel (for every sub-pixel where the
+network takes the colours one after the other) and keeps one value of each pass. A pass costs the same
+at every pixel, so a few are timed and scaled. What it does besides, drawing values, is left out, in
+its favour. Compilation and start-up are measured apart.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pixelrnn.compiling import make_loop_ready
+from pixelrnn.models import AutoregressiveModel
+from pixelrnn.stepper.runner import Runner
+
+REPEATS = 5
+SECONDS_A_ROW = 60.0  # after this no further repetition is begun
+PASS_PIXELS = 1 << 18  # of all images in one pass of the whole-image loop: its memory
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians for a batch of images of one size.
+
+    Attributes:
+        size: (height, width).
+        batch: images drawn.
+        repeats: times that each was measured, in turn.
+        threads: "all threads".
+        stepper_seconds_1_thread: for the batch.
+        stepper_seconds_all_threads: for the batch.
+        whole_image_pass_seconds: one pass of the batch through the network, on all threads.
+        whole_image_passes: how many a batch needs.
+        whole_image_images_timed: in a pass; scaled to the batch where they are fewer.
+        multiplications_per_pixel: of weights, none of them masked.
+    """
+
+    size: Size
+    batch: int
+    repeats: int
+    threads: int
+    stepper_seconds_1_thread: float
+    stepper_seconds_all_threads: float
+    whole_image_pass_seconds: float
+    whole_image_passes: int
+    whole_image_images_timed: int
+    multiplications_per_pixel: int
+
+    @property
+    def whole_image_seconds_scaled(self) -> float:
+        """What the usual loop would need for the batch."""
+        return self.whole_image_pass_seconds * self.whole_image_passes
+
+    @property
+    def speed_up(self) -> float:
+        """How many times faster the stepper is, both on all threads."""
+        return self.whole_image_seconds_scaled / self.stepper_seconds_all_threads
+
+    @property
+    def gflops_per_core(self) -> float:
+        """Billions of floating-point operations a second on one core, two for each weight."""
+        pixels = self.batch * self.size[0] * self.size[1]
+        return 2e-9 * self.multiplications_per_pixel * pixels / self.stepper_seconds_1_thread
+
+    @property
+    def thread_scaling(self) -> float | None:
+        """How many times faster all threads are than one; None if there are too few images."""
+        if self.batch < self.threads or self.threads == 1:
+            return None
+        return self.stepper_seconds_1_thread / self.stepper_seconds_all_threads
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return fields and derived figures, units in their names."""
+        derived = ("whole_image_seconds_scaled", "speed_up", "gflops_per_core", "thread_scaling")
+        return asdict(self) | {name: getattr(self, name) for name in derived}
+
+
+@dataclass
+class SamplingBenchmark:
+    """What was measured of one model.
+
+    Attributes:
+        timings: of every size and batch.
+        peak_memory_mb: above that before, for one image of each size; None where unknown.
+        ready_seconds: to compile the loop, or to load it; in no other figure.
+        lowering_seconds: to lay the model out for the loop; in no other figure.
+        finished: False after Ctrl-C.
+    """
+
+    timings: list[Timing] = field(default_factory=list)
+    peak_memory_mb: dict[Size, float | None] = field(default_factory=dict)
+    ready_seconds: float = 0.0
+    lowering_seconds: float = 0.0
+    finished: bool = True
+
+    def size_ratios(self) -> list[dict[str, Any]]:
+        """Return how time grows with the image, one thread, the smallest batch, against the first."""
+        batch = min((timing.batch for timing in self.timings), default=0)
+        found = [timing for timing in self.timings if timing.batch == batch]
+        return [
+            {
+                "size": other.size,
+                "against_size": found[0].size,
+                "pixels_ratio": _pixels(other.size) / _pixels(found[0].size),
+                "seconds_ratio": other.stepper_seconds_1_thread / found[0].stepper_seconds_1_thread,
+            }
+            for other in found[1:]
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it for JSON."""
+        return {
+            "compiling_or_loading_seconds": self.ready_seconds,
+            "lowering_seconds": self.lowering_seconds,
+            "timings": [timing.as_dict() for timing in self.timings],
+            "size_ratios": self.size_ratios(),
+            "one_image_peak_memory_mb": [
+                {"size": size, "peak_memory_mb": peak} for size, peak in self.peak_memory_mb.items()
+            ],
+            "finished": self.finished,
+        }
+
+
+def benchmark_sampling(
+    model: AutoregressiveModel,
+    sizes: Sequence[Size],
+    batches: Sequence[int],
+    *,
+    threads: int | None = None,
+    repeats: int = REPEATS,
+    on_compiling: Callable[[str], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> SamplingBenchmark:
+    """Measure how fast a model draws images; Ctrl-C ends it with what is measured so far.
+
+    Args:
+        model: the model, float32 on the CPU.
+        sizes: (height, width) of images.
+        batches: numbers of images drawn together.
+        threads: what "all threads" are; by default one a core.
+        repeats: measurements of each, in turn; fewer where they take more than a minute.
+        on_compiling: called with a line for the user if the loop must be compiled first.
+        on_progress: called with the repetitions done of `len(sizes) * len(batches) * repeats`.
+
+    Example:
+        >>> from pixelrnn.models import PixelCNNConfig, build
+        >>> model = build(PixelCNNConfig(channels=1, features=4, layers=1))
+        >>> found = benchmark_sampling(model, [(4, 4)], [1], repeats=1)
+        >>> found.timings[0].whole_image_passes
+        16
+    """
+    threads = threads or os.cpu_count() or 1
+    found = SamplingBenchmark(ready_seconds=make_loop_ready(on_compiling))
+    started = time.perf_counter()
+    program = model.lower()
+    runners = [Runner(program, threads=1), Runner(program, threads=threads)]
+    found.lowering_seconds = (time.perf_counter() - started) / 2
+    torch_threads = torch.get_num_threads()
+    done = 0
+    try:
+        torch.set_num_threads(threads)
+        for size in sizes:  # before torch has taken memory that could be used again
+            found.peak_memory_mb[size] = _peak_memory_mb(model, runners[0], size)
+        for size in sizes:
+            for batch in batches:
+                row = _Row(model, runners, size, batch, threads, program.multiplications)
+                for repetition in range(repeats):
+                    row.measure()
+                    if on_progress:
+                        on_progress(done + repetition + 1)
+                    if row.seconds > SECONDS_A_ROW:
+                        break
+                done += repeats
+                found.timings.append(row.timing())
+    except KeyboardInterrupt:
+        found.finished = False
+    finally:
+        torch.set_num_threads(torch_threads)
+    return found
+
+
+class _Row:
+    """One size and batch: the three ways in turn, repetition by repetition."""
+
+    def __init__(
+        self,
+        model: AutoregressiveModel,
+        runners: Sequence[Runner],
+        size: Size,
+        batch: int,
+        threads: int,
+        multiplications: int,
+    ) -> None:
+        self.model, self.runners = model, runners
+        self.size, self.batch, self.threads = size, batch, threads
+        self.multiplications = multiplications
+        self.blank = np.zeros((batch, model.config.channels, *size), np.uint8)
+        self.timed_images = min(batch, max(1, PASS_PIXELS // _pixels(size)))
+        self.taken: list[tuple[float, float, float]] = []
+        self.seconds = 0.0
+        _seconds(self.whole_image_pass)  # memory is found and layers are chosen in the first one
+
+    def measure(self) -> None:
+        """Measure each way once."""
+        one, every = (
+            _seconds(partial(runner.run, self.blank, np.array(False))) for runner in self.runners
+        )
+        whole = _seconds(self.whole_image_pass) * self.batch / self.timed_images
+        self.taken.append((one, every, whole))
+        self.seconds += one + every + whole
+
+    def whole_image_pass(self) -> None:
+        """Pass all images through the network and keep the parameters of one pixel."""
+        images = torch.from_numpy(self.blank[: self.timed_images].copy())
+        with torch.inference_mode():
+            self.model(images)[..., -1, -1].clone()
+
+    def timing(self) -> Timing:
+        """Return the medians."""
+        one, every, whole = (statistics.median(column) for column in zip(*self.taken, strict=True))
+        return Timing(
+            size=self.size,
+            batch=self.batch,
+            repeats=len(self.taken),
+            threads=self.threads,
+            stepper_seconds_1_thread=one,
+            stepper_seconds_all_threads=every,
+            whole_image_pass_seconds=whole,
+            whole_image_passes=_pixels(self.size) * self.model.likelihood.groups,
+            whole_image_images_timed=self.timed_images,
+            multiplications_per_pixel=self.multiplications,
+        )
+
+
+def _pixels(size: Size) -> int:
+    return size[0] * size[1]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _peak_memory_mb(model: AutoregressiveModel, runner: Runner, size: Size) -> float | None:
+    """Return by how much one image raises the memory of the process, in millions of bytes."""
+    with suppress(OSError):
+        _CLEAR.write_text("5")  # forget the peak so far
+    before = _status_mb("VmRSS:")
+    runner.run(np.zeros((1, model.config.channels, *size), np.uint8), np.array(False))
+    peak = _status_mb("VmHWM:")
+    return None if before is None or peak is None else max(0.0, peak - before)
+
+
+def _status_mb(key: str) -> float | None:
+    if not _STATUS.is_file():
+        return None
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) * 1024 / 1e6
+    return None

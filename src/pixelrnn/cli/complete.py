@@ -1,0 +1,257 @@
+"""`pixelrnn complete`: what is hidden of images, drawn several times over."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelrnn.cli.drawing import (
+    AsJson,
+    Model,
+    Seed,
+    Temperature,
+    Threads,
+    pixels_progress,
+    positive,
+    require_writable,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from pixelrnn.completion import Completions, Mask
+    from pixelrnn.models import AutoregressiveModel
+    from pixelrnn.pictures import Images
+
+FEW_EFFECTIVE_SAMPLES = 2.0
+
+
+def complete(
+    model: Model,
+    images: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME-or-PATH",
+            help="A name from `pixelrnn data list`, a folder of images, an .npy or .npz, or a "
+            "CIFAR binary archive or its folder.",
+            show_default=False,
+        ),
+    ],
+    keep: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE-or-MASK",
+            help="What is given: top:0.5 (or bottom, left, right, and a share), or an image that "
+            "is not black where a pixel is given.",
+        ),
+    ] = "top:0.5",
+    count: Annotated[
+        int,
+        typer.Option(
+            "-n", "--count", parser=positive, metavar="INTEGER", help="Completions of each image."
+        ),
+    ] = 4,
+    first: Annotated[
+        int, typer.Option(parser=positive, metavar="INTEGER", help="Images: the first so many.")
+    ] = 8,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="train, validation, test, or all.",
+            show_default="test, or all where there are no test images",
+        ),
+    ] = None,
+    importance: Annotated[
+        int | None,
+        typer.Option(
+            parser=positive,
+            metavar="INTEGER",
+            help="Draw so many, and choose by the probability of the given pixels that come after "
+            "hidden ones.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    out: Annotated[
+        Path, typer.Option(help="The sheet, a PNG file: original, what was given, completions.")
+    ] = Path("completions.png"),
+    npz: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also arrays: images, known, completions, hidden_bits_per_dim.",
+            show_default=False,
+        ),
+    ] = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Complete images of which a part is given; Ctrl-C keeps those that are finished.
+
+    Also says how many bits per dimension the hidden part of the true images costs the model.
+    """
+    from pixelrnn.cli.given import advice, chosen_images, given_pixels
+    from pixelrnn.compiling import make_loop_ready
+    from pixelrnn.completion import known_after_hidden
+    from pixelrnn.models import store
+
+    loaded = store.load(model)
+    chosen, split = chosen_images(loaded, model, images, split, first)
+    known = given_pixels(keep, *chosen.shape[2:])
+    require_writable([("--out", out, ".png"), ("--npz", npz, ".npz")])
+    later = known_after_hidden(known)
+    for line in advice(later, importance):
+        tell(line)
+    make_loop_ready(tell)
+    each = max(count, importance or 0) + 1  # one to score the original
+    with pixels_progress("completing", len(chosen) * each * known.size) as on_progress:
+        settings = {"count": count, "temperature": temperature, "importance": importance}
+        done = _complete(loaded, chosen, known, seed, settings | {"threads": threads}, on_progress)
+    if not done.completions:
+        tell("stopped before the first image was finished: nothing is written")
+        raise typer.Exit(130)
+    _write(done, chosen, known, loaded.config.num_levels, out, npz)
+    result = {
+        "model": str(model),
+        "images": images,
+        "split": split,
+        "out": str(out),
+        "npz": None if npz is None else str(npz),
+        "num_images": len(done.completions),
+        "completions_per_image": count,
+        "known_pixels": int(known.sum()),
+        "hidden_pixels": int((~known).sum()),
+        "known_pixels_after_hidden": later,
+        "seed": seed,
+        "temperature": temperature,
+        "hidden_bits_per_dim": done.hidden_bits_per_dim,
+        "standard_error": done.standard_error,
+        "effective_samples": done.effective_samples,
+        "finished": not done.stopped,
+    }
+    if min(done.effective_samples or [math.inf]) < FEW_EFFECTIVE_SAMPLES:
+        tell(
+            "of some images hardly more than one draw fits the given pixels: "
+            "its completions are alike; a larger --importance helps, if anything does"
+        )
+    typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
+    if done.stopped:
+        tell(f"stopped: {len(done.completions)} of {len(chosen)} images were finished and are kept")
+        raise typer.Exit(130)
+
+
+@dataclass
+class _Done:
+    """The images that were completed, in order."""
+
+    completions: "list[Completions]" = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def per_image(self) -> list[float]:
+        return [float(each.hidden_bits_per_dim[0]) for each in self.completions]
+
+    @property
+    def hidden_bits_per_dim(self) -> float:
+        return math.fsum(self.per_image) / len(self.completions)
+
+    @property
+    def standard_error(self) -> float:
+        count, mean = len(self.completions), self.hidden_bits_per_dim
+        if count < 2:
+            return 0.0
+        spread = math.fsum((each - mean) ** 2 for each in self.per_image) / (count - 1)
+        return math.sqrt(spread / count)
+
+    @property
+    def effective_samples(self) -> list[float] | None:
+        found = [each.effective_samples for each in self.completions]
+        return [float(each[0]) for each in found if each is not None] or None
+
+
+def _complete(
+    model: "AutoregressiveModel",
+    images: "Images",
+    known: "Mask",
+    seed: int,
+    settings: dict[str, Any],
+    on_progress: Callable[[int], None],
+) -> _Done:
+    """Complete one image after the other, so that Ctrl-C loses one at most."""
+    from pixelrnn.completion import complete as complete_images
+
+    done = _Done()
+    try:
+        for index in range(len(images)):
+            done.completions.append(
+                complete_images(
+                    model,
+                    images[index : index + 1],
+                    known,
+                    seed=_seed_of_image(seed, index),
+                    on_progress=on_progress,
+                    **settings,
+                )
+            )
+            on_progress(known.size)
+    except KeyboardInterrupt:
+        done.stopped = True
+    return done
+
+
+def _seed_of_image(seed: int, index: int) -> int:
+    """Return a seed for one image: its completions do not depend on how many others there are."""
+    import numpy as np
+
+    return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _write(
+    done: _Done,
+    originals: "Images",
+    known: "Mask",
+    num_levels: int,
+    out: Path,
+    npz: Path | None,
+) -> None:
+    import numpy as np
+
+    from pixelrnn import pictures
+
+    completions = np.concatenate([each.images for each in done.completions])
+    originals = originals[: len(completions)]
+    if npz is not None:
+        arrays: dict[str, Any] = {
+            "images": pictures.channels_last(originals),
+            "known": known,
+            "completions": pictures.channels_last(completions),
+            "hidden_bits_per_dim": np.array(done.per_image),
+        }
+        if done.effective_samples is not None:
+            arrays["effective_samples"] = np.array(done.effective_samples)
+        pictures.write_arrays(npz, **arrays)
+    cells, shown = pictures.completion_cells(originals, completions, known)
+    columns = 2 + completions.shape[1]
+    pictures.write_png(out, pictures.sheet(cells, num_levels, columns=columns, known=shown))
+
+
+def _text(result: dict[str, Any]) -> str:
+    files = ", ".join(result[key] for key in ("out", "npz") if result[key])
+    count = result["num_images"]
+    which = f"{count} image{'s' if count > 1 else ''}"
+    if result["split"] != "all":
+        which = f"{count} {result['split']} image{'s' if count > 1 else ''}"
+    lines = [
+        f"{files}: {which} of {result['images']}, {result['completions_per_image']} "
+        f"completion{'s' if result['completions_per_image'] > 1 else ''} each, "
+        f"seed {result['seed']}",
+        f"the hidden {result['hidden_pixels']:,} pixels of the originals cost "
+        f"{result['hidden_bits_per_dim']:.4f} ± {result['standard_error']:.4f} bits/dim",
+    ]
+    if result["effective_samples"]:
+        effective = ", ".join(f"{number:.1f}" for number in result["effective_samples"])
+        lines.append(f"effective samples of each image: {effective}")
+    return "\n".join(lines)

@@ -1,0 +1,54 @@
+"""The compiled pixel loop, made ready: said before it is waited for, and kept out of timings.
+
+numba compiles the loop when it is first used on a machine, which takes a while, and keeps it on disk;
+later it is loaded in an instant.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pixelrnn.models import PixelCNNConfig, build
+from pixelrnn.stepper.machine import run_rows
+
+PATIENCE_SECONDS = 1.5  # to load the compiled loop takes less
+COMPILING = "compiling the pixel loop, once on this machine: 10 to 30 seconds"
+
+
+def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
+    """Compile the pixel loop, or load what was compiled before.
+
+    Args:
+        on_compiling: called, from another thread, with a line for the user if it takes a while.
+
+    Returns:
+        Seconds that it took.
+
+    Example:
+        >>> make_loop_ready() >= 0
+        True
+    """
+    started = time.perf_counter()
+    if not run_rows.signatures:
+        tiny = PixelCNNConfig(channels=1, num_levels=2, features=1, layers=1, head_features=1)
+        with _told_if_slow(on_compiling, is_ready=lambda: bool(run_rows.signatures)):
+            build(tiny).sample(1, size=(2, 3))
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _told_if_slow(
+    tell: Callable[[str], None] | None, *, is_ready: Callable[[], bool]
+) -> Iterator[None]:
+    def look() -> None:
+        if tell is not None and not is_ready():
+            tell(COMPILING)
+
+    timer = threading.Timer(PATIENCE_SECONDS, look)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,114 @@
+"""Samples, growth and completions: on the page are the images of the file, each in its place."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelrnn import pictures
+from pixelrnn.report import build, drawn, read_run_folder
+from pixelrnn.report.comparison import group_by_data
+from pixelrnn.report.drawn import completions_panels, samples_panels
+
+
+def panels(folders):
+    (group,) = group_by_data([read_run_folder(folder) for folder in folders])
+    return samples_panels(group.entries), completions_panels(group.entries)
+
+
+def decoded(picture):
+    """The picture's pixels (height, width, C) and its alpha (height, width)."""
+    content = base64.b64decode(picture.url.removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(content)) as opened:
+        assert opened.size == (picture.width, picture.height)
+        values = np.asarray(opened)
+    return values[..., :-1], values[..., -1]
+
+
+@pytest.mark.parametrize("maker", ["digits", "colour"])
+def test_pictures_are_the_images_of_the_file(maker, request, tmp_path):
+    run_maker = request.getfixturevalue(maker)
+    folders = run_maker.runs(tmp_path)
+    samples, completions = panels(folders)
+    assert len(samples) == len(completions) == 3
+    for panel, completed in zip(samples, completions, strict=True):
+        kept = panel.entry.run.samples
+        levels = run_maker.num_levels
+        pixels, alpha = decoded(panel.sheet)
+        on_page = {"columns": 8, "scale": 1}
+        inside = alpha == 255
+        np.testing.assert_array_equal(
+            pixels[inside], pictures.sheet(kept.samples, levels, **on_page)[inside]
+        )
+        _, height, width = run_maker.image_shape
+        assert inside.sum() == 32 * height * width
+        assert set(np.unique(alpha)) == {0, 255}
+        growth, alpha = decoded(panel.growth)
+        last = growth[:, -width:]
+        np.testing.assert_array_equal(last, pixels[:height, :width])
+        assert set(np.unique(growth[-1, :width])) <= set(pictures.CHECKS)
+        sheet, _ = decoded(completed.sheet)
+        between = pictures.gap(height, width)
+        shades = pictures.shades(levels)
+        original = shades[kept.completed_images[0]].transpose(1, 2, 0)
+        np.testing.assert_array_equal(sheet[:height, :width], original)
+        given = sheet[:height, width + between : 2 * width + between]
+        np.testing.assert_array_equal(given[kept.known], original[kept.known])
+        assert set(np.unique(given[~kept.known])) <= set(pictures.CHECKS)
+        np.testing.assert_array_equal(
+            sheet[-height:, -width:], shades[kept.completions[-1, -1]].transpose(1, 2, 0)
+        )
+
+
+def test_words_and_figures(digits, tmp_path):
+    folders = digits.runs(tmp_path)
+    page = build(folders, tmp_path / "report.html").read_text(encoding="utf-8")
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+    assert words.count("32 samples, seed 0, 12.3 ms each") == 3
+    assert words.count(" 12.3 ") == 3 + 3  # and the table
+    assert words.count("Test images #0, #15, #30 and #45.") == 3
+    for folder in folders:
+        hidden = read_run_folder(folder).result.hidden_half_bits_per_dim
+        assert f"The true hidden halves cost {hidden:.4f} bits/dim" in words
+
+
+def test_runs_without_samples(digits, tmp_path):
+    """Folders of earlier versions, alone and beside others."""
+    folders = digits.runs(tmp_path / "old", drawn=False)
+    page = build(folders, tmp_path / "old.html").read_text(encoding="utf-8")
+    assert page.count("Not drawn yet") == 2
+    mixed = [*folders[:2], digits.run(tmp_path / "new", "diagonal-bilstm")]
+    samples, completions = panels(mixed)
+    assert [panel.entry.name for panel in samples] == ["Diagonal BiLSTM"]
+    assert len(completions) == 1
+    build(mixed, tmp_path / "mixed.html")
+
+
+def test_samples_of_an_earlier_evaluation_are_not_shown(digits, tmp_path):
+    folder = digits.run(tmp_path / "a", evaluated=False)
+    digits.run(tmp_path / "b")
+    (tmp_path / "b" / "samples.npz").rename(folder / "samples.npz")
+    assert read_run_folder(folder).samples is None
+
+
+@pytest.mark.parametrize(
+    ("room", "shown", "columns"), [(32 * 64, 32, 8), (16 * 64, 16, 4), (9, 1, 1)]
+)
+def test_large_images_are_fewer(room, shown, columns, digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawn, "MAX_SUB_PIXELS", room)
+    samples, _ = panels([digits.run(tmp_path / "a")])
+    assert samples[0].caption.startswith(f"{shown} samples")
+    between = pictures.gap(8, 8)
+    assert samples[0].sheet.width == columns * (8 + between) - between
+    assert samples[0].sheet.height == shown // columns * (8 + between) - between
+
+
+def test_the_page_stays_small(digits, colour, tmp_path):
+    colour.image_shape = (3, 32, 32)
+    page = build(colour.runs(tmp_path / "colour"), tmp_path / "colour.html")
+    assert page.stat().st_size < 4_000_000  # of noise, which no compression makes smaller
+    page = build(digits.runs(tmp_path / "digits"), tmp_path / "digits.html")
+    assert page.stat().st_size < 1_500_000

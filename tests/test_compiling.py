@@ -1,0 +1,52 @@
+"""The user is told of compilation while it goes on, and only then."""
+
+import time
+
+import pytest
+
+from pixelrnn import compiling
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(compiling, "PATIENCE_SECONDS", 0.05)
+
+
+class Loop:
+    """A loop that is not compiled, until it is."""
+
+    def __init__(self):
+        self.signatures = []
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, 0), (0.4, 1)])
+def test_a_slow_start_is_told(monkeypatch, seconds, told):
+    loop, lines = Loop(), []
+
+    class Model:
+        def sample(self, *_, **__):
+            time.sleep(seconds)
+            loop.signatures.append("compiled")
+
+    monkeypatch.setattr(compiling, "run_rows", loop)
+    monkeypatch.setattr(compiling, "build", lambda _: Model())
+    assert compiling.make_loop_ready(lines.append) >= seconds
+    assert lines == [compiling.COMPILING] * told
+    compiling.make_loop_ready(lines.append)
+    assert len(lines) == told
+
+
+def test_a_loop_that_was_loaded_is_not_said_to_be_compiled():
+    lines = []
+    with compiling._told_if_slow(lines.append, is_ready=lambda: True):
+        time.sleep(0.2)
+    assert lines == []
+
+
+def test_the_loop_is_ready_for_models_of_all_kinds(tiny_model, kind, likelihood, channels):
+    """What was compiled is what they run: nothing is compiled when they draw."""
+    compiling.make_loop_ready()
+    ready = len(compiling.run_rows.signatures)
+    model = tiny_model(kind, likelihood, channels).float()
+    model.sample(2, size=(3, 2))
+    assert len(compiling.run_rows.signatures) == ready
