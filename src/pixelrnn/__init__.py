@@ -17,10 +17,11 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "complete": "pixelrnn.completion:complete",
     "data": "pixelrnn.data",
+    "keep": "pixelrnn.completion:keep",
     "load": "pixelrnn.models.store:load",
 }
 
-__all__ = ["__version__", "complete", "data", "load"]
+__all__ = ["__version__", "complete", "data", "keep", "load"]
 
 
 def __getattr__(name: str) -> Any:

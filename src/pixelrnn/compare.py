@@ -12,7 +12,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from pixelrnn import baselines, report
-from pixelrnn.assessment import assess
+from pixelrnn.assessment import SAMPLES_FILE, assess
 from pixelrnn.baselines import Baseline
 from pixelrnn.data import DataSet, load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
@@ -151,7 +151,8 @@ def _require_same(run: RunFolder, recipe: Recipe, images: DataSet) -> None:
 
 
 def _is_assessed(run: RunFolder) -> bool:
-    return "test_bits_per_dim" in run.result() and run.evaluation_file.is_file()
+    kept = (run.evaluation_file, run.path / SAMPLES_FILE)
+    return "test_bits_per_dim" in run.result() and all(file.is_file() for file in kept)
 
 
 def _baselines(runs: Sequence[RunFolder], images: DataSet, console: Console) -> list[Baseline]:

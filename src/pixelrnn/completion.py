@@ -4,7 +4,7 @@ The model's program runs in the stepper, one pixel after the other: known pixels
 drawn, and what is drawn is fed back as it is returned.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,7 @@ def complete(
     seed: int = 0,
     temperature: float = 1.0,
     importance: int | None = None,
+    first: int = 0,
     threads: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Completions:
@@ -62,11 +63,13 @@ def complete(
         seed: 0 to 2^63 - 1.
         temperature: as in `AutoregressiveModel.sample`.
         importance: candidates a completion is chosen from, by importance resampling.
+        first: number of the first image: image n of them has the random numbers of (seed,
+            first + n), so that images can be completed a few at a time.
         threads: images at the same time; by default one a core.
         on_progress: called with the pixels done since its last call.
 
     Raises:
-        ImageMismatchError: if images or mask do not fit, or nothing is hidden.
+        ImageMismatchError: if images or mask do not fit, nothing is hidden, or nothing is to be drawn.
 
     Example:
         >>> from pixelrnn.models import PixelCNNConfig, build
@@ -77,12 +80,17 @@ def complete(
     """
     check_temperature(temperature)
     _check_mask(model, images, known)
+    if min(count, count if importance is None else importance) < 1:
+        raise ImageMismatchError("at least one completion and one candidate must be drawn")
     runner = Runner(model.lower(), threads=threads)
     drawn = max(count, importance or 0)
+    # Completion k of image n has its own random numbers, however many of either there are.
     repeated = np.repeat(images, drawn, axis=0)
+    numbers = range(first, first + len(images))
+    indices = [(n << 32) + k for n in numbers for k in range(drawn)]
     stepped = runner.run(
-        repeated, known, seed=seed, temperature=temperature, want_nats=importance is not None,
-        on_progress=on_progress,
+        repeated, known, seed=seed, indices=indices, temperature=temperature,
+        want_nats=importance is not None, on_progress=on_progress,
     )  # fmt: skip
     candidates = stepped.images.reshape(len(images), drawn, *images.shape[1:])
     scores = runner.run(images, np.array(True), want_nats=True).nats
@@ -92,7 +100,7 @@ def complete(
         return Completions(candidates, per_dim)
     later = _after_first_hidden(known)
     log_weights = _present(stepped.nats)[:, :, later].sum(axis=(1, 2)).reshape(len(images), drawn)
-    chosen, effective = _resample(log_weights, count, seed)
+    chosen, effective = _resample(log_weights, count, seed, numbers)
     picked = np.take_along_axis(candidates, chosen[:, :, None, None, None], axis=1)
     return Completions(picked, per_dim, effective)
 
@@ -143,13 +151,13 @@ def _after_first_hidden(known: Mask) -> Mask:
 
 
 def _resample(
-    log_weights: npt.NDArray[np.float64], count: int, seed: int
+    log_weights: npt.NDArray[np.float64], count: int, seed: int, numbers: Sequence[int]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Choose `count` candidates of each row by their weights; return them and the effective number."""
     weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
-    generator = np.random.Generator(np.random.Philox(key=seed))
-    levels = generator.random((len(weights), count))
+    philox = [np.random.Philox(key=np.array([seed, n], dtype=np.uint64)) for n in numbers]
+    levels = np.stack([np.random.Generator(each).random(count) for each in philox])
     chosen = (weights.cumsum(axis=1)[:, None, :] < levels[:, :, None]).sum(axis=2)
     return np.minimum(chosen, weights.shape[1] - 1), 1 / (weights**2).sum(axis=1)
 
@@ -162,16 +170,18 @@ def _present(nats: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
 
 def _check_mask(model: AutoregressiveModel, images: Images, known: Mask) -> None:
     channels, levels = model.config.channels, model.config.num_levels
-    if images.ndim != 4 or images.shape[1] != channels:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != channels:
         raise ImageMismatchError(
-            f"this model is of images with {channels} channel(s), not of shape {images.shape}"
+            f"this model is of uint8 images (N, {channels}, H, W), "
+            f"not {images.dtype} of shape {images.shape}"
         )
     if int(images.max(initial=0)) >= levels:
         raise ImageMismatchError(f"this model is of images with {levels} levels: 0 to {levels - 1}")
-    if known.shape != images.shape[2:]:
+    if known.dtype != np.bool_ or known.shape != images.shape[2:]:
+        sides = " x ".join(map(str, known.shape))
         raise ImageMismatchError(
-            f"the mask is of {known.shape[0]} x {known.shape[1]} pixels, the images of "
-            f"{images.shape[2]} x {images.shape[3]}: they must be alike"
+            f"the mask is of {sides} pixels ({known.dtype}), the images of "
+            f"{images.shape[2]} x {images.shape[3]}: a bool for each pixel is needed"
         )
     if known.all():
         raise ImageMismatchError("everything is known: there is nothing to complete")

@@ -191,7 +191,8 @@ def _complete(
                     model,
                     images[index : index + 1],
                     known,
-                    seed=_seed_of_image(seed, index),
+                    seed=seed,
+                    first=index,
                     on_progress=on_progress,
                     **settings,
                 )
@@ -200,13 +201,6 @@ def _complete(
     except KeyboardInterrupt:
         done.stopped = True
     return done
-
-
-def _seed_of_image(seed: int, index: int) -> int:
-    """Return a seed for one image: its completions do not depend on how many others there are."""
-    import numpy as np
-
-    return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _write(

@@ -1,6 +1,6 @@
 """The stepper: programs, and the one compiled loop that runs them pixel by pixel.
 
-Imports numpy and numba only.
+Imports numpy and numba only, and of this package `units`.
 """
 
 from pixelrnn.stepper.program import Features, LikelihoodParameters, Program, Tap

@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
+from pixelrnn.stepper.exponential import exponential
 from pixelrnn.stepper.philox import uniforms
 from pixelrnn.stepper.program import CATEGORICAL
 from pixelrnn.stepper.tables import (
@@ -22,36 +23,46 @@ from pixelrnn.stepper.tables import (
 MIN_LOG_SCALE, MAX_LOG_SCALE = -7.0, 20.0
 
 
-@njit(cache=True)
-def categorical_draw(logits: np.ndarray, levels: int, temperature: float, uniform: float) -> int:
-    """Return a level drawn from softmax(logits / temperature) by inverting its sum."""
-    highest = -math.inf
-    for level in range(levels):
-        highest = max(highest, float(logits[level]))
+@njit(fastmath={"contract"}, error_model="numpy")
+def exponentials(logits: np.ndarray, temperature: float, out: np.ndarray) -> tuple[float, float]:
+    """Write exp((logit - highest) / temperature) to `out`; return the highest and the sum."""
+    highest = logits[0]
+    for logit in logits:
+        highest = max(highest, logit)
+    shift, factor = float(highest), min(1.0 / temperature, 1e300)  # no infinity
+    for level in range(len(logits)):
+        out[level] = exponential((logits[level] - shift) * factor)
     total = 0.0
-    for level in range(levels):
-        total += math.exp((float(logits[level]) - highest) / temperature)
+    for level in range(len(logits)):
+        total += out[level]
+    return shift, total
+
+
+@njit(error_model="numpy")
+def categorical_draw(
+    logits: np.ndarray, temperature: float, uniform: float, work: np.ndarray
+) -> int:
+    """Return a level drawn from softmax(logits / temperature) by inverting its sum.
+
+    `work` is memory for as many numbers as there are logits.
+    """
+    _, total = exponentials(logits, temperature, work)
     left = uniform * total
-    for level in range(levels - 1):
-        left -= math.exp((float(logits[level]) - highest) / temperature)
+    for level in range(len(logits) - 1):
+        left -= work[level]
         if left < 0:
             return level
-    return levels - 1
+    return len(logits) - 1
 
 
-@njit(cache=True)
-def categorical_nats(logits: np.ndarray, levels: int, level: int) -> float:
+@njit(error_model="numpy")
+def categorical_nats(logits: np.ndarray, level: int, work: np.ndarray) -> float:
     """Return the log-probability of a level in nats."""
-    highest = -math.inf
-    for other in range(levels):
-        highest = max(highest, float(logits[other]))
-    total = 0.0
-    for other in range(levels):
-        total += math.exp(float(logits[other]) - highest)
+    highest, total = exponentials(logits, 1.0, work)
     return float(logits[level]) - highest - math.log(total)
 
 
-@njit(cache=True)
+@njit(error_model="numpy")
 def normalise(log_weights: np.ndarray) -> float:
     """Subtract log sum exp from log-weights, in place, and return it."""
     highest = -math.inf
@@ -66,12 +77,12 @@ def normalise(log_weights: np.ndarray) -> float:
     return nats
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _log_sigmoid(x: float) -> float:
     return min(x, 0.0) - math.log1p(math.exp(-abs(x)))
 
 
-@njit(cache=True)
+@njit(error_model="numpy")
 def mixture_component(
     parameters: np.ndarray,
     residuals: np.ndarray,
@@ -101,7 +112,7 @@ def mixture_component(
     return mean, min(max(log_scale, MIN_LOG_SCALE), MAX_LOG_SCALE)
 
 
-@njit(cache=True)
+@njit(error_model="numpy")
 def log_bin(centred: float, log_scale: float, level: int, levels: int) -> float:
     """Return the log-probability of the bin of `level`, whose middle is `centred` off the mean."""
     half_bin = 1.0 / (levels - 1)
@@ -115,7 +126,7 @@ def log_bin(centred: float, log_scale: float, level: int, levels: int) -> float:
     return below_upper + above_lower + math.log(-math.expm1(-2 * half_bin * inverse_scale))
 
 
-@njit(cache=True)
+@njit(error_model="numpy")
 def mixture_draw(
     log_weights: np.ndarray,
     means: np.ndarray,
@@ -125,29 +136,21 @@ def mixture_draw(
     temperature: float,
     choice: float,
     uniform: float,
+    work: np.ndarray,
 ) -> int:
     """Return a level: a component is chosen, its logistic inverted and rounded to the nearest level.
 
     Rounding and clamping give each level just the probability of its bin. A temperature T divides the
     log-weights by T and multiplies the scales by it.
     """
-    total = 0.0
-    for weight in log_weights:
-        total += math.exp(weight / temperature)
-    left = choice * total
-    chosen = len(log_weights) - 1
-    for k in range(len(log_weights) - 1):
-        left -= math.exp(log_weights[k] / temperature)
-        if left < 0:
-            chosen = k
-            break
+    chosen = categorical_draw(log_weights, temperature, choice, work)
     noise = math.log(uniform) - math.log1p(-uniform)
     value = prediction + means[chosen] + temperature * math.exp(log_scales[chosen]) * noise
-    level = math.floor((value + 1) * 0.5 * (levels - 1) + 0.5)
-    return int(min(max(level, 0), levels - 1))
+    # Clamped as a float: what is far outside fits no integer. Positive, so int() rounds down.
+    return int(min(max((value + 1) * 0.5 * (levels - 1) + 0.5, 0.0), levels - 1.0))
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def settle(
     row: int,
     column: int,
@@ -178,7 +181,7 @@ def settle(
         index: of the image.
         temperature: 1 for the model's own distribution.
         nats: float64 `(H, W, C)` for the scores, or empty.
-        work: memory `(4, max(K, C))`: log-weights, means, log-scales, residuals.
+        work: memory `(5, max(K, C, levels))`: log-weights, means, log-scales, residuals, exponentials.
     """
     channels, levels = spec[SPEC_CHANNELS], spec[SPEC_LEVELS]
     is_categorical, components = spec[SPEC_KIND] == CATEGORICAL, spec[SPEC_COMPONENTS]
@@ -187,7 +190,7 @@ def settle(
         work[1, :components],
         work[2, :components],
     )
-    residuals = work[3, :channels]
+    residuals, exponents = work[3, :channels], work[4]
     if not is_categorical:
         log_weights[:] = parameters[:components]
         normalise(log_weights)
@@ -200,9 +203,9 @@ def settle(
             choice, uniform = uniforms(seed, index, np.uint64(position))
         if is_categorical:
             if draw:
-                level = categorical_draw(parameters, levels, temperature, uniform)
+                level = categorical_draw(parameters, temperature, uniform, exponents)
             if nats.size:
-                score = categorical_nats(parameters, levels, level)
+                score = categorical_nats(parameters, level, exponents)
             pixel[channel] = level * (2.0 / (levels - 1)) - 1.0
         else:
             prediction = float(parameters[len(parameters) - channels + channel])
@@ -212,7 +215,15 @@ def settle(
                 )
             if draw:
                 level = mixture_draw(
-                    log_weights, means, log_scales, prediction, levels, temperature, choice, uniform
+                    log_weights,
+                    means,
+                    log_scales,
+                    prediction,
+                    levels,
+                    temperature,
+                    choice,
+                    uniform,
+                    exponents,
                 )
             value = level * (2.0 / (levels - 1)) - 1.0
             pixel[channel] = value

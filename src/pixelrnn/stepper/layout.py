@@ -130,20 +130,28 @@ class _Reach:
 
 
 def _reach(program: Program, number: int) -> _Reach:
-    rows, columns, is_row = 1, 0, False
+    rows, columns = 1, 0
+    # A whole row is kept of what is used in one direction and in the other.
+    used_at_row_end, used_before = False, number in _used_by_the_machine(program)
     for section, operations in enumerate(program.sections):
         at_row_end = section == program.groups
         for operation in operations:
-            # A whole row is kept of what is written in one direction and read in the other.
-            is_row |= at_row_end and number in (operation.out.map, _cell_map(operation))
-            for tap in operation.taps:
-                if tap.features.map != number:
-                    continue
+            taps = [tap for tap in operation.taps if tap.features.map == number]
+            if taps or number in (operation.out.map, _cell_map(operation)):
+                used_at_row_end |= at_row_end
+                used_before |= not at_row_end
+            for tap in taps:
                 last = tap.column + (tap.features.count - 1) // program.maps[number].features
                 rows = max(rows, 1 - tap.row)
                 columns = max(columns, -tap.column, last)
-                is_row |= at_row_end
-    return _Reach(rows, columns, is_row or rows > 1 or columns > 0)
+    is_row = rows > 1 or columns > 0 or (used_at_row_end and used_before)
+    return _Reach(rows, columns, is_row)
+
+
+def _used_by_the_machine(program: Program) -> set[int]:
+    parameters = program.likelihood.parameters if program.likelihood else ()
+    border = (program.border,) if program.border else ()
+    return {features.map for features in (program.image, *border, *parameters)}
 
 
 def _cell_map(operation: Operation) -> int:

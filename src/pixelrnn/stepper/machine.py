@@ -4,15 +4,18 @@ One loop serves every use, for there is one place where the value of a sub-pixel
 (`settle` in `draws.py`): the image where it is known, the generator where it is not. Scoring knows all
 of it, sampling nothing, completing a part.
 
-The loop is compiled by numba when it is first used and cached on disk: once a machine.
+The loop is compiled by numba when it is first used and cached on disk: once a machine. Divisions are
+numpy's (`error_model`): a check for zero would keep the compiler from vectorising them.
 """
 
-import math
+import zlib
+from pathlib import Path
 
 import numpy as np
 from numba import njit
 
 from pixelrnn.stepper.draws import settle
+from pixelrnn.stepper.exponential import sigmoid, tanh
 from pixelrnn.stepper.program import ADD, LINEAR, LSTM, RELU
 from pixelrnn.stepper.tables import (
     MAP_BASE,
@@ -37,6 +40,7 @@ from pixelrnn.stepper.tables import (
     SPEC_GROUPS,
     SPEC_IMAGE,
     SPEC_IMAGE_FIRST,
+    SPEC_LEVELS,
     SPEC_PARAMETERS,
     TAP_COLUMN,
     TAP_COUNT,
@@ -46,8 +50,14 @@ from pixelrnn.stepper.tables import (
     TAP_WEIGHTS,
 )
 
+# numba compiles again where the file of a cached function has changed, but not where a function that it
+# calls has. A default argument is part of what it looks up: this one stands for all the sources.
+FINGERPRINT = zlib.crc32(
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+)
 
-@njit(cache=True, inline="always")
+
+@njit(inline="always")
 def _place(maps: np.ndarray, which: int, row: int, first: int) -> int:
     """Return where, in the state, feature `first` of a map is at column 0 of a row."""
     slot = row % maps[which, MAP_ROWS]
@@ -56,63 +66,63 @@ def _place(maps: np.ndarray, which: int, row: int, first: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(fastmath={"contract"}, error_model="numpy")
 def _accumulate(
     state: np.ndarray, out: int, outputs: int, source: int, count: int, weights: np.ndarray, at: int
 ) -> None:
     """Add weights^T features to the outputs.
 
-    Inputs outside, outputs inside, so that weights are read as they lie; four inputs at a time, which
-    halves the time; slices, since indices into them need no check for being negative.
+    Inputs outside, outputs inside, so that weights are read as they lie and every output is summed in
+    one order on all machines; eight inputs at a time, since sums that are seldom stored take half the
+    time; slices, since indices into them need no check for being negative.
     """
-    sums = state[out : out + outputs]
-    inputs = state[source : source + count]
-    in_fours = count - count % 4
-    for i in range(0, in_fours, 4):
+    sums, inputs = state[out : out + outputs], state[source : source + count]
+    in_eights = count - count % 8
+    for i in range(0, in_eights, 8):
         a, b, c, d = inputs[i], inputs[i + 1], inputs[i + 2], inputs[i + 3]
+        e, f, g, h = inputs[i + 4], inputs[i + 5], inputs[i + 6], inputs[i + 7]
         start = at + i * outputs
-        for_a = weights[start : start + outputs]
-        for_b = weights[start + outputs : start + 2 * outputs]
-        for_c = weights[start + 2 * outputs : start + 3 * outputs]
-        for_d = weights[start + 3 * outputs : start + 4 * outputs]
+        w = weights[start : start + 8 * outputs]
         for j in range(outputs):
-            sums[j] += a * for_a[j] + b * for_b[j] + c * for_c[j] + d * for_d[j]
-    for i in range(in_fours, count):
-        value = inputs[i]
+            sums[j] += (
+                a * w[j] + b * w[j + outputs] + c * w[j + 2 * outputs] + d * w[j + 3 * outputs]
+            ) + (
+                e * w[j + 4 * outputs]
+                + f * w[j + 5 * outputs]
+                + g * w[j + 6 * outputs]
+                + h * w[j + 7 * outputs]
+            )
+    for i in range(in_eights, count):
+        a = inputs[i]
         start = at + i * outputs
-        row = weights[start : start + outputs]
+        w = weights[start : start + outputs]
         for j in range(outputs):
-            sums[j] += value * row[j]
+            sums[j] += a * w[j]
 
 
-@njit(cache=True, inline="always")
-def _sigmoid(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-x))
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(fastmath={"contract"}, error_model="numpy")
 def _lstm(state: np.ndarray, hidden: int, cell: int, count: int, gates: int, before: int) -> None:
-    """C = f c_before + i g, h = o tanh(c); see `layers/line_lstm.py`."""
-    of_gates = state[gates : gates + 4 * count]
+    """C = f c_before + i g, h = o tanh(c); see `layers/line_lstm.py`. The gates are written to."""
+    sigmoids, candidates = state[gates : gates + 3 * count], state[gates + 3 * count :][:count]
     cells_before = state[before : before + count]
     cells, hiddens = state[cell : cell + count], state[hidden : hidden + count]
+    for j in range(3 * count):
+        sigmoids[j] = sigmoid(sigmoids[j])
     for j in range(count):
-        i = _sigmoid(of_gates[j])
-        f = _sigmoid(of_gates[count + j])
-        o = _sigmoid(of_gates[2 * count + j])
-        g = math.tanh(of_gates[3 * count + j])
-        cells[j] = f * cells_before[j] + i * g
-        hiddens[j] = o * math.tanh(cells[j])
+        candidates[j] = tanh(candidates[j])
+        cells[j] = sigmoids[count + j] * cells_before[j] + sigmoids[j] * candidates[j]
+    for j in range(count):
+        hiddens[j] = sigmoids[2 * count + j] * tanh(cells[j])
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _at(which: int, column: int, place: int, maps: np.ndarray) -> int:
     """Return where a column is, given the place of column 0 of the row."""
     step: int = maps[which, MAP_STEP]
     return place + column * step
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(fastmath={"contract"}, error_model="numpy")
 def _run(  # noqa: PLR0912 - a branch an operation
     first: int,
     last: int,
@@ -164,7 +174,7 @@ def _run(  # noqa: PLR0912 - a branch an operation
             _lstm(state, at, cell, count, source_at, before)
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
 def _find_row(
     row: int,
     operations: np.ndarray,
@@ -185,15 +195,24 @@ def _find_row(
         sources[t] = _at(which, taps[t, TAP_COLUMN], place, maps)
 
 
-@njit(cache=True, nogil=True)
+@njit(error_model="numpy")
+def _forget_pixel(row: int, maps: np.ndarray, state: np.ndarray) -> None:
+    """Fill with NaN what is kept of the pixel at hand only."""
+    for m in range(len(maps)):
+        if maps[m, MAP_STEP] == 0:
+            start = _place(maps, m, row, 0)
+            state[start : start + maps[m, MAP_FEATURES]] = np.nan
+
+
+@njit(error_model="numpy")
 def _forget_row(row: int, width: int, maps: np.ndarray, state: np.ndarray) -> None:
     """Fill what this row will be with NaN: to read it before it is written is a fault."""
     for m in range(len(maps)):
         start = _place(maps, m, row, 0)
-        state[start : start + max(width * maps[m, MAP_STEP], maps[m, MAP_FEATURES])] = np.nan
+        state[start : start + width * maps[m, MAP_STEP]] = np.nan
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def run_rows(
     operations: np.ndarray,
     taps: np.ndarray,
@@ -212,6 +231,7 @@ def run_rows(
     first_row: int,
     last_row: int,
     poison: bool,
+    fingerprint: int = FINGERPRINT,
 ) -> None:
     """Run a program over rows first_row .. last_row - 1 of an image, after all rows before.
 
@@ -233,17 +253,21 @@ def run_rows(
         first_row: where to start.
         last_row: where to stop.
         poison: fill what is not yet computed with NaN, to catch a program that reads it.
+        fingerprint: left out; see `FINGERPRINT`.
     """
     groups, width = spec[SPEC_GROUPS], image.shape[1]
     outs, cells = np.zeros(len(operations), np.int64), np.zeros(len(operations), np.int64)
     sources = np.zeros(len(taps), np.int64)
-    work = np.zeros((4, max(spec[SPEC_COMPONENTS], spec[SPEC_CHANNELS])))
+    size = max(spec[SPEC_COMPONENTS], spec[SPEC_CHANNELS], spec[SPEC_LEVELS])
+    work = np.zeros((5, size))
     for row in range(first_row, last_row):
         _find_row(row, operations, taps, maps, outs, cells, sources)
         if poison:
             _forget_row(row, width, maps, state)
         pixels = _place(maps, spec[SPEC_IMAGE], row, spec[SPEC_IMAGE_FIRST])
         for column in range(width):
+            if poison:
+                _forget_pixel(row, maps, state)
             if spec[SPEC_BORDER] >= 0:
                 border = _place(maps, spec[SPEC_BORDER], row, spec[SPEC_BORDER_FIRST])
                 state[_at(spec[SPEC_BORDER], column, border, maps)] = 1
@@ -259,5 +283,7 @@ def run_rows(
                         known, seed, index, temperature, nats, work)  # fmt: skip
         if sections[groups] < sections[groups + 1]:
             for column in range(width - 1, -1, -1):
+                if poison:
+                    _forget_pixel(row, maps, state)
                 _run(sections[groups], sections[groups + 1], column, operations, taps, maps,
                      weights, outs, cells, sources, state)  # fmt: skip

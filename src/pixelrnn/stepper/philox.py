@@ -11,10 +11,10 @@ from numba import njit
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
-_32, _5, _6 = np.uint64(32), np.uint64(5), np.uint64(6)
+_32, _6 = np.uint64(32), np.uint64(6)
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def philox(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -26,12 +26,15 @@ def philox(
     return c0, c1, c2, c3
 
 
-@njit(cache=True)
+@njit(error_model="numpy")
 def uniforms(seed: np.uint64, image: np.uint64, position: np.uint64) -> tuple[float, float]:
-    """Return two numbers strictly between 0 and 1, of 53 bits each."""
+    """Return two numbers strictly between 0 and 1, of 52 bits each, in the middle of their steps.
+
+    With 53 bits the highest would be rounded to 1.
+    """
     w0, w1, w2, w3 = philox(
         position & _LOW, position >> _32, image & _LOW, image >> _32, seed & _LOW, seed >> _32
     )
-    first = float(w0 >> _5) * 67108864.0 + float(w1 >> _6) + 0.5
-    second = float(w2 >> _5) * 67108864.0 + float(w3 >> _6) + 0.5
-    return first / 9007199254740992.0, second / 9007199254740992.0
+    first = float(w0 >> _6) * 2.0**26 + float(w1 >> _6) + 0.5
+    second = float(w2 >> _6) * 2.0**26 + float(w3 >> _6) + 0.5
+    return first * 2.0**-52, second * 2.0**-52

@@ -1,8 +1,8 @@
 """Running programs over many images: one image a thread, the rows of an image in portions."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,19 +88,22 @@ class Runner:
             UnwrittenError: with `poison`, if the program reads what it never wrote.
         """
         count, channels, height, width = images.shape
-        # The loop wants channels last; the copies are written to.
-        values = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).copy()
-        given = np.ascontiguousarray(np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1))
+        # The loop wants channels last, and is compiled for arrays that can be written to.
+        values = images.transpose(0, 2, 3, 1).copy()
+        given = np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1).copy()
         nats = np.zeros((count, height, width, channels)) if want_nats else None
         shape = (count, height, width, self._groups, self._maps)
         dtype = self.layout.weights.dtype
         parameters = np.zeros(shape, dtype) if want_parameters or self._poison else None
         no_nats, no_parameters = np.zeros((0, 0, 0)), np.zeros((0, 0, 0, 0), dtype)
         maps = self.layout.maps(width)
+        fresh = self.layout.memory(maps)
         numbers = range(count) if indices is None else indices
+        if len(numbers) != count:
+            raise ValueError(f"{len(numbers)} indices for {count} images: give one an image")
 
-        def work(n: int) -> None:
-            state = self.layout.memory(maps)
+        def work(n: int) -> Iterator[None]:
+            state = fresh.copy()
             for first, last in _portions(height, width):
                 run_rows(
                     self.layout.operations, self.layout.taps, self.layout.sections,
@@ -112,13 +115,9 @@ class Runner:
                 )  # fmt: skip
                 if on_progress:
                     on_progress((last - first) * width)
+                yield
 
-        if self._threads == 1 or count == 1:
-            for n in range(count):
-                work(n)
-        else:
-            with ThreadPoolExecutor(self._threads) as pool:
-                list(pool.map(work, range(count)))
+        _spread(work, count, self._threads)
         if self._poison and parameters is not None and np.isnan(parameters).any():
             raise UnwrittenError("the program reads a place that it has not written")
         return Stepped(
@@ -128,6 +127,42 @@ class Runner:
             if want_parameters and parameters is not None
             else None,
         )
+
+
+def _spread(work: Callable[[int], Iterator[None]], count: int, threads: int) -> None:
+    """Do work 0 .. count - 1 in threads, which end early if one of them fails, or on Ctrl-C.
+
+    No executor: Ctrl-C may leave the locks of its futures taken, and then it waits for ever.
+    """
+    numbers, failures = iter(range(count)), list[BaseException]()
+
+    def keep_working() -> None:
+        try:
+            for n in numbers:
+                for _ in work(n):
+                    if failures:
+                        return
+        except BaseException as failure:
+            failures.append(failure)
+
+    workers = [
+        threading.Thread(target=keep_working, daemon=True) for _ in range(min(threads, count))
+    ]
+    if len(workers) <= 1:
+        keep_working()
+    else:
+        try:
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+        except BaseException as interruption:
+            failures.append(interruption)
+            for worker in workers:
+                if worker.ident is not None:
+                    worker.join()
+    if failures:
+        raise failures[0]
 
 
 def _portions(height: int, width: int) -> Iterator[tuple[int, int]]:

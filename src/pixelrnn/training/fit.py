@@ -11,8 +11,8 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from pixelrnn.data import SPLITS, DataSet, load

@@ -1,0 +1,236 @@
+"""Contract 4: the program gives, pixel by pixel, what `forward` gives for the whole image."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from pixelrnn.stepper.program import ADD, LSTM
+from pixelrnn.stepper.runner import Runner, UnwrittenError
+
+SIZES = [(5, 7), (7, 5), (1, 6), (6, 1), (1, 1)]
+BY_SIZE = pytest.mark.parametrize("any_size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+NOISE = 0.3
+
+
+def rich_model(tiny_model, kind, likelihood, channels, **settings):
+    """Skips, a deep head, dilations, uneven groups, no parameter at zero."""
+    settings = {"layers": 3, "skip_connections": True, "head_layers": 2} | settings
+    if kind == "pixelcnn":
+        settings = {"dilations": (1, 2)} | settings
+    return tiny_model(kind, likelihood, channels, noise=NOISE, **settings)
+
+
+def step(program, images, dtype=np.float64):
+    """Return the program's parameters and scores of known images."""
+    runner = Runner(program, dtype=dtype, threads=1, poison=True)
+    known = np.array(True)
+    return runner.run(images.numpy(), known, want_nats=True, want_parameters=True)
+
+
+def assert_steps_as_it_forwards(model, images, program=None, within=1e-10):
+    """Assert that parameters and scores agree at every position."""
+    dtype = np.float64 if within < 1e-6 else np.float32
+    stepped = step(program or model.lower(), images, dtype)
+    with torch.no_grad():
+        parameters, nats = model(images).numpy(), model.log_prob_map(images).numpy()
+    assert stepped.parameters.shape == parameters.shape
+    np.testing.assert_allclose(stepped.parameters, parameters, rtol=within, atol=within)
+    np.testing.assert_allclose(stepped.nats, nats, rtol=within, atol=within)
+    np.testing.assert_array_equal(stepped.images, images.numpy())
+
+
+@BY_SIZE
+def test_steps_as_it_forwards(kind, likelihood, channels, any_size, tiny_model, random_images):
+    model = rich_model(tiny_model, kind, likelihood, channels)
+    assert_steps_as_it_forwards(model, random_images(2, channels, *any_size))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"border_channel": False},
+        {"kernel_size": 5, "stem_kernel_size": 7},
+        {"kernel_size": 1},
+        {"features": 3, "head_features": 3, "stem_kernel_size": 5},
+        {"num_levels": 256, "layers": 1},
+        {"num_levels": 2, "layers": 1},
+    ],
+    ids=["no-border", "wide-kernels", "kernel-1", "one-feature-a-colour", "256-levels", "2-levels"],
+)
+def test_steps_as_it_forwards_with_settings(
+    kind, likelihood, channels, settings, tiny_model, random_images
+):
+    if kind == "diagonal-bilstm":
+        settings = {key: value for key, value in settings.items() if key != "kernel_size"}
+    model = rich_model(tiny_model, kind, likelihood, channels, **settings)
+    levels = model.config.num_levels
+    assert_steps_as_it_forwards(model, random_images(2, channels, 4, 5, levels))
+
+
+@pytest.mark.parametrize("dilations", [(3,), (1, 4)], ids=str)
+def test_dilated_kernels_reach_over_the_image(likelihood, dilations, tiny_model, random_images):
+    model = rich_model(tiny_model, "pixelcnn", likelihood, 3, dilations=dilations)
+    for height, width in SIZES:
+        assert_steps_as_it_forwards(model, random_images(1, 3, height, width))
+
+
+def test_steps_as_it_forwards_in_float32(kind, likelihood, channels, tiny_model, random_images):
+    model = rich_model(tiny_model, kind, likelihood, channels)
+    assert_steps_as_it_forwards(model, random_images(2, channels, 5, 7), within=1e-4)
+
+
+def test_what_is_drawn_is_what_is_fed_back(kind, likelihood, channels, tiny_model):
+    """The images returned, scored, have the very parameters and scores with which they were drawn."""
+    model = rich_model(tiny_model, kind, likelihood, channels)
+    for dtype in (np.float64, np.float32):
+        runner = Runner(model.lower(), dtype=dtype, threads=1, poison=True)
+        wanted = {"want_nats": True, "want_parameters": True}
+        blank = np.zeros((3, channels, 5, 7), np.uint8)
+        drawn = runner.run(blank, np.array(False), seed=3, **wanted)
+        scored = runner.run(drawn.images, np.array(True), **wanted)
+        np.testing.assert_array_equal(drawn.parameters, scored.parameters)
+        np.testing.assert_array_equal(drawn.nats, scored.nats)
+        assert len(np.unique(drawn.images)) > 2
+
+
+def test_known_sub_pixels_are_given_and_the_others_drawn(
+    kind, likelihood, channels, tiny_model, random_images
+):
+    """Whatever the image holds where it is not known, the same comes out."""
+    model = rich_model(tiny_model, kind, likelihood, channels)
+    runner = Runner(model.lower(), dtype=np.float64, threads=1, poison=True)
+    images, others = (random_images(2, channels, 5, 7, seed=seed).numpy() for seed in (0, 1))
+    known = np.random.default_rng(0).random(images.shape) < 0.5
+    first = runner.run(images, known, seed=5, want_nats=True)
+    second = runner.run(np.where(known, images, others), known, seed=5, want_nats=True)
+    np.testing.assert_array_equal(first.images, second.images)
+    np.testing.assert_array_equal(first.images[known], images[known])
+    assert (first.images[~known] != images[~known]).any()
+    nats = model.log_prob_map(torch.from_numpy(first.images)).detach().numpy()
+    np.testing.assert_allclose(first.nats, nats, rtol=1e-10, atol=1e-10)
+
+
+# --- faults in lowering --------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Moved:
+    """A fault: every tap that fits is moved."""
+
+    rows: int = 0
+    columns: int = 0
+    code: int | None = None
+    from_row: int | None = None
+    at_row_end: bool = False
+
+    def plant(self, program):
+        """Move the taps of a program; return how many there were."""
+        count = 0
+        for number, section in enumerate(program.sections):
+            if self.at_row_end != (number == program.groups):
+                continue
+            for n, operation in enumerate(section):
+                if self.code is not None and operation.code != self.code:
+                    continue
+                taps = []
+                for tap in operation.taps:
+                    fits = tap.row == self.from_row or self.from_row is None
+                    count += fits
+                    row, column = (
+                        (tap.row + self.rows, tap.column + self.columns)
+                        if fits
+                        else (tap.row, tap.column)
+                    )
+                    taps.append(dataclasses.replace(tap, row=row, column=column))
+                section[n] = dataclasses.replace(operation, taps=tuple(taps))
+        return count
+
+
+def faulty(model, fault):
+    program = model.lower()
+    assert fault.plant(program) > 0
+    return program
+
+
+def test_right_to_left_map_shifted_the_wrong_way(likelihood, channels, tiny_model, random_images):
+    """Moved up: refused. Not moved: read before it is written. Moved down twice: another number."""
+    model = rich_model(tiny_model, "diagonal-bilstm", likelihood, channels)
+    images = random_images(1, channels, 5, 7)
+    with pytest.raises(ValueError, match="later in the order"):
+        step(faulty(model, Moved(rows=2, code=ADD, from_row=-1)), images)
+    with pytest.raises(UnwrittenError):
+        step(faulty(model, Moved(rows=1, code=ADD, from_row=-1)), images)
+    twice = faulty(model, Moved(rows=-1, code=ADD, from_row=-1))
+    with pytest.raises(AssertionError, match="Mismatched"):
+        assert_steps_as_it_forwards(model, images, twice)
+
+
+def test_right_to_left_half_run_over_left_neighbours(likelihood, tiny_model, random_images):
+    model = rich_model(tiny_model, "diagonal-bilstm", likelihood, 1)
+    program = model.lower()
+    row_end = program.sections[-1]
+    for n, operation in enumerate(row_end):
+        taps = [dataclasses.replace(tap, column=-abs(tap.column)) for tap in operation.taps]
+        row_end[n] = dataclasses.replace(operation, taps=tuple(taps))
+    with pytest.raises(UnwrittenError):
+        step(program, random_images(1, 1, 5, 7))
+
+
+def test_state_outside_the_image_left_at_zero(likelihood, channels, tiny_model, random_images):
+    for kind in ("row-lstm", "diagonal-bilstm"):
+        model = rich_model(tiny_model, kind, likelihood, channels)
+        program = model.lower()
+        for feature_map in program.maps:
+            feature_map.fill = np.zeros(feature_map.features)
+        with pytest.raises(AssertionError, match="Mismatched"):
+            assert_steps_as_it_forwards(model, random_images(1, channels, 5, 7), program)
+
+
+def test_operations_in_another_order_are_caught_or_make_no_difference(
+    kind, likelihood, channels, tiny_model, random_images
+):
+    """Each operation in turn is put last in its section: what it wrote is read before that."""
+    model = rich_model(tiny_model, kind, likelihood, channels)
+    images, caught = random_images(1, channels, 3, 4), 0
+    sections = [len(section) for section in model.lower().sections]
+    for number, length in enumerate(sections):
+        for n in range(length - 1):
+            program = model.lower()
+            program.sections[number].append(program.sections[number].pop(n))
+            try:
+                assert_steps_as_it_forwards(model, images, program)
+            except UnwrittenError:
+                caught += 1
+    assert caught > 0.7 * sum(sections)
+
+
+def test_every_tap_moved_and_every_weight_counts(kind, likelihood, tiny_model, random_images):
+    """No tap is so placed, and no bias so small, that another would do."""
+    model = rich_model(tiny_model, kind, likelihood, 3)
+    images = random_images(1, 3, 6, 7)
+    right = step(model.lower(), images).parameters
+    for number, section in enumerate(model.lower().sections):
+        for n, operation in enumerate(section):
+            for fault in faults_of(operation):
+                program = model.lower()
+                program.sections[number][n] = fault
+                try:
+                    wrong = step(program, images).parameters
+                except (UnwrittenError, ValueError):
+                    continue
+                assert np.abs(wrong - right).max() > 1e-8, (number, n, fault)
+
+
+def faults_of(operation):
+    """Yield the operation with one tap a column further left, or its bias left out."""
+    for t, tap in enumerate(operation.taps):
+        moved = dataclasses.replace(tap, column=tap.column - 1)
+        taps = (*operation.taps[:t], moved, *operation.taps[t + 1 :])
+        yield dataclasses.replace(operation, taps=taps)
+    if operation.bias is not None:
+        yield dataclasses.replace(operation, bias=None)
+    if operation.code == LSTM:
+        gates, before = operation.taps
+        yield dataclasses.replace(operation, taps=(gates, dataclasses.replace(before, row=-2)))
