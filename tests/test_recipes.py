@@ -224,7 +224,7 @@ def test_another_likelihood_leaves_the_keys_of_the_old_one_behind():
 
 def test_epochs_and_presentations_replace_each_other():
     by_epochs = load_recipe("digits-pixelcnn").training
-    assert (by_epochs.epochs, by_epochs.image_presentations) == (18, None)
+    assert (by_epochs.epochs, by_epochs.image_presentations) == (14, None)
     by_count = load_recipe("digits-pixelcnn", ["training.image_presentations=99"]).training
     assert (by_count.epochs, by_count.image_presentations) == (None, 99)
     back = load_recipe("photos-pixelcnn", ["training.epochs=2"]).training

@@ -159,6 +159,12 @@ def test_an_lstm_does_not_hide_it(small, unwritten):
         small.run()
 
 
+def test_a_bias_alone_is_an_operation(small):
+    """It reads nothing, not even what the next operation's first tap would be."""
+    small.program.linear(small.logits, [], np.arange(3.0))
+    np.testing.assert_array_equal(small.run()[0, 0, :, 2, 3], np.arange(3.0))
+
+
 def test_the_row_end_is_not_read_in_its_own_row(small):
     small.to_hidden()
     small.to_logits(small.tap(small.late, 3))

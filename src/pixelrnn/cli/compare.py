@@ -81,7 +81,7 @@ def _show(results: dict[str, Any]) -> None:
         collapse_padding=True,
     )
     table.add_column("", no_wrap=True)
-    for heading in ("bits/dim", "parameters", "images/s", "minutes", "peak MB", "ms/sample"):
+    for heading in ("bits/dim", "parameters", "images/s", "minutes", "peak MB"):
         table.add_column(heading, justify="right", no_wrap=True)
     for model in sorted(results["models"], key=lambda each: each["test_bits_per_dim"]):
         table.add_row(
@@ -91,9 +91,8 @@ def _show(results: dict[str, Any]) -> None:
             f"{model['images_per_second']:,.0f}",
             f"{model['minutes']:.1f}",
             f"{model['peak_memory_mb']:,.0f}",
-            f"{1000 * model['seconds_per_sample']:.1f}",
         )
     table.add_section()
     for line in sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"]):
-        table.add_row(line["name"], f"{line['test_bits_per_dim']:.4f}", "", "", "", "", "")
+        table.add_row(line["name"], f"{line['test_bits_per_dim']:.4f}", "", "", "", "")
     Console().print(table)

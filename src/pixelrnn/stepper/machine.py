@@ -4,8 +4,7 @@ One loop serves every use, for there is one place where the value of a sub-pixel
 (`settle` in `draws.py`): the image where it is known, the generator where it is not. Scoring knows all
 of it, sampling nothing, completing a part.
 
-The loop is compiled by numba when it is first used and cached on disk: once a machine. Divisions are
-numpy's (`error_model`): a check for zero would keep the compiler from vectorising them.
+The loop is compiled by numba when it is first used and cached on disk: once a machine.
 """
 
 import zlib
@@ -15,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from pixelrnn.stepper.draws import settle
-from pixelrnn.stepper.exponential import sigmoid, tanh
+from pixelrnn.stepper.kernels import accumulate, add, begin, lstm, rectify
 from pixelrnn.stepper.program import ADD, LINEAR, LSTM, RELU
 from pixelrnn.stepper.tables import (
     MAP_BASE,
@@ -66,55 +65,6 @@ def _place(maps: np.ndarray, which: int, row: int, first: int) -> int:
     return at
 
 
-@njit(fastmath={"contract"}, error_model="numpy")
-def _accumulate(
-    state: np.ndarray, out: int, outputs: int, source: int, count: int, weights: np.ndarray, at: int
-) -> None:
-    """Add weights^T features to the outputs.
-
-    Inputs outside, outputs inside, so that weights are read as they lie and every output is summed in
-    one order on all machines; eight inputs at a time, since sums that are seldom stored take half the
-    time; slices, since indices into them need no check for being negative.
-    """
-    sums, inputs = state[out : out + outputs], state[source : source + count]
-    in_eights = count - count % 8
-    for i in range(0, in_eights, 8):
-        a, b, c, d = inputs[i], inputs[i + 1], inputs[i + 2], inputs[i + 3]
-        e, f, g, h = inputs[i + 4], inputs[i + 5], inputs[i + 6], inputs[i + 7]
-        start = at + i * outputs
-        w = weights[start : start + 8 * outputs]
-        for j in range(outputs):
-            sums[j] += (
-                a * w[j] + b * w[j + outputs] + c * w[j + 2 * outputs] + d * w[j + 3 * outputs]
-            ) + (
-                e * w[j + 4 * outputs]
-                + f * w[j + 5 * outputs]
-                + g * w[j + 6 * outputs]
-                + h * w[j + 7 * outputs]
-            )
-    for i in range(in_eights, count):
-        a = inputs[i]
-        start = at + i * outputs
-        w = weights[start : start + outputs]
-        for j in range(outputs):
-            sums[j] += a * w[j]
-
-
-@njit(fastmath={"contract"}, error_model="numpy")
-def _lstm(state: np.ndarray, hidden: int, cell: int, count: int, gates: int, before: int) -> None:
-    """C = f c_before + i g, h = o tanh(c); see `layers/line_lstm.py`. The gates are written to."""
-    sigmoids, candidates = state[gates : gates + 3 * count], state[gates + 3 * count :][:count]
-    cells_before = state[before : before + count]
-    cells, hiddens = state[cell : cell + count], state[hidden : hidden + count]
-    for j in range(3 * count):
-        sigmoids[j] = sigmoid(sigmoids[j])
-    for j in range(count):
-        candidates[j] = tanh(candidates[j])
-        cells[j] = sigmoids[count + j] * cells_before[j] + sigmoids[j] * candidates[j]
-    for j in range(count):
-        hiddens[j] = sigmoids[2 * count + j] * tanh(cells[j])
-
-
 @njit(inline="always")
 def _at(which: int, column: int, place: int, maps: np.ndarray) -> int:
     """Return where a column is, given the place of column 0 of the row."""
@@ -123,7 +73,7 @@ def _at(which: int, column: int, place: int, maps: np.ndarray) -> int:
 
 
 @njit(fastmath={"contract"}, error_model="numpy")
-def _run(  # noqa: PLR0912 - a branch an operation
+def _run(
     first: int,
     last: int,
     column: int,
@@ -136,42 +86,34 @@ def _run(  # noqa: PLR0912 - a branch an operation
     sources: np.ndarray,
     state: np.ndarray,
 ) -> None:
-    """Run operations first .. last - 1 at one pixel; outs, cells, sources are places at column 0."""
+    """Run operations first .. last - 1 at one pixel; outs, cells, sources are places at column 0.
+
+    Slices are taken in the kernels: here, among branches, each would be counted as a reference.
+    """
     for n in range(first, last):
         code, count = operations[n, OP_CODE], operations[n, OP_COUNT]
         tap, taps_end = operations[n, OP_TAPS], operations[n, OP_TAPS_END]
-        at = _at(operations[n, OP_MAP], column, outs[n], maps)
-        source_at = _at(taps[tap, TAP_MAP], column, sources[tap], maps)
-        out, source = state[at : at + count], state[source_at : source_at + count]
+        out = _at(operations[n, OP_MAP], column, outs[n], maps)
+        source = _at(taps[tap, TAP_MAP], column, sources[tap], maps) if tap < taps_end else -1
         if code == LINEAR:
-            bias = operations[n, OP_BIAS]
-            if bias >= 0:
-                out[:] = weights[bias : bias + count]
-            else:
-                out[:] = 0
-            if operations[n, OP_RESIDUAL]:
-                for j in range(count):
-                    out[j] += source[j]
-                tap += 1
-            for t in range(tap, taps_end):
-                source_at = _at(taps[t, TAP_MAP], column, sources[t], maps)
-                _accumulate(
-                    state, at, count, source_at, taps[t, TAP_COUNT], weights, taps[t, TAP_WEIGHTS]
-                )
+            has_residual = operations[n, OP_RESIDUAL]
+            begin(
+                state, out, count, weights, operations[n, OP_BIAS], source if has_residual else -1
+            )
+            for t in range(tap + has_residual, taps_end):
+                source = _at(taps[t, TAP_MAP], column, sources[t], maps)
+                size, at = taps[t, TAP_COUNT], taps[t, TAP_WEIGHTS]
+                accumulate(state, out, count, source, size, weights, at)
         elif code == RELU:
-            for j in range(count):
-                out[j] = max(source[j], state.dtype.type(0))
+            rectify(state, out, count, source)
         elif code == ADD:
-            out[:] = source
+            begin(state, out, count, weights, -1, source)
             for t in range(tap + 1, taps_end):
-                source_at = _at(taps[t, TAP_MAP], column, sources[t], maps)
-                source = state[source_at : source_at + count]
-                for j in range(count):
-                    out[j] += source[j]
+                add(state, out, count, _at(taps[t, TAP_MAP], column, sources[t], maps))
         elif code == LSTM:
             before = _at(taps[tap + 1, TAP_MAP], column, sources[tap + 1], maps)
             cell = _at(operations[n, OP_CELL], column, cells[n], maps)
-            _lstm(state, at, cell, count, source_at, before)
+            lstm(state, out, cell, count, source, before)
 
 
 @njit(error_model="numpy")
