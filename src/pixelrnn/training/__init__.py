@@ -1,7 +1,8 @@
 """Training: a recipe becomes a Lightning run, and the run leaves a folder that says all about it."""
 
-from pixelrnn.training.fit import dry_run, resume, train
+from pixelrnn.training.fit import resume, train
 from pixelrnn.training.recipe import Recipe, load_recipe, shipped_recipes, suite_recipes, suites
+from pixelrnn.training.rehearsal import dry_run
 from pixelrnn.training.run_folder import RunFolder
 
 __all__ = [

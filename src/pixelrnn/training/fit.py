@@ -1,7 +1,6 @@
 """`train`: from a recipe and images to a run folder with a trained model."""
 
 import logging
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,13 +25,11 @@ from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.progress import TrainingProgress
-from pixelrnn.training.readable import duration
 from pixelrnn.training.recipe import Recipe, TrainingTable
 from pixelrnn.training.recorder import Recorder
 from pixelrnn.training.run_folder import RunFolder
 
 TRAIN_IMAGES_EVALUATED = 1000
-DRY_STEPS, DRY_SECONDS = 20, 2.0
 
 
 def train(
@@ -64,12 +61,24 @@ def train(
         NonFiniteLossError: if the loss is no longer finite; the last good weights are kept.
         TrainingInterrupted: after Ctrl-C; the run can be resumed.
     """
-    run = RunFolder(Path(out))
-    console = console or Console(stderr=True)
+    with _threads(recipe.training.threads):
+        return _train(
+            recipe, RunFolder(Path(out)), data, resume, console or Console(stderr=True), command
+        )
+
+
+def _train(
+    recipe: Recipe,
+    run: RunFolder,
+    data: DataSet | None,
+    resume: bool,
+    console: Console,
+    command: str,
+) -> RunFolder:
     data = data or load(recipe.data.source, recipe.data.options())
     recipe = recipe.for_data(data)
     images = data.images("train")
-    model = _initial_model(recipe)
+    model = initial_model(recipe)
     total_steps = recipe.training.total_steps(len(images))
     presentations = total_steps * recipe.training.batch_size
     label = LABELS[recipe.model.kind]
@@ -91,7 +100,7 @@ def train(
     )
     reset_peak_memory()
     with display, _quiet():
-        batches = _batches(
+        batches = draw_batches(
             recipe.training, images, total_steps,
             rank=trainer.global_rank, processes=trainer.world_size,
         )  # fmt: skip
@@ -112,43 +121,7 @@ def train(
     return run
 
 
-def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
-    """Build the model, take a few steps of the recipe, and say what the whole run would take.
-
-    Nothing is written.
-
-    Returns:
-        One line: parameters, memory, speed and expected time, with units.
-    """
-    data = data or load(recipe.data.source, recipe.data.options())
-    recipe = recipe.for_data(data)
-    images = data.images("train")
-    model = _initial_model(recipe)
-    module = TrainingModule(model, recipe)
-    optimizer = module.configure_optimizers()
-    training = recipe.training
-    reset_peak_memory()
-    times: list[float] = []
-    for batch in _batches(training, images, num_steps=DRY_STEPS):
-        started = time.perf_counter()
-        optimizer.zero_grad()
-        loss = -model.log_prob(batch).sum() / batch.numel()
-        loss.backward()
-        optimizer.step()
-        times.append(time.perf_counter() - started)
-        if len(times) >= 2 and sum(times) > DRY_SECONDS:
-            break
-    seconds = min(times) * training.accumulate
-    steps = training.total_steps(len(images))
-    return (
-        f"{LABELS[recipe.model.kind]}: {model.num_parameters():,} parameters, "
-        f"{training.batch_size / seconds:.2g} images/s on this machine's processor, "
-        f"{peak_memory_mb():,.0f} MB; the whole recipe, {steps:,} steps of "
-        f"{training.batch_size}, would take {duration(steps * seconds)}"
-    )
-
-
-def _initial_model(recipe: Recipe) -> PixelRNN:
+def initial_model(recipe: Recipe) -> PixelRNN:
     """Return the model with weights drawn from the recipe's seed; the global generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
@@ -204,9 +177,10 @@ def _require_same_images(run: RunFolder, data: DataSet) -> None:
         )
 
 
-def _batches(
+def draw_batches(
     training: TrainingTable, images: Images, num_steps: int, *, rank: int = 0, processes: int = 1
 ) -> Batches:
+    """Return the batches of a run of `num_steps` steps, or the share of one process."""
     return Batches(
         images,
         batch_size=training.batch_size,
@@ -224,6 +198,17 @@ def _precision(training: TrainingTable) -> Any:
         return training.precision
     on_gpu = training.accelerator in ("auto", "gpu") and torch.cuda.is_available()
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Use so many threads of the processor inside the `with`."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -66,6 +66,9 @@ class TrainingTable(StrictTable):
     checkpoint_seconds: float = Field(default=30.0, ge=0, description="work a crash may lose")
     seed: int = Field(default=0, ge=0, lt=2**63)
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="of the processor; by default torch's choice"
+    )
     devices: int = Field(default=1, ge=1, description="processes, on as many devices, a node")
     num_nodes: int = Field(default=1, ge=1, description="machines of a cluster")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(

@@ -1,0 +1,49 @@
+"""`dry_run`: what a recipe would take on this machine, without running it."""
+
+import time
+
+from pixelrnn.data import DataSet, load
+from pixelrnn.models import LABELS
+from pixelrnn.training.fit import draw_batches, initial_model
+from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
+from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.readable import duration
+from pixelrnn.training.recipe import Recipe
+
+DRY_STEPS, DRY_SECONDS = 20, 2.0
+
+
+def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
+    """Build the model, take a few steps of the recipe, and say what the whole run would take.
+
+    Nothing is written.
+
+    Returns:
+        One line: parameters, memory, speed and expected time, with units.
+    """
+    data = data or load(recipe.data.source, recipe.data.options())
+    recipe = recipe.for_data(data)
+    images = data.images("train")
+    model = initial_model(recipe)
+    module = TrainingModule(model, recipe)
+    optimizer = module.configure_optimizers()
+    training = recipe.training
+    reset_peak_memory()
+    times: list[float] = []
+    for batch in draw_batches(training, images, num_steps=DRY_STEPS):
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        loss = -model.log_prob(batch).sum() / batch.numel()
+        loss.backward()
+        optimizer.step()
+        times.append(time.perf_counter() - started)
+        if len(times) >= 2 and sum(times) > DRY_SECONDS:
+            break
+    seconds = min(times) * training.accumulate
+    steps = training.total_steps(len(images))
+    return (
+        f"{LABELS[recipe.model.kind]}: {model.num_parameters():,} parameters, "
+        f"{training.batch_size / seconds:.2g} images/s on this machine's processor, "
+        f"{peak_memory_mb():,.0f} MB; the whole recipe, {steps:,} steps of "
+        f"{training.batch_size}, would take {duration(steps * seconds)}"
+    )
