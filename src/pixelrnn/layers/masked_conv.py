@@ -136,6 +136,7 @@ class MaskedConv2d(nn.Module):
         *,
         residual: Features | None = None,
         add: Sequence[tuple["MaskedConv2d", Features]] = (),
+        relu: bool = False,
     ) -> Features:
         """Write the convolution into a program, each colour group in its section.
 
@@ -144,6 +145,7 @@ class MaskedConv2d(nn.Module):
             source: the input maps.
             residual: maps to add to the result.
             add: further convolutions, with their inputs, to add to the result.
+            relu: whether to rectify the result.
 
         Returns:
             The new output maps.
@@ -161,6 +163,7 @@ class MaskedConv2d(nn.Module):
                     taps,
                     self.biases(outputs),
                     residual.part(*part) if residual else None,
+                    relu=relu,
                 )
         return out
 

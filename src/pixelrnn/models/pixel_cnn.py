@@ -91,10 +91,10 @@ class PixelCNNBlock(nn.Module):
 
     def lower(self, program: Program, maps: Features) -> Features:
         """Write the block into a program."""
-        stream, inner = self.out.out_groups, self.into.out_groups
-        inside = self.into.lower(program, lower_relu(program, maps, stream))
-        inside = self.conv.lower(program, lower_relu(program, inside, inner))
-        return self.out.lower(program, lower_relu(program, inside, inner), residual=maps)
+        rectified = lower_relu(program, maps, self.out.out_groups)
+        inside = self.into.lower(program, rectified, relu=True)
+        inside = self.conv.lower(program, inside, relu=True)
+        return self.out.lower(program, inside, residual=maps)
 
     def reach(self, needed: Needed) -> Needed:
         """Return which inputs the needed outputs depend on, bool `(groups, H, W)`."""

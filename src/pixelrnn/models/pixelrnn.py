@@ -224,10 +224,10 @@ class Head(nn.Module):
             lower_relu(program, maps, stream) for maps in (outputs if self.skips else outputs[-1:])
         ]
         skips = list(zip(cast(Iterable[MaskedConv2d], self.skips), rectified, strict=False))
-        maps = self.first.lower(program, rectified[-1], add=skips)
-        for layer in cast(Iterable[MaskedConv2d], (*self.hidden, self.output)):
-            maps = layer.lower(program, lower_relu(program, maps, self.first.out_groups))
-        return maps
+        maps = self.first.lower(program, rectified[-1], add=skips, relu=True)
+        for layer in cast(Iterable[MaskedConv2d], self.hidden):
+            maps = layer.lower(program, maps, relu=True)
+        return self.output.lower(program, maps)
 
     def reach(self, needed: Needed, num_blocks: int) -> list[Needed]:
         """Return which outputs of each block the needed parameters depend on."""

@@ -83,7 +83,7 @@ def lay_out(program: Program, dtype: npt.DTypeLike = np.float32) -> Layout:
     ends = np.cumsum([0, *(len(section) for section in program.sections)])
     _check(program)
     return Layout(
-        np.array(operations, dtype=np.int64).reshape(-1, 9),
+        np.array(operations, dtype=np.int64).reshape(-1, 10),
         np.array(taps, dtype=np.int64).reshape(-1, 6),
         ends.astype(np.int64),
         _spec(program),
@@ -100,7 +100,7 @@ def _tap_row(tap: Tap, weights: int) -> list[int]:
 def _operation_row(operation: Operation, taps: int, taps_end: int, bias: int) -> list[int]:
     out, cell = operation.out, operation.cell or operation.out
     return [operation.code, out.map, out.first, out.count, taps, taps_end, bias,
-            int(operation.residual), cell.map]  # fmt: skip
+            int(operation.residual), cell.map, int(operation.relu)]  # fmt: skip
 
 
 def _spec(program: Program) -> Integers:

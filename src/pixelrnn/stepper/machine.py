@@ -29,6 +29,7 @@ from pixelrnn.stepper.tables import (
     OP_COUNT,
     OP_FIRST,
     OP_MAP,
+    OP_RELU,
     OP_RESIDUAL,
     OP_TAPS,
     OP_TAPS_END,
@@ -104,6 +105,8 @@ def _run(
                 source = _at(taps[t, TAP_MAP], column, sources[t], maps)
                 size, at = taps[t, TAP_COUNT], taps[t, TAP_WEIGHTS]
                 accumulate(state, out, count, source, size, weights, at)
+            if operations[n, OP_RELU]:
+                rectify(state, out, count, out)
         elif code == RELU:
             rectify(state, out, count, source)
         elif code == ADD:

@@ -7,7 +7,7 @@ one section for each colour group, each when its colour is due:
     operation  reads                          writes            remembers
     ---------  -----------------------------  ----------------  ----------------------------------
     linear     taps of maps, weights, bias,   features of a map what its taps reach: (row, column)
-               one map to add (residual)                        offsets to the pixel at hand
+               one map to add (residual)      max(y, 0), if so  offsets to the pixel at hand
     relu       features of a map              features of a map nothing: max(x, 0)
     add        taps of maps                   features of a map their sum
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
@@ -72,6 +72,7 @@ class Operation:
     taps: tuple[Tap, ...]
     bias: Floats | None = None
     residual: bool = False  # the first tap is added as it is
+    relu: bool = False  # the result is rectified
     cell: Features | None = None  # where an LSTM writes its cell
 
 
@@ -137,10 +138,13 @@ class Program:
         taps: Sequence[Tap],
         bias: Floats | None = None,
         residual: Features | None = None,
+        *,
+        relu: bool = False,
     ) -> None:
-        """Add `out = bias + residual + sum over taps of weights^T features`."""
+        """Add `out = bias + residual + sum over taps of weights^T features`, rectified or not."""
         first = (Tap(residual),) if residual else ()
-        self._append(Operation(LINEAR, out, (*first, *self._joined(taps)), bias, bool(residual)))
+        taps = (*first, *self._joined(taps))
+        self._append(Operation(LINEAR, out, taps, bias, bool(residual), relu))
 
     def relu(self, out: Features, source: Features) -> None:
         """Add `out = max(source, 0)`."""

@@ -1,6 +1,17 @@
 """The columns of the integer tables in which a program is laid out for the compiled loop."""
 
-OP_CODE, OP_MAP, OP_FIRST, OP_COUNT, OP_TAPS, OP_TAPS_END, OP_BIAS, OP_RESIDUAL, OP_CELL = range(9)
+(
+    OP_CODE,
+    OP_MAP,
+    OP_FIRST,
+    OP_COUNT,
+    OP_TAPS,
+    OP_TAPS_END,
+    OP_BIAS,
+    OP_RESIDUAL,
+    OP_CELL,
+    OP_RELU,
+) = range(10)
 TAP_MAP, TAP_ROW, TAP_COLUMN, TAP_FIRST, TAP_COUNT, TAP_WEIGHTS = range(6)
 MAP_BASE, MAP_FEATURES, MAP_ROWS, MAP_STRIDE, MAP_STEP, MAP_PAD = range(6)
 SPEC_CHANNELS, SPEC_LEVELS, SPEC_GROUPS, SPEC_KIND, SPEC_COMPONENTS = range(5)
