@@ -23,7 +23,7 @@ LAYERS = (
     ("cli",),
     ("compare",),
     ("report",),
-    ("assessment", "benchmarking"),
+    ("assessment", "benchmarks"),
     ("training",),
     ("audit", "evaluation", "baselines", "completion", "compiling", "pictures"),
     ("models",),

@@ -1,4 +1,4 @@
-"""`pixelrnn bench`, as typed."""
+"""`pixelrnn bench sample`, as typed."""
 
 import json
 import re
@@ -67,9 +67,9 @@ def test_training_is_imported_for_a_recipe_only(trained):
 
 
 def test_ctrl_c_shows_what_is_measured(pixelrnn, trained, monkeypatch):
-    from pixelrnn import benchmarking
+    from pixelrnn.benchmarks import sampling
 
-    real, calls = benchmarking._Row.measure, []
+    real, calls = sampling._Row.measure, []
 
     def stopped(self):
         calls.append(self)
@@ -77,7 +77,7 @@ def test_ctrl_c_shows_what_is_measured(pixelrnn, trained, monkeypatch):
             raise KeyboardInterrupt
         real(self)
 
-    monkeypatch.setattr(benchmarking._Row, "measure", stopped)
+    monkeypatch.setattr(sampling._Row, "measure", stopped)
     answer = pixelrnn("bench", "sample", trained, "--sizes", "4x4", *FAST, "--json")
     assert answer.code == 130
     assert "stopped" in answer.err

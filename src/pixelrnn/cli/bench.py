@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from pixelrnn.cli.bench_train import train
 from pixelrnn.cli.drawing import (
     AsJson,
     Size,
@@ -20,15 +21,10 @@ from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
 
 if TYPE_CHECKING:
-    from pixelrnn.benchmarking import SamplingBenchmark, Timing
+    from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing
     from pixelrnn.models import PixelRNN
 
 app = typer.Typer(no_args_is_help=True, help="How fast it is, measured on this machine.")
-
-
-@app.callback()
-def _bench() -> None:
-    pass  # a verb below `bench` even while there is one only
 
 
 class _Sizes(NamedTuple):
@@ -89,7 +85,7 @@ def sample(
     Both are measured in turn in this one run. The usual loop is timed on a few pixels and scaled.
     Ctrl-C keeps what is measured.
     """
-    from pixelrnn.benchmarking import benchmark_sampling
+    from pixelrnn.benchmarks.sampling import benchmark_sampling
     from pixelrnn.files import write_json
 
     loaded, kind = _model(model)
@@ -115,6 +111,9 @@ def sample(
         raise typer.Exit(130)
 
 
+app.command()(train)
+
+
 def _model(name: str) -> tuple["PixelRNN", str]:
     """Return a trained model, or a fresh one by a recipe, and which of the two it is."""
     from pixelrnn.models import store
@@ -124,21 +123,11 @@ def _model(name: str) -> tuple["PixelRNN", str]:
         return store.load(name), "trained"
     import torch
 
-    from pixelrnn.data.catalogue import CATALOGUE
+    from pixelrnn.benchmarks.stand_ins import for_known_images
     from pixelrnn.models import build
     from pixelrnn.training.recipe import load_recipe
 
-    recipe = load_recipe(name)
-    config, options = recipe.model, recipe.data.options()
-    if entry := CATALOGUE.get(recipe.data.source):
-        channels, height, width = entry.image_shape
-        side = options.patch_size
-        values = {
-            "channels": channels,
-            "num_levels": entry.num_levels(options),
-            "image_size": (side, side) if side else (height, width),
-        }
-        config = config.model_copy(update=values)
+    config = for_known_images(load_recipe(name)).model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return build(config).eval(), "fresh weights"

@@ -19,6 +19,14 @@ def report(
     title: Annotated[
         str | None, typer.Option(help="The page's heading.", show_default=False)
     ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="Also show what `pixelrnn bench train --out FILE.json` measured.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Compare trained models on one page that opens without a network."""
     from pixelrnn.report import build, find_run_folders
@@ -26,4 +34,4 @@ def report(
     folders, unfinished = find_run_folders(runs)
     for folder in unfinished:
         typer.echo(f"left out: {folder} has no result.json yet", err=True)
-    typer.echo(build(folders, out, title=title))
+    typer.echo(build(folders, out, title=title, benchmark=benchmark))

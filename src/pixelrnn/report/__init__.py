@@ -1,6 +1,6 @@
 """Run folders in, one self-contained HTML page out.
 
-Reads the files of run folders and nothing else; imports no torch.
+Reads the files of run folders, a benchmark if one is given, and nothing else; imports no torch.
 """
 
 from pixelrnn.report.page import build

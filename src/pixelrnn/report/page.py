@@ -12,6 +12,7 @@ from markupsafe import Markup
 from pixelrnn import __version__
 from pixelrnn.errors import ModelFileError, OutputError
 from pixelrnn.report import formats, tables
+from pixelrnn.report.benchmark_file import read_training_speed
 from pixelrnn.report.comparison import Entry, Group, group_by_data
 from pixelrnn.report.curves import LearningCurves, learning_curves
 from pixelrnn.report.drawn import (
@@ -75,20 +76,22 @@ def build(
     *,
     title: str | None = None,
     command: str | None = None,
+    benchmark: Path | None = None,
 ) -> Path:
     """Write one self-contained HTML page about some run folders.
 
     Args:
-        run_folders: folders that `pixelrnn train` or `compare` wrote; nothing else is read.
+        run_folders: folders that `pixelrnn train` or `compare` wrote.
         out: the file to write; folders above it are made. It appears whole or not at all.
         title: the page's heading; by default the number of models and the data.
         command: the command that repeats it all; by default those in the runs' `result.json`.
+        benchmark: a file that `pixelrnn bench train --out` wrote, shown too; nothing else is read.
 
     Returns:
         The path written.
 
     Raises:
-        ModelFileError: no run folder is given, or one is incomplete or damaged.
+        ModelFileError: no run folder is given, or one or the benchmark is incomplete or damaged.
         RecipeError: a run's `recipe.toml` is not TOML.
         OutputError: `out` cannot be written.
 
@@ -101,12 +104,18 @@ def build(
         raise ModelFileError(
             "no run folders; give at least one that `pixelrnn train` or `compare` wrote"
         )
-    page = _page([read_run_folder(Path(path)) for path in run_folders], title, command)
+    speed = None if benchmark is None else tables.speed_table(read_training_speed(benchmark))
+    page = _page([read_run_folder(Path(path)) for path in run_folders], title, command, speed)
     _write(out, page)
     return out
 
 
-def _page(runs: Sequence[RunFolder], title: str | None, command: str | None) -> str:
+def _page(
+    runs: Sequence[RunFolder],
+    title: str | None,
+    command: str | None,
+    speed: tables.SpeedTable | None,
+) -> str:
     groups = group_by_data(runs)
     sections = [_section(group, f"data-{number}") for number, group in enumerate(groups, 1)]
     entries = sorted((e for group in groups for e in group.entries), key=lambda e: e.colour)
@@ -125,6 +134,7 @@ def _page(runs: Sequence[RunFolder], title: str | None, command: str | None) -> 
         sections=sections,
         entries=entries,
         commands=commands,
+        speed=speed,
         one_environment=len({e.run.environment.model_dump_json() for e in entries}) == 1,
         version=__version__,
         formats=formats,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pixelrnn.report import formats
+from pixelrnn.report.benchmark_file import SpeedTiming, TrainingSpeed
 from pixelrnn.report.comparison import Entry, Group, difference
 
 
@@ -47,6 +48,26 @@ class ChannelRow:
 
     entry: Entry
     bits_per_dim: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SpeedRow:
+    """How fast one model trained in a benchmark."""
+
+    label: str
+    note: str
+    images_per_second: str
+    times_plain: str
+    megaflops_per_image: str
+    share_percent: str
+
+
+@dataclass(frozen=True)
+class SpeedTable:
+    """A training benchmark: its rows, and what it was measured on."""
+
+    rows: tuple[SpeedRow, ...]
+    machine: str
 
 
 def model_rows(group: Group) -> tuple[ModelRow, ...]:
@@ -128,3 +149,34 @@ def channel_rows(entries: Sequence[Entry]) -> tuple[ChannelRow, ...]:
         for entry in entries
         if len(by_channel := entry.run.result.test_bits_per_dim_by_channel) > 1
     )
+
+
+def speed_table(speed: TrainingSpeed) -> SpeedTable:
+    """Return a training benchmark as text, its models in the order in which they were measured."""
+    first = speed.timings[0]
+    machine = (
+        f"{speed.environment.processor}, {_threads(first.machine_threads)}: "
+        f"{formats.number(first.machine_gflops)} GFLOP/s in float32"
+    )
+    return SpeedTable(tuple(_speed_row(timing) for timing in speed.timings), machine)
+
+
+def _speed_row(timing: SpeedTiming) -> SpeedRow:
+    channels, height, width = timing.image_shape
+    colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
+    note = (
+        f"{timing.recipe}: {timing.batch_size} images of {height} \N{MULTIPLICATION SIGN} {width}, "
+        f"{colours}, {_threads(timing.threads)}"
+    )
+    return SpeedRow(
+        label=timing.label,
+        note=note,
+        images_per_second=formats.number(timing.images_per_second),
+        times_plain=formats.number(timing.speed_up),
+        megaflops_per_image=formats.number(1e-6 * timing.flops_per_image),
+        share_percent=formats.number(100 * timing.share_of_machine),
+    )
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'' if count == 1 else 's'}"

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pixelrnn import benchmarking
-from pixelrnn.benchmarking import SamplingBenchmark, Timing, benchmark_sampling
+from pixelrnn.benchmarks import sampling
+from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing, benchmark_sampling
 
 
 def timing(**changes):
@@ -80,8 +80,8 @@ def test_a_batch_too_large_for_memory_is_timed_in_part(tiny_model, monkeypatch):
         work()
         return 1.0
 
-    monkeypatch.setattr(benchmarking, "PASS_PIXELS", 2 * 16)
-    monkeypatch.setattr(benchmarking, "_seconds", seconds)
+    monkeypatch.setattr(sampling, "PASS_PIXELS", 2 * 16)
+    monkeypatch.setattr(sampling, "_seconds", seconds)
     model = tiny_model("pixelcnn").float()
     seen = []
     model.register_forward_pre_hook(lambda _, arguments: seen.append(len(arguments[0])))
@@ -92,7 +92,7 @@ def test_a_batch_too_large_for_memory_is_timed_in_part(tiny_model, monkeypatch):
 
 
 def test_no_repetition_is_begun_when_time_is_up(tiny_model, monkeypatch):
-    monkeypatch.setattr(benchmarking, "SECONDS_A_ROW", 0.0)
+    monkeypatch.setattr(sampling, "SECONDS_A_ROW", 0.0)
     found = benchmark_sampling(tiny_model("pixelcnn").float(), [(2, 2)], [1], threads=1)
     assert found.timings[0].repeats == 1
 
@@ -111,7 +111,7 @@ def test_stopped_it_keeps_what_it_has(tiny_model):
 def test_memory_of_a_large_image_is_seen():
     """In a process of its own: here, memory is at hand that other tests have used and given back."""
     program = (
-        "import json; from pixelrnn.benchmarking import benchmark_sampling\n"
+        "import json; from pixelrnn.benchmarks.sampling import benchmark_sampling\n"
         "from pixelrnn.models import PixelCNNConfig, build\n"
         "model = build(PixelCNNConfig(channels=1, features=2, layers=1, head_features=2))\n"
         "found = benchmark_sampling(model, [(2, 2), (700, 700)], [1], threads=1, repeats=1)\n"

@@ -1,0 +1,73 @@
+"""Several ways to do something, timed in turn, so that a machine that slows down slows all of them."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+SECONDS_IN_ALL = 60.0  # after this no further repetition is begun
+SECONDS_EACH = 0.3  # a way that takes less is timed over several calls
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Medians over repetitions.
+
+    Attributes:
+        seconds: of one call of each way.
+        repeats: repetitions done.
+        finished: False after Ctrl-C.
+    """
+
+    seconds: tuple[float, ...]
+    repeats: int
+    finished: bool
+
+
+def measure_in_turn(
+    ways: Sequence[Callable[[], object]],
+    repeats: int,
+    on_progress: Callable[[int], None] | None = None,
+) -> Measured:
+    """Time each way once in every repetition, after a first call of each that is not timed.
+
+    Args:
+        ways: what to call.
+        repeats: repetitions; fewer where they take more than a minute.
+        on_progress: called with the repetitions done.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C before a repetition is done; later, what is measured is kept.
+
+    Example:
+        >>> measure_in_turn([lambda: None], repeats=1).repeats
+        1
+    """
+    for way in ways:  # memory is found, layers are chosen and loops are compiled in the first one
+        way()
+    taken: list[list[float]] = []
+    started = time.perf_counter()
+    finished = True
+    try:
+        while len(taken) < repeats:
+            taken.append([_seconds_a_call(way) for way in ways])
+            if on_progress:
+                on_progress(len(taken))
+            if time.perf_counter() - started > SECONDS_IN_ALL:
+                break
+    except KeyboardInterrupt:
+        if not taken:
+            raise
+        finished = False
+    medians = tuple(statistics.median(column) for column in zip(*taken, strict=True))
+    return Measured(medians, len(taken), finished)
+
+
+def _seconds_a_call(way: Callable[[], object]) -> float:
+    calls, started = 0, time.perf_counter()
+    while True:
+        way()
+        calls += 1
+        seconds = time.perf_counter() - started
+        if seconds >= SECONDS_EACH:
+            return seconds / calls

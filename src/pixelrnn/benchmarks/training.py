@@ -1,0 +1,237 @@
+"""How fast models train: a recipe's own step beside the same architecture written plainly, in turn.
+
+A step is all that a run does for a batch: the loss, its gradient, clipping, the optimiser and the moving
+average. Images are synthetic, on the processor, in float32. What the machine could do at most is
+taken to be what it does in the product of two large matrices, measured between the steps.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pixelrnn.benchmarks.in_turn import measure_in_turn
+from pixelrnn.benchmarks.operations import OPERATIONS, training_flops_per_image
+from pixelrnn.benchmarks.stand_ins import for_known_images, smooth_images
+from pixelrnn.benchmarks.steps import PlainTrainingModule, Steps
+from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
+from pixelrnn.errors import RecipeError
+from pixelrnn.models import LABELS
+from pixelrnn.training.fit import initial_model
+from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.recipe import Recipe
+
+REPEATS = 5
+MATRIX_SIDE = 2048
+
+Size = tuple[int, int]
+OnProgress = Callable[[int], None]
+
+
+def benchmark_suite(
+    recipes: Sequence[Recipe],
+    *,
+    size: Size | None = None,
+    threads: int | None = None,
+    repeats: int = REPEATS,
+    with_plain: bool = True,
+    with_scaling: bool = False,
+    on_progress: OnProgress | None = None,
+) -> TrainingBenchmark:
+    """Measure several recipes, one after the other; Ctrl-C ends it with what is measured so far.
+
+    See `benchmark_training` for arguments and errors; `with_scaling` adds `benchmark_scaling`, and
+    `on_progress` is called with the repetitions done of all.
+    """
+    found = TrainingBenchmark()
+    measures = 2 if with_scaling else 1
+    for recipe in recipes:
+        _sized(recipe, size)  # an error comes before the work
+
+    def progress(number: int) -> OnProgress:
+        def report(repetitions: int) -> None:
+            if on_progress:
+                on_progress(number * repeats + repetitions)
+
+        return report
+
+    try:
+        for number, recipe in enumerate(recipes):
+            timing = benchmark_training(
+                recipe,
+                size=size,
+                threads=threads,
+                repeats=repeats,
+                with_plain=with_plain,
+                on_progress=progress(number * measures),
+            )
+            found.timings.append(timing)
+            if not timing.finished:
+                raise KeyboardInterrupt
+            if with_scaling:
+                found.scaling += benchmark_scaling(
+                    recipe,
+                    size=size,
+                    threads=threads,
+                    repeats=repeats,
+                    on_progress=progress(number * measures + 1),
+                )
+    except KeyboardInterrupt:
+        found.finished = False
+    return found
+
+
+def benchmark_training(
+    recipe: Recipe,
+    *,
+    size: Size | None = None,
+    threads: int | None = None,
+    repeats: int = REPEATS,
+    with_plain: bool = True,
+    on_progress: OnProgress | None = None,
+) -> TrainingTiming:
+    """Measure how fast a recipe trains on this machine's processor.
+
+    Args:
+        recipe: what is trained, and how.
+        size: (height, width) of the images; by default that of the recipe's own.
+        threads: of the processor; by default those of the recipe, and all for the machine's figure.
+        repeats: measurements of each, in turn; fewer where they take more than a minute.
+        with_plain: whether to measure the plain version too.
+        on_progress: called with the repetitions done.
+
+    Raises:
+        RecipeError: if no size is given or known.
+        NonFiniteLossError: if the recipe's steps lead nowhere.
+        KeyboardInterrupt: after Ctrl-C before anything is measured; later, what is measured is kept.
+
+    Example:
+        >>> from pixelrnn.training.recipe import load_recipe
+        >>> recipe = load_recipe("digits-pixelcnn", ["model.features=4", "model.layers=1"])
+        >>> timing = benchmark_training(recipe, repeats=1, with_plain=False)
+        >>> timing.images_per_second > 0, timing.speed_up is None
+        (True, True)
+    """
+    recipe = _sized(recipe, size)
+    images = _images(recipe)
+    model = initial_model(recipe)
+    every_thread = threads or torch.get_num_threads()
+    threads = threads or recipe.training.threads or every_thread
+    ways = [Steps(TrainingModule(model, recipe), images).step, _matrix_product(every_thread)]
+    if with_plain:
+        ways.append(Steps(PlainTrainingModule(model, recipe), images).step)
+    with _threads(threads):
+        measured = measure_in_turn(ways, repeats, on_progress)
+    step_seconds, matrix_seconds, *plain_seconds = measured.seconds
+    channels, height, width = images.shape[1:]
+    return TrainingTiming(
+        recipe=recipe.name,
+        label=LABELS[recipe.model.kind],
+        model_kind=recipe.model.kind,
+        likelihood_kind=recipe.model.likelihood.kind,
+        parameters=model.num_parameters(),
+        image_shape=(channels, height, width),
+        batch_size=len(images),
+        threads=threads,
+        repeats=measured.repeats,
+        images_per_second=len(images) / step_seconds,
+        plain_images_per_second=len(images) / plain_seconds[0] if plain_seconds else None,
+        flops_per_image=training_flops_per_image(model, height, width),
+        machine_gflops=1e-9 * OPERATIONS * MATRIX_SIDE**3 / matrix_seconds,
+        machine_threads=every_thread,
+        finished=measured.finished,
+    )
+
+
+def benchmark_scaling(
+    recipe: Recipe,
+    *,
+    size: Size | None = None,
+    threads: int | None = None,
+    repeats: int = REPEATS,
+    on_progress: OnProgress | None = None,
+) -> list[Scaling]:
+    """Measure what twice the layers, twice the features and twice the image side cost.
+
+    See `benchmark_training` for arguments and errors.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C; a part of the repetitions would compare nothing.
+    """
+    recipe = _sized(recipe, size)
+    larger = _larger(recipe)
+    ways, flops = [], []
+    for each in (recipe, *larger.values()):
+        model, images = initial_model(each), _images(each)
+        ways.append(Steps(TrainingModule(model, each), images).step)
+        flops.append(training_flops_per_image(model, *images.shape[2:]))
+    with _threads(threads or recipe.training.threads or torch.get_num_threads()):
+        measured = measure_in_turn(ways, repeats, on_progress)
+    if not measured.finished:
+        raise KeyboardInterrupt
+    own_seconds, *larger_seconds = measured.seconds
+    own_flops, *larger_flops = flops
+    return [
+        Scaling(
+            recipe.name, LABELS[recipe.model.kind], change, seconds / own_seconds, work / own_flops
+        )
+        for change, seconds, work in zip(larger, larger_seconds, larger_flops, strict=True)
+    ]
+
+
+def _sized(recipe: Recipe, size: Size | None) -> Recipe:
+    """Return the recipe for the images that stand in for its own, of this size if one is given."""
+    recipe = for_known_images(recipe)
+    if size is not None:
+        recipe = _with_model(recipe, image_size=size)
+    if recipe.model.image_size is None:
+        raise RecipeError(
+            f"{recipe.name} does not say how large the images of {recipe.data.source} are: "
+            "give --size, such as 32x32"
+        )
+    return recipe
+
+
+def _with_model(recipe: Recipe, **values: Any) -> Recipe:
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update=values)})
+
+
+def _larger(recipe: Recipe) -> dict[str, Recipe]:
+    model = recipe.model
+    height, width = model.image_size or (0, 0)
+    return {
+        "twice the layers": _with_model(recipe, layers=2 * model.layers),
+        "twice the features": _with_model(recipe, features=2 * model.features),
+        "twice the image side": _with_model(recipe, image_size=(2 * height, 2 * width)),
+    }
+
+
+def _images(recipe: Recipe) -> Tensor:
+    """Return a batch of synthetic images of the kind and size that the recipe is for."""
+    model = recipe.model
+    size = model.image_size or (0, 0)
+    return smooth_images(recipe.training.batch_size, model.channels, *size, model.num_levels)
+
+
+def _matrix_product(threads: int) -> Callable[[], None]:
+    left, right = torch.randn(2, MATRIX_SIDE, MATRIX_SIDE).unbind()
+    out = torch.empty_like(left)
+
+    def multiply() -> None:
+        with _threads(threads):
+            torch.mm(left, right, out=out)
+
+    return multiply
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Use so many threads of the processor inside the `with`."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,214 @@
+"""`pixelrnn bench train`: how fast the models of a suite train on this machine."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelrnn.cli.drawing import AsJson, Size, positive, require_writable, size, tell
+from pixelrnn.cli.options import images_progress
+from pixelrnn.errors import RecipeError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
+    from pixelrnn.training import Recipe
+
+KIND = "training benchmark"
+_WIDTH = 140  # characters, where the output is no terminal
+
+
+def train(
+    suite: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUITE-or-RECIPE",
+            help="A suite, such as digits or cifar10-45k, one recipe, or a .toml file.",
+            show_default=False,
+        ),
+    ],
+    image_size: Annotated[
+        Size | None,
+        typer.Option(
+            "--size",
+            parser=size,
+            metavar="HxW",
+            help="Image size.",
+            show_default="that of the recipe's images",
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            parser=positive,
+            metavar="N",
+            help="Images in a step.",
+            show_default="the recipe's",
+        ),
+    ] = None,
+    repeats: Annotated[
+        int,
+        typer.Option(parser=positive, metavar="INTEGER", help="Of each; the median is shown."),
+    ] = 5,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            parser=positive,
+            metavar="INTEGER",
+            help="Of the processor.",
+            show_default="the recipe's, or one a core",
+        ),
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option(help="Measure the same models written plainly, too.")
+    ] = True,
+    scaling: Annotated[
+        bool,
+        typer.Option(
+            "--scaling", help="Also measure twice the layers, the features and the image side."
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the JSON to this file; `pixelrnn report --benchmark` shows it.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure training: whole steps of each model, beside the same architecture written plainly.
+
+    Both are measured in turn in this one run, on synthetic images, so that nothing is downloaded.
+    Ctrl-C keeps what is measured.
+    """
+    from pixelrnn.benchmarks.training import benchmark_suite
+    from pixelrnn.files import write_json
+    from pixelrnn.training.run_folder import environment
+
+    recipes = _recipes(suite, [] if batch is None else [f"training.batch_size={batch}"])
+    require_writable([("--out", out, ".json")])
+    total = len(recipes) * repeats * (2 if scaling else 1)
+    with images_progress("measuring", total) as on_progress:
+        found = benchmark_suite(
+            recipes,
+            size=image_size,
+            threads=threads,
+            repeats=repeats,
+            with_plain=plain,
+            with_scaling=scaling,
+            on_progress=on_progress,
+        )
+    about = {"format_version": 1, "kind": KIND, "suite": suite, "environment": environment()}
+    result = about | found.as_dict()
+    if out is not None and found.timings:
+        write_json(out, result)
+    typer.echo(json.dumps(result, indent=1)) if as_json else _show(result, found)
+    if not found.finished:
+        tell("stopped: what was measured so far is shown")
+        raise typer.Exit(130)
+
+
+def _recipes(name: str, settings: list[str]) -> list["Recipe"]:
+    """Return the recipes of a suite, or the one recipe of this name or file."""
+    from pixelrnn.training import load_recipe, shipped_recipes, suite_recipes, suites
+    from pixelrnn.training.recipe_errors import nearest
+
+    if name in suites():
+        return [load_recipe(each, settings) for each in suite_recipes(name).values()]
+    known = shipped_recipes()
+    is_name = not name.endswith(".toml") and "/" not in name and not Path(name).exists()
+    if is_name and name not in known:
+        raise RecipeError(f"there is no suite or recipe {name!r}{nearest(name, suites() + known)}")
+    return [load_recipe(name, settings)]
+
+
+def _show(result: dict[str, Any], found: "TrainingBenchmark") -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    console.print(_table(f"{result['suite']}: training, medians", found.timings))
+    if found.scaling:
+        console.print(_scaling_table(found.scaling))
+    for line in _lines(result, found):
+        typer.echo(line)
+
+
+def _new_table(title: str, headings: tuple[str, ...]) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("model", "with") else "right")
+    return table
+
+
+def _table(title: str, timings: list["TrainingTiming"]) -> "Table":
+    headings = ("model", "size", "batch", "threads", "images/s", "plain, images/s", "times faster",
+                "MFLOP an image", "GFLOP/s", "% of the machine")  # fmt: skip
+    table = _new_table(title, headings)
+    for timing in timings:
+        _, height, width = timing.image_shape
+        table.add_row(
+            timing.label,
+            f"{height}x{width}",
+            f"{timing.batch_size:,}",
+            f"{timing.threads}",
+            _number(timing.images_per_second),
+            _number(timing.plain_images_per_second),
+            _number(timing.speed_up),
+            _number(1e-6 * timing.flops_per_image),
+            _number(timing.gflops),
+            _number(100 * timing.share_of_machine),
+        )
+    return table
+
+
+def _scaling_table(scaling: list["Scaling"]) -> "Table":
+    headings = ("model", "with", "times the seconds an image", "times the operations",
+                "times the cost of an operation")  # fmt: skip
+    table = _new_table("Against the recipe's own size", headings)
+    for each in scaling:
+        table.add_row(
+            each.label,
+            each.change,
+            f"{each.seconds_per_image_ratio:.2f}",
+            f"{each.flops_per_image_ratio:.2f}",
+            f"{each.cost_of_an_operation_ratio:.2f}",
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    """Write three digits, or all before the point."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _lines(result: dict[str, Any], found: "TrainingBenchmark") -> list[str]:
+    if not found.timings:
+        return []
+    repeats = min(timing.repeats for timing in found.timings)
+    lines = [
+        f"Medians of {repeats} repetition{'' if repeats == 1 else 's'} in turn on synthetic images; "
+        "a step is loss, gradient, clipping, optimiser and moving average."
+    ]
+    if any(timing.speed_up for timing in found.timings):
+        lines.append(
+            "Plain: the same network and weights with full kernels times masks, LSTMs as loops "
+            "that torch differentiates, and the likelihood of the whole batch at once."
+        )
+    machine = statistics.median(timing.machine_gflops for timing in found.timings)
+    threads = found.timings[0].machine_threads
+    lines.append(
+        f"The machine: {result['environment']['processor']}; {_number(machine)} GFLOP/s in float32 "
+        f"products of two large matrices, {threads} thread{'' if threads == 1 else 's'}."
+    )
+    return lines
