@@ -30,6 +30,7 @@ LAYERS = (
     ("layers",),
     ("likelihoods",),
     ("stepper",),
+    ("kernels",),
     ("data",),
     ("ordering", "units", "files"),
     ("errors",),

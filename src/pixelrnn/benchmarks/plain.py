@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from pixelrnn.benchmarks.plain_lstm import PlainDiagonalBiLSTM, PlainRowLSTM
 from pixelrnn.layers import MaskedConv2d, RowLSTM
-from pixelrnn.likelihoods import Categorical, scale_levels
+from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
+from pixelrnn.likelihoods import Categorical, LogisticMixture, scale_levels
 from pixelrnn.models import PixelRNN
 from pixelrnn.models.lstm_block import LSTMBlock
 from pixelrnn.models.pixel_cnn import PixelCNNBlock
@@ -149,7 +150,9 @@ class PlainModel(nn.Module):
             outputs.append(maps)
         parameters: Tensor = self.head(outputs).unflatten(1, (self.likelihood.groups, -1))
         if self.prediction is not None:
-            parameters = torch.cat([parameters, self.prediction(values).unsqueeze(1)], dim=2)
+            parameters = torch.cat(
+                [parameters, WEIGHT_UNIT * self.prediction(values).unsqueeze(1)], dim=2
+            )
         return parameters
 
     def loss(self, images: Tensor) -> Tensor:
@@ -157,7 +160,7 @@ class PlainModel(nn.Module):
         parameters = self(images)
         if isinstance(self.likelihood, Categorical):
             return F.cross_entropy(parameters.transpose(1, 2), images.long())
-        return -self.likelihood.log_prob(parameters, images).mean()
+        return -cast(LogisticMixture, self.likelihood).in_torch(parameters, images).mean()
 
 
 def _plain_block(block: nn.Module) -> nn.Module:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelrnn.layers import LineLSTM
-from pixelrnn.layers.line_lstm import NUM_GATES
+from pixelrnn.layers.lines import NUM_GATES
 
 
 class PlainRowLSTM(nn.Module):

@@ -1,5 +1,6 @@
 """Layers: what each sees is in its own file, with its equation and a small picture."""
 
+from pixelrnn.layers.chain import run_chain
 from pixelrnn.layers.diagonal_bilstm import DiagonalBiLSTM
 from pixelrnn.layers.line_lstm import LineLSTM
 from pixelrnn.layers.linear_prediction import LinearPrediction
@@ -15,4 +16,5 @@ __all__ = [
     "RowLSTM",
     "feature_groups",
     "pointwise",
+    "run_chain",
 ]

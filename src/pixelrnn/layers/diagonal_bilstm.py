@@ -27,7 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelrnn.layers.line_lstm import NUM_GATES, Line, LineLSTM, start_remembering
+from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
+from pixelrnn.layers.lines import NUM_GATES, Line, Order
 from pixelrnn.layers.masked_conv import pointwise
 from pixelrnn.layers.masks import Needed, shift
 from pixelrnn.stepper.program import Features, Program, Tap
@@ -58,17 +59,11 @@ class DiagonalBiLSTM(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Run the layer over whole images."""
-        batch, _, height, width = maps.shape
-        to_packed, to_raster, lines = _diagonals(height, width, maps.device)
-        inputs = self.input_to_state(maps).permute(2, 3, 0, 1)  # (H, W, B, 2 * 4h)
-        inputs = inputs.reshape(height * width, batch, 2, -1)
-        packed = torch.stack([inputs[to_packed[0], :, 0], inputs[to_packed[1], :, 1]])
-        hidden = self.recurrence(packed, lines)  # (2, H W, B, h)
-        from_left = hidden[0, to_raster[0]].view(height, width, batch, -1)
-        from_right = hidden[1, to_raster[1]].view(height, width, batch, -1)
-        moved_down = F.pad(from_right[:-1], (0, 0, 0, 0, 0, 0, 1, 0))
+        order = _diagonals(*maps.shape[2:], maps.device)
+        from_left, from_right = self.recurrence(self.input_to_state(maps), order)
+        moved_down = F.pad(from_right[:, :, :-1], (0, 0, 1, 0))
         both: Tensor = from_left + moved_down
-        return both.permute(2, 3, 0, 1)
+        return both
 
     def lower(self, program: Program, source: Features) -> Features:
         """Write the layer into a program.
@@ -103,16 +98,8 @@ class DiagonalBiLSTM(nn.Module):
 
 
 @functools.lru_cache(maxsize=64)
-def _diagonals(
-    height: int, width: int, device: torch.device
-) -> tuple[Tensor, Tensor, tuple[Line, ...]]:
-    """Return how to pack an image by diagonals, and the diagonals.
-
-    Returns:
-        to_packed: int64 `(2, H W)`, the raster index of each packed cell: from the left, from the right.
-        to_raster: int64 `(2, H W)`, the inverse.
-        lines: the diagonals, whose sites are the rows of the image.
-    """
+def _diagonals(height: int, width: int, device: torch.device) -> Order:
+    """Return the diagonals of an image, from the left and from the right, whose sites are its rows."""
     lines: list[Line] = []
     places: list[tuple[int, int]] = []
     for diagonal in range(height + width - 1):
@@ -123,7 +110,7 @@ def _diagonals(
     rows, columns = np.array(places).T
     to_packed = torch.from_numpy(np.stack([rows, rows]) * width)
     to_packed += torch.from_numpy(np.stack([columns, width - 1 - columns]))
-    return to_packed.to(device), to_packed.argsort(dim=1).to(device), tuple(lines)
+    return Order(to_packed.to(device), tuple(lines))
 
 
 def _states_behind(needed: Needed) -> Needed:

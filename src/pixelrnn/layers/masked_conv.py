@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixelrnn.layers.chain import plan_layer, run_chain
 from pixelrnn.layers.masks import MaskType, Needed, connections, shift
 from pixelrnn.stepper.program import Features, Floats, Program, Tap
 
@@ -79,6 +80,7 @@ class MaskedConv2d(nn.Module):
         self.register_buffer("_index", mask.flatten().nonzero().squeeze(1), persistent=False)
         self.weight = nn.Parameter(torch.empty(int(mask.sum())))
         self.bias = nn.Parameter(torch.zeros(len(out_groups))) if bias else None
+        self.plan = plan_layer(mask.numpy(), dilation)
         self._seen = _groups_seen(mask, in_groups, out_groups)
         self.reset_parameters()
 
@@ -100,6 +102,10 @@ class MaskedConv2d(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map `(B, in, H, W)` to `(B, out, H, W)`."""
+        return run_chain([self], maps)
+
+    def in_torch(self, maps: Tensor) -> Tensor:
+        """Do the same with an operation of torch, on any device; see `chain.py`."""
         rows, width = self.mask.shape[2:]
         across, above = width // 2 * self.dilation, (rows - 1) * self.dilation
         if across or above:

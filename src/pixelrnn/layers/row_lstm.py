@@ -15,9 +15,11 @@ The paper calls the kernel k x 1, "row-wise": k columns, 1 row.
 import functools
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from pixelrnn.layers.line_lstm import NUM_GATES, Line, LineLSTM, start_remembering
+from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
+from pixelrnn.layers.lines import NUM_GATES, Line, Order
 from pixelrnn.layers.masked_conv import MaskedConv2d
 from pixelrnn.layers.masks import Needed
 from pixelrnn.stepper.program import Features, Program
@@ -32,7 +34,6 @@ class RowLSTM(nn.Module):
         kernel_size: width k of both convolutions, odd.
 
     Example:
-        >>> import torch
         >>> layer = RowLSTM(torch.zeros(6).long(), torch.zeros(4).long(), kernel_size=3)
         >>> layer(torch.randn(2, 6, 5, 7)).shape
         torch.Size([2, 4, 5, 7])
@@ -53,11 +54,8 @@ class RowLSTM(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Run the layer over whole images."""
-        batch, _, height, width = maps.shape
-        inputs = self.input_to_state(maps).permute(2, 3, 0, 1)  # (H, W, B, 4h)
-        packed = inputs.reshape(1, height * width, batch, -1)
-        hidden = self.recurrence(packed, _rows(height, width))  # (1, H W, B, h)
-        states: Tensor = hidden.view(height, width, batch, -1).permute(2, 3, 0, 1)
+        order = _rows(*maps.shape[2:], maps.device)
+        states: Tensor = self.recurrence(self.input_to_state(maps), order)[0]
         return states
 
     def lower(self, program: Program, source: Features) -> Features:
@@ -77,9 +75,11 @@ class RowLSTM(nn.Module):
         return self.input_to_state.reach(states)
 
 
-@functools.cache
-def _rows(height: int, width: int) -> tuple[Line, ...]:
-    return tuple(Line(row * width, (row + 1) * width, first=0) for row in range(height))
+@functools.lru_cache(maxsize=64)
+def _rows(height: int, width: int, device: torch.device) -> Order:
+    """Return the rows of an image, whose sites are its columns."""
+    lines = tuple(Line(row * width, (row + 1) * width, first=0) for row in range(height))
+    return Order(torch.arange(height * width, device=device)[None], lines)
 
 
 def _moved(row: np.ndarray, offset: int) -> np.ndarray:

@@ -96,6 +96,22 @@ class AutoregressiveModel(nn.Module, ABC):
         """Return the log-probability of whole images, `(B,)` nats; see `log_prob_map`."""
         return self.log_prob_map(images).sum(dim=(1, 2, 3))
 
+    def nats(self, images: Tensor) -> Tensor:
+        """Return the negative log-probability of all images together: what training makes small.
+
+        It is minus the sum of `log_prob`; a model may have a way to it that needs less memory.
+
+        Args:
+            images: uint8 `(B, C, H, W)`, values below `config.num_levels`.
+
+        Returns:
+            One number, nats.
+
+        Raises:
+            ImageMismatchError: if the images do not fit the model.
+        """
+        return -self.log_prob(images).sum()
+
     @final
     def sample(
         self,

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from pixelrnn.layers import DiagonalBiLSTM, RowLSTM, pointwise
+from pixelrnn.layers import DiagonalBiLSTM, RowLSTM, pointwise, run_chain
 from pixelrnn.layers.masks import Needed
 from pixelrnn.stepper.program import Features, Program
 
@@ -17,8 +17,7 @@ class LSTMBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map `(B, 2h, H, W)` to `(B, 2h, H, W)`."""
-        result: Tensor = maps + self.out(self.lstm(maps))
-        return result
+        return run_chain([self.out], self.lstm(maps), residual=maps)
 
     def lower(self, program: Program, maps: Features) -> Features:
         """Write the block into a program."""

@@ -19,7 +19,7 @@ from typing import Literal, cast, final
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from pixelrnn.layers import MaskedConv2d, pointwise
+from pixelrnn.layers import MaskedConv2d, pointwise, run_chain
 from pixelrnn.layers.masked_conv import lower_relu
 from pixelrnn.layers.masks import Needed
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig, odd
@@ -85,9 +85,8 @@ class PixelCNNBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map `(B, 2h, H, W)` to `(B, 2h, H, W)`."""
-        inside = self.conv(self.into(maps.relu()).relu())
-        result: Tensor = maps + self.out(inside.relu())
-        return result
+        layers = [self.into, self.conv, self.out]
+        return run_chain(layers, maps, rectified=True, residual=maps)
 
     def lower(self, program: Program, maps: Features) -> Features:
         """Write the block into a program."""

@@ -21,9 +21,10 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from pixelrnn.layers import LinearPrediction, MaskedConv2d, feature_groups, pointwise
+from pixelrnn.layers import LinearPrediction, MaskedConv2d, feature_groups, pointwise, run_chain
 from pixelrnn.layers.masked_conv import lower_relu
 from pixelrnn.layers.masks import Needed
+from pixelrnn.layers.softmax import can_fuse, softmax_nats
 from pixelrnn.likelihoods import scale_levels
 from pixelrnn.models.base import AutoregressiveModel, ModelConfig
 from pixelrnn.ordering import Place
@@ -136,7 +137,28 @@ class PixelRNN(AutoregressiveModel):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the likelihood's parameters, `(B, groups, maps, H, W)`; see the base class."""
-        values = scale_levels(images, self.config.num_levels, self.dtype)
+        values = self._scaled(images)
+        parameters: Tensor = self.head(self._block_outputs(values))
+        parameters = parameters.unflatten(1, (self.likelihood.groups, -1))
+        if self.prediction is not None:
+            predictions = self.prediction(values).unsqueeze(1)
+            parameters = torch.cat([parameters, predictions], dim=2)
+        return parameters
+
+    def nats(self, images: Tensor) -> Tensor:
+        """Return the negative log-probability of all images together; see the base class."""
+        levels, output = self.config.num_levels, self.head.output
+        if self.config.likelihood.kind != "categorical" or not can_fuse(output, images, levels):
+            return super().nats(images)
+        self.check_images(images)
+        maps = self.head.before_output(self._block_outputs(self._scaled(images)))
+        return softmax_nats(output, maps, images, levels)
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        return scale_levels(images, self.config.num_levels, self.dtype)
+
+    def _block_outputs(self, values: Tensor) -> list[Tensor]:
+        """Return the maps `(B, 2h, H, W)` behind every block, for images scaled to [-1, 1]."""
         maps = values
         if self.config.border_channel:
             maps = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
@@ -145,12 +167,7 @@ class PixelRNN(AutoregressiveModel):
         for block in self.blocks:
             maps = block(maps)
             outputs.append(maps)
-        parameters: Tensor = self.head(outputs)
-        parameters = parameters.unflatten(1, (self.likelihood.groups, -1))
-        if self.prediction is not None:
-            predictions = self.prediction(values).unsqueeze(1)
-            parameters = torch.cat([parameters, predictions], dim=2)
-        return parameters
+        return outputs
 
     def lower(self) -> Program:
         """Return the network as operations on one pixel; see the base class."""
@@ -209,13 +226,18 @@ class Head(nn.Module):
 
     def forward(self, outputs: Sequence[Tensor]) -> Tensor:
         """Map the outputs of all blocks, each `(B, 2h, H, W)`, to `(B, groups * maps, H, W)`."""
-        maps = self.first(outputs[-1].relu())
-        for skip, output in zip(self.skips, outputs, strict=False):
-            maps = maps + skip(output.relu())
-        for layer in self.hidden:
-            maps = layer(maps.relu())
-        parameters: Tensor = self.output(maps.relu())
-        return parameters
+        return run_chain([self.output], self.before_output(outputs), rectified=True)
+
+    def before_output(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Map the outputs of all blocks to what the last layer rectifies, `(B, head features, H, W)`."""
+        hidden = list(cast(Iterable[MaskedConv2d], self.hidden))
+        if not self.skips:
+            return run_chain([self.first, *hidden], outputs[-1], rectified=True)
+        maps = run_chain([self.first], outputs[-1], rectified=True)
+        skips = cast(Iterable[MaskedConv2d], self.skips)
+        for skip, output in zip(skips, outputs, strict=False):
+            maps = run_chain([skip], output, rectified=True, residual=maps)
+        return run_chain(hidden, maps, rectified=True) if hidden else maps
 
     def lower(self, program: Program, outputs: Sequence[Features]) -> Features:
         """Write the head into a program."""

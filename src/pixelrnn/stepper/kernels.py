@@ -6,7 +6,7 @@ Divisions are numpy's (`error_model`): a check for zero would keep the compiler 
 import numpy as np
 from numba import njit
 
-from pixelrnn.stepper.exponential import sigmoid, tanh
+from pixelrnn.kernels.elementary import sigmoid, tanh
 
 
 @njit(error_model="numpy")

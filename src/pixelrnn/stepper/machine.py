@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from pixelrnn import kernels
 from pixelrnn.stepper.draws import settle
 from pixelrnn.stepper.kernels import accumulate, add, begin, lstm, rectify
 from pixelrnn.stepper.program import ADD, LINEAR, LSTM, RELU
@@ -53,7 +54,8 @@ from pixelrnn.stepper.tables import (
 # numba compiles again where the file of a cached function has changed, but not where a function that it
 # calls has. A default argument is part of what it looks up: this one stands for all the sources.
 FINGERPRINT = zlib.crc32(
-    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))),
+    kernels.FINGERPRINT,
 )
 
 

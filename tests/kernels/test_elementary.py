@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from pixelrnn.stepper.exponential import exponential, sigmoid, tanh
+from pixelrnn.kernels.elementary import exponential, sigmoid, tanh
 
 
 @njit(fastmath={"contract"}, error_model="numpy")

@@ -1,0 +1,79 @@
+"""A share of the work for each thread: compiled loops that let go of the interpreter's lock."""
+
+import itertools
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from queue import SimpleQueue
+
+Work = Callable[[int, int], None]
+_Task = tuple[Work, int, int, "SimpleQueue[BaseException | None]"]
+
+
+class Threads:
+    """Threads that wait for work; the one that brings it does the first share itself.
+
+    Example:
+        >>> done = []
+        >>> Threads().share(lambda first, last: done.append((first, last)), count=5, threads=2)
+        >>> sorted(done)
+        [(0, 3), (3, 5)]
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+        if hasattr(os, "register_at_fork"):
+            forget = weakref.WeakMethod(self._forget)
+            os.register_at_fork(after_in_child=lambda: (known := forget()) and known())
+
+    def _forget(self) -> None:
+        """Begin without workers, as a forked process does."""
+        self._tasks: SimpleQueue[_Task] = SimpleQueue()
+        self._workers = 0
+        self._lock = threading.Lock()
+
+    def share(self, work: Work, count: int, threads: int) -> None:
+        """Call `work(first, last)` so that every number below `count` is in one call.
+
+        Args:
+            work: does numbers first .. last - 1.
+            count: how many there are.
+            threads: calls at the same time at most; their shares are as equal as can be.
+        """
+        threads = max(1, min(threads, count))
+        size, more = divmod(count, threads)
+        ends = [size * n + min(n, more) for n in range(threads + 1)]
+        self._start_workers(threads - 1)
+        results: SimpleQueue[BaseException | None] = SimpleQueue()
+        failures: list[BaseException | None] = []
+        for first, last in itertools.pairwise(ends[1:]):
+            self._tasks.put((work, first, last, results))
+        try:
+            work(ends[0], ends[1])
+        finally:  # whatever happens, Ctrl-C too: when it is over nobody writes to the arrays
+            while len(failures) < threads - 1:
+                failures.append(results.get())
+        for failure in failures:
+            if failure is not None:
+                raise failure
+
+    def _start_workers(self, count: int) -> None:
+        with self._lock:
+            while self._workers < count:
+                threading.Thread(target=self._work, daemon=True, name="pixelrnn").start()
+                self._workers += 1
+
+    def _work(self) -> None:
+        while True:
+            work, first, last, results = self._tasks.get()
+            try:
+                work(first, last)
+            except BaseException as failure:
+                results.put(failure)
+            else:
+                results.put(None)
+            del work, results  # or their arrays would live until the next task
+
+
+share = Threads().share

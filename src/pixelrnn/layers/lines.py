@@ -1,0 +1,60 @@
+"""Lines of an image, one of which an LSTM runs at once: rows, or diagonals.
+
+A map is *packed* when the cells of each line lie side by side, line after line.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+NUM_GATES = 4  # input, forget, output, candidate: the order of the gate maps everywhere
+
+
+@dataclass(frozen=True)
+class Line:
+    """The cells start .. stop - 1 of a packed map, at sites first, first + 1, ..."""
+
+    start: int
+    stop: int
+    first: int
+
+    @property
+    def cells(self) -> slice:
+        """Where the line's cells are in a packed map."""
+        return slice(self.start, self.stop)
+
+    def sites(self, offset: int = 0) -> slice:
+        """Where the line's sites, moved by `offset`, are in the state of a line."""
+        first = self.first + offset
+        return slice(first, first + self.stop - self.start)
+
+
+@dataclass(frozen=True)
+class Order:
+    """In which order the pixels of an image are run, and where their neighbours are.
+
+    Attributes:
+        to_packed: int64 `(directions, H W)`, the raster index of each cell of a packed map.
+        lines: the lines, in the order in which they are run.
+    """
+
+    to_packed: Tensor
+    lines: tuple[Line, ...]
+
+    @functools.cached_property
+    def to_raster(self) -> Tensor:
+        """The inverse of `to_packed`."""
+        return self.to_packed.argsort(dim=1)
+
+    @functools.cached_property
+    def table(self) -> npt.NDArray[np.int64]:
+        """The lines for the compiled loops, int64 `(lines, 3)`."""
+        return np.array([(line.start, line.stop, line.first) for line in self.lines], np.int64)
+
+    @property
+    def sites(self) -> int:
+        """How many sites a line may have."""
+        return max(line.first + line.stop - line.start for line in self.lines)

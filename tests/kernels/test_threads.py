@@ -1,0 +1,86 @@
+"""Shares of work for threads: all of it once, errors, and what is over when it is over."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from pixelrnn.kernels.threads import Threads
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 16])
+@pytest.mark.parametrize("threads", [1, 2, 3, 20])
+def test_every_number_is_done_once(count, threads):
+    done, lock = [], threading.Lock()
+
+    def work(first, last):
+        with lock:
+            done.extend(range(first, last))
+
+    pool = Threads()
+    for _ in range(3):
+        done.clear()
+        pool.share(work, count, threads)
+        assert sorted(done) == list(range(count))
+
+
+def test_nothing_to_do():
+    done = []
+    Threads().share(lambda first, last: done.append((first, last)), 0, 2)
+    assert all(first == last for first, last in done)
+
+
+def test_shares_run_at_the_same_time():
+    meeting = threading.Barrier(3, timeout=20)
+    Threads().share(lambda _, __: meeting.wait(), 3, 3)
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_an_error_comes_out_and_the_threads_live_on(wrong):
+    def work(first, _):
+        if first == wrong:
+            raise ValueError("no")
+
+    pool = Threads()
+    with pytest.raises(ValueError, match="no"):
+        pool.share(work, 2, 2)
+    done = []
+    pool.share(lambda first, _: done.append(first), 2, 2)
+    assert sorted(done) == [0, 1]
+
+
+def test_when_it_is_interrupted_nobody_goes_on():
+    ended = []
+
+    def work(first, _):
+        if first == 0:
+            raise KeyboardInterrupt
+        time.sleep(0.2)
+        ended.append(first)
+
+    with pytest.raises(KeyboardInterrupt):
+        Threads().share(work, 2, 2)
+    assert ended == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    pool = Threads()
+    pool.share(lambda _, __: None, 2, 2)
+    child = os.fork()
+    if child == 0:
+        done = []
+        pool.share(lambda first, _: done.append(first), 2, 2)
+        os._exit(0 if sorted(done) == [0, 1] else 1)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            assert os.waitstatus_to_exitcode(status) == 0
+            return
+        time.sleep(0.01)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    pytest.fail("the child waits for threads that it does not have")
