@@ -5,7 +5,7 @@ that is taken from the wrong end shows.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
+from pixelrnn.likelihoods import LogisticMixture
+from pixelrnn.likelihoods.logistic_mixture import MEAN_UNIT
 from pixelrnn.models import MODELS, PixelRNN
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `reference`, the plain versions
@@ -61,6 +64,14 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(11)
 
 
+@pytest.fixture
+def use_threads() -> Iterator[Callable[[int], None]]:
+    """A function that sets how many threads torch, and the compiled loops, use in this test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
 def build_tiny_model(
     kind: str,
     likelihood: str = "categorical",
@@ -94,7 +105,20 @@ def build_tiny_model(
         model = MODELS[kind](config).to(dtype)
         for parameter in model.parameters():
             parameter.add_(noise * torch.randn_like(parameter))
+        if likelihood == "logistic-mixture":
+            spread_means(model, noise)
     return model
+
+
+def spread_means(model: PixelRNN, noise: float) -> None:
+    """Let the means of a mixture vary as much as its other parameters: their units are small."""
+    mixture = model.likelihood
+    assert isinstance(mixture, LogisticMixture)
+    means = slice(mixture.components, mixture.components * (1 + mixture.channels))
+    model.head.output.weight.view(mixture.head_maps, -1)[means] /= MEAN_UNIT
+    model.head.output.bias[means] /= MEAN_UNIT
+    weight = model.prediction.conv.weight
+    weight.add_(noise / WEIGHT_UNIT * torch.randn_like(weight))
 
 
 def draw_images(

@@ -12,6 +12,7 @@ from pixelrnn.likelihoods import (
     LogisticMixtureConfig,
     scale_levels,
 )
+from pixelrnn.likelihoods.logistic_mixture import MEAN_UNIT
 from reference import plain_likelihoods
 
 
@@ -80,7 +81,7 @@ def test_categorical_picks_the_level_of_each_place(channels):
 def test_one_logistic_by_hand():
     """Three levels at -1, 0 and 1, so that the bins meet at -1/2 and 1/2."""
     mean, scale, prediction = 0.2, 0.5, 0.1
-    parameters = as_parameters([0.0, mean, math.log(scale), prediction])
+    parameters = as_parameters([0.0, mean / MEAN_UNIT, math.log(scale), prediction])
     likelihood = LogisticMixture(1, 3, components=1)
     nats = [likelihood.log_prob(parameters, pixel(level)).item() for level in range(3)]
     below = sigmoid((-0.5 - mean - prediction) / scale)
@@ -90,7 +91,7 @@ def test_one_logistic_by_hand():
 
 
 def test_two_levels_are_one_edge():
-    parameters = as_parameters([0.0, 0.3, math.log(0.4), 0.0])
+    parameters = as_parameters([0.0, 0.3 / MEAN_UNIT, math.log(0.4), 0.0])
     nats = LogisticMixture(1, 2, components=1).log_prob(parameters, pixel(0))
     assert nats.item() == pytest.approx(math.log(sigmoid(-0.3 / 0.4)), rel=1e-13)
 
@@ -100,7 +101,8 @@ def test_colours_follow_the_residuals_of_the_colours_before():
     tanh_a, tanh_b, tanh_c = 0.5, -0.25, -0.5
     couplings = [math.atanh(value) for value in (tanh_a, tanh_b, tanh_c)]
     offsets, predictions = [0.1, -0.2, 0.05], [0.2, 0.1, -0.1]
-    parameters = as_parameters([0.0, *offsets, -6.0, -6.0, -6.0, *couplings, *predictions])
+    in_units = [offset / MEAN_UNIT for offset in offsets]
+    parameters = as_parameters([0.0, *in_units, -6.0, -6.0, -6.0, *couplings, *predictions])
     likelihood = LogisticMixture(3, 256, components=1)
     red, green = 160, 100
     e_red = 2 * red / 255 - 1 - predictions[0]
@@ -181,3 +183,37 @@ def test_initial_biases():
 def test_number_of_components_is_bounded(components):
     with pytest.raises(ValueError, match="components"):
         LogisticMixtureConfig(components=components)
+
+
+@pytest.mark.parametrize("num_levels", [2, 5, 256])
+@pytest.mark.parametrize("components", [1, 5])
+@pytest.mark.parametrize("pixels", [(1, 1), (5, 7), (17, 19)], ids=str)
+def test_the_compiled_mixture_equals_the_one_in_torch(channels, num_levels, components, pixels):
+    """Values and gradients, with log-scales on both sides of where they are clamped."""
+    torch.manual_seed(0)
+    mixture = LogisticMixture(channels, num_levels, components)
+    maps = mixture.head_maps + mixture.prediction_maps
+    parameters = 1.5 * torch.randn(3, 1, maps, *pixels, dtype=torch.float64)
+    scales = slice(components * (1 + channels), components * (1 + 2 * channels))
+    parameters[:, :, scales] = 8 * parameters[:, :, scales] - 1
+    images = torch.randint(num_levels, (3, channels, *pixels), dtype=torch.uint8)
+    upstream = torch.randn(images.shape, dtype=torch.float64)
+    found = []
+    for log_prob in (mixture.log_prob, mixture.in_torch):
+        leaf = parameters.clone().requires_grad_()
+        nats = log_prob(leaf, images)
+        nats.backward(upstream)
+        found.append((nats.detach(), leaf.grad))
+    for compiled, in_torch in zip(*found, strict=True):
+        torch.testing.assert_close(compiled, in_torch, rtol=1e-10, atol=1e-10)
+
+
+def test_the_compiled_mixture_in_float32():
+    torch.manual_seed(0)
+    mixture = LogisticMixture(3, 256, 5)
+    parameters = torch.randn(2, 1, mixture.head_maps + 3, 9, 9)
+    images = torch.randint(256, (2, 3, 9, 9), dtype=torch.uint8)
+    exact = mixture.in_torch(parameters.double(), images)
+    torch.testing.assert_close(
+        mixture.log_prob(parameters, images).double(), exact, rtol=1e-4, atol=1e-4
+    )

@@ -38,7 +38,7 @@ def logistic_mixture(parameters, levels, num_levels, components):
     for k in range(components):
         probability = math.exp(logits[k]) / total
         for c in range(channels):
-            mean = predictions[c] + means[c][k]
+            mean = predictions[c] + 0.1 * means[c][k]
             if c == 1:
                 mean += (1 + math.tanh(couplings[0][k])) * residuals[0]
             if c == 2:

@@ -46,7 +46,7 @@ def network(model, image):
     parameters = parameters.reshape(groups, -1, *image.shape[1:])
     if config.likelihood.kind == "logistic-mixture":
         together = [0] * config.channels
-        prediction = convolve(model.prediction.conv, values, "A", together, together)
+        prediction = 0.05 * convolve(model.prediction.conv, values, "A", together, together)
         parameters = np.concatenate([parameters, prediction[None]], axis=1)
     return parameters
 

@@ -201,4 +201,5 @@ def test_mixture_equals_torch(seed, channels, components, levels, spread):
 
 def test_scales_are_clamped_alike():
     assert draws.MIN_LOG_SCALE == torch_mixture.MIN_LOG_SCALE
+    assert draws.MEAN_UNIT == torch_mixture.MEAN_UNIT
     assert draws.MAX_LOG_SCALE == torch_mixture.MAX_LOG_SCALE

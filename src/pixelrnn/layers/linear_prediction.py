@@ -1,11 +1,16 @@
 """A linear prediction of each pixel from its causal neighbours.
 
-    q_c = sum over colours d of   a_cd NW_d + b_cd N_d + e_cd NE_d + f_cd W_d
+    q_c = w * sum over colours d of   a_cd NW_d + b_cd N_d + e_cd NE_d + f_cd W_d
 
 It starts as W + N - NW of the same colour, the predictor of lossless coders (the gradient predictor of
 JPEG-LS without its median), and is learned with the rest. Values are scaled to [-1, 1]; outside the
 image they are 0.
+
+The weights are in units of w = `WEIGHT_UNIT`. They are few, and they are right to within a few percent from
+the start, where an optimiser whose steps have one size for all weights, as Adam's have, would shake them.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,6 +19,8 @@ from torch import Tensor, nn
 from pixelrnn.layers.masked_conv import MaskedConv2d
 from pixelrnn.layers.masks import Needed
 from pixelrnn.stepper.program import Features, Program, Tap
+
+WEIGHT_UNIT = 0.05
 
 
 class LinearPrediction(nn.Module):
@@ -32,12 +39,12 @@ class LinearPrediction(nn.Module):
         start = torch.zeros(channels, channels, 4)  # taps NW, N, NE, W
         start[range(channels), range(channels)] = torch.tensor([-1.0, 1.0, 0.0, 1.0])
         with torch.no_grad():
-            self.conv.weight.copy_(start.flatten())
+            self.conv.weight.copy_(start.flatten() / WEIGHT_UNIT)
 
     def forward(self, values: Tensor) -> Tensor:
         """Map scaled images `(B, C, H, W)` to predictions `(B, C, H, W)`."""
         predictions: Tensor = self.conv(values)
-        return predictions
+        return WEIGHT_UNIT * predictions
 
     def lower(self, program: Program, image: Features, parameters: Features) -> Features:
         """Write the predictions behind the other parameters of the likelihood; return both."""
@@ -45,7 +52,11 @@ class LinearPrediction(nn.Module):
         out = program.new_map(parameters.count + channels)
         with program.section(0):
             program.add(out.part(0, parameters.count), [Tap(parameters)])
-            taps = self.conv.taps(image, np.arange(channels))
+            taps = [
+                replace(tap, weights=WEIGHT_UNIT * tap.weights)
+                for tap in self.conv.taps(image, np.arange(channels))
+                if tap.weights is not None
+            ]
             program.linear(out.part(parameters.count, channels), taps)
         return out
 

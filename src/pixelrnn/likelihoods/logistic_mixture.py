@@ -13,25 +13,33 @@ Deviations from the source:
     log(sigma(a) - sigma(b)) = log sigma(a) + log sigma(-b) + log(1 - exp(b - a));
   * a linear prediction q_c of the pixel from its causal neighbours (`layers/linear_prediction.py`)
     is part of the means, and the colours are coupled through its residuals e_c = u_c - q_c:
-        m_red = q_red + mu_red
-        m_green = q_green + mu_green + (1 + tanh a) e_red
-        m_blue = q_blue + mu_blue + tanh(b) e_red + (1 + tanh c) e_green
-    so that a colour starts by repeating the residual of the one before it.
+        m_red = q_red + w mu_red
+        m_green = q_green + w mu_green + (1 + tanh a) e_red
+        m_blue = q_blue + w mu_blue + tanh(b) e_red + (1 + tanh c) e_green
+    so that a colour starts by repeating the residual of the one before it;
+  * the network gives the means in units of w = `MEAN_UNIT`, about the scale of a residual. An optimiser
+    whose steps have one size for all weights, as Adam's have, would else move the means ten times
+    too far; docs/experiments.md has what that costs.
 """
 
-from typing import Literal
+from typing import Any, Literal, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from pixelrnn import kernels
+from pixelrnn.kernels import memory, mixture, threads
 from pixelrnn.likelihoods.base import Likelihood, scale_levels
 from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 MIN_LOG_SCALE = -7.0
 MAX_LOG_SCALE = 20.0  # wider than any image; exp(-x) of more would vanish in float32
 INITIAL_LOG_SCALE = -2.5
+MEAN_UNIT = 0.1  # of the means that the network gives
 
 
 class LogisticMixtureConfig(BaseModel):
@@ -72,6 +80,12 @@ class LogisticMixture(Likelihood):
 
     def log_prob(self, parameters: Tensor, images: Tensor) -> Tensor:
         """Return the log-probability of every sub-pixel given those before it, `(B, C, H, W)` nats."""
+        if kernels.take(parameters):
+            return cast(Tensor, _Compiled.apply(self, parameters, images))  # type: ignore[no-untyped-call]
+        return self.in_torch(parameters, images)
+
+    def in_torch(self, parameters: Tensor, images: Tensor) -> Tensor:
+        """Do the same with operations of torch, on any device."""
         logits, offsets, log_scales, couplings, prediction = self._split(parameters)
         values = scale_levels(images, self.num_levels, parameters.dtype)
         residuals = values - prediction  # (B, C, H, W)
@@ -93,7 +107,7 @@ class LogisticMixture(Likelihood):
         by_component = (-1, k)
         return (
             logits,  # (B, K, H, W)
-            means.unflatten(1, by_component),  # (B, C, K, H, W)
+            MEAN_UNIT * means.unflatten(1, by_component),  # (B, C, K, H, W)
             log_scales.unflatten(1, by_component).clamp(
                 MIN_LOG_SCALE, MAX_LOG_SCALE
             ),  # (B, C, K, H, W)
@@ -136,3 +150,55 @@ class LogisticMixture(Likelihood):
         bias = torch.zeros(self.head_maps)
         bias[k + c * k : k + 2 * c * k] = INITIAL_LOG_SCALE
         return bias
+
+
+class _Compiled(torch.autograd.Function):
+    """The log-probabilities on a processor, by `kernels/mixture.py`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, likelihood: LogisticMixture, parameters: Tensor, images: Tensor
+    ) -> Tensor:
+        parameters, images = parameters.contiguous(), images.contiguous()
+        out = memory.empty(images.shape, parameters.detach().numpy().dtype)
+        _run(likelihood, parameters, images, log_probs=out)
+        ctx.likelihood = likelihood
+        ctx.save_for_backward(parameters, images)
+        return torch.from_numpy(out)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Any, ...]:
+        parameters, images = ctx.saved_tensors
+        gradient = grad_out.contiguous().numpy()
+        result = memory.empty(parameters.shape, gradient.dtype)
+        _run(ctx.likelihood, parameters, images, grad_log_probs=gradient, grad_parameters=result)
+        return None, torch.from_numpy(result), None
+
+
+def _run(
+    likelihood: LogisticMixture,
+    parameters: Tensor,
+    images: Tensor,
+    *,
+    log_probs: np.ndarray | None = None,
+    grad_log_probs: np.ndarray | None = None,
+    grad_parameters: np.ndarray | None = None,
+) -> None:
+    """Run the compiled loop over images; see there what it is to read or write besides."""
+    values = parameters.detach().flatten(3)[:, 0].numpy()
+    empty = values[:0]
+    scores, gradient, result = (
+        empty if array is None else array.reshape(len(images), -1, values.shape[2])
+        for array in (log_probs, grad_log_probs, grad_parameters)
+    )
+    size = mixture.work_size(likelihood.channels, likelihood.components)
+
+    def share(first: int, last: int) -> None:
+        mixture.run(
+            first, last, likelihood.components, likelihood.num_levels,
+            MEAN_UNIT, (MIN_LOG_SCALE, MAX_LOG_SCALE), values, images.flatten(2).numpy(),
+            scores, gradient, result, memory.empty((size,), values.dtype),
+        )  # fmt: skip
+
+    threads.share(share, len(images), torch.get_num_threads())

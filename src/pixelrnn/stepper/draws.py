@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
-from pixelrnn.stepper.exponential import exponential
+from pixelrnn.kernels.elementary import exponential
 from pixelrnn.stepper.philox import uniforms
 from pixelrnn.stepper.program import CATEGORICAL
 from pixelrnn.stepper.tables import (
@@ -21,6 +21,7 @@ from pixelrnn.stepper.tables import (
 )
 
 MIN_LOG_SCALE, MAX_LOG_SCALE = -7.0, 20.0
+MEAN_UNIT = 0.1
 
 
 @njit(fastmath={"contract"}, error_model="numpy")
@@ -101,7 +102,7 @@ def mixture_component(
         channel: the colour.
         k: the component.
     """
-    mean = float(parameters[components * (1 + channel) + k])
+    mean = MEAN_UNIT * float(parameters[components * (1 + channel) + k])
     log_scale = float(parameters[components * (1 + channels + channel) + k])
     couplings = components * (1 + 2 * channels) + k
     if channel == 1:
