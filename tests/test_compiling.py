@@ -2,9 +2,19 @@
 
 import time
 
+import numpy as np
 import pytest
+import torch
 
 from pixelrnn import compiling
+from pixelrnn.evaluation import evaluate
+from pixelrnn.kernels import convolution, mixture, recurrence, softmax
+from pixelrnn.models import build
+
+LAYER_LOOPS = (
+    convolution.run_forward, convolution.run_backward, recurrence.run_forward,
+    recurrence.run_backward, mixture.run, softmax.run,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +48,7 @@ def test_a_slow_start_is_told(monkeypatch, seconds, told):
 
 def test_a_loop_that_was_loaded_is_not_said_to_be_compiled():
     lines = []
-    with compiling._told_if_slow(lines.append, is_ready=lambda: True):
+    with compiling._told_if_slow(lines.append, compiling.COMPILING, is_ready=lambda: True):
         time.sleep(0.2)
     assert lines == []
 
@@ -50,3 +60,29 @@ def test_the_loop_is_ready_for_models_of_all_kinds(tiny_model, kind, likelihood,
     model = tiny_model(kind, likelihood, channels).float()
     model.sample(2, size=(3, 2))
     assert len(compiling.run_rows.signatures) == ready
+
+
+def test_the_layers_are_ready_for_training_and_evaluation(
+    tiny_model, kind, likelihood, channels, random_images
+):
+    model = tiny_model(kind, likelihood, channels, num_levels=4).float()
+    state = torch.get_rng_state()
+    compiling.make_layers_ready(model.config)
+    assert torch.equal(torch.get_rng_state(), state)
+    ready = [len(loop.signatures) for loop in LAYER_LOOPS]
+    images = random_images(3, channels, 5, 7, 4)
+    model.nats(images).backward()
+    evaluate(model, np.asarray(images))
+    assert [len(loop.signatures) for loop in LAYER_LOOPS] == ready
+
+
+def test_layers_that_are_slow_to_come_are_told(monkeypatch, tiny_model):
+    lines = []
+
+    def slow(config):
+        time.sleep(0.3)
+        return build(config)
+
+    monkeypatch.setattr(compiling, "build", slow)
+    compiling.make_layers_ready(tiny_model("pixelcnn").config, lines.append)
+    assert lines == [compiling.COMPILING_LAYERS]

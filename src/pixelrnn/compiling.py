@@ -1,6 +1,6 @@
-"""The compiled pixel loop, made ready: said before it is waited for, and kept out of timings.
+"""The compiled loops, made ready: said before it is waited for, and kept out of timings.
 
-numba compiles the loop when it is first used on a machine, which takes a while, and keeps it on disk;
+numba compiles a loop when it is first used on a machine, which takes a while, and keeps it on disk;
 later it is loaded in an instant.
 """
 
@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pixelrnn.models import PixelCNNConfig, build
+import torch
+
+from pixelrnn.models import AnyModelConfig, PixelCNNConfig, build
 from pixelrnn.stepper.machine import run_rows
 
 PATIENCE_SECONDS = 1.5  # to load the compiled loop takes less
 COMPILING = "compiling the pixel loop, once on this machine: 10 to 30 seconds"
+COMPILING_LAYERS = "compiling the layers, once on this machine: 10 to 60 seconds"
 
 
 def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
@@ -32,18 +35,50 @@ def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
     started = time.perf_counter()
     if not run_rows.signatures:
         tiny = PixelCNNConfig(channels=1, num_levels=2, features=1, layers=1, head_features=1)
-        with _told_if_slow(on_compiling, is_ready=lambda: bool(run_rows.signatures)):
+        with _told_if_slow(on_compiling, COMPILING, is_ready=lambda: bool(run_rows.signatures)):
             build(tiny).sample(1, size=(2, 3))
+    return time.perf_counter() - started
+
+
+def make_layers_ready(
+    config: AnyModelConfig, on_compiling: Callable[[str], None] | None = None
+) -> float:
+    """Compile what a model's training and evaluation on the processor need, or load it.
+
+    Args:
+        config: of the model; only its kind, channels and likelihood matter.
+        on_compiling: called, from another thread, with a line for the user if it takes a while.
+
+    Returns:
+        Seconds that it took.
+
+    Example:
+        >>> make_layers_ready(PixelCNNConfig(channels=1)) >= 0
+        True
+    """
+    started = time.perf_counter()
+    ready = False
+    sizes = {"num_levels": 4, "features": 3, "layers": 1, "head_features": 3}
+    images = torch.zeros(2, config.channels, 3, 4, dtype=torch.uint8)
+    with (
+        _told_if_slow(on_compiling, COMPILING_LAYERS, is_ready=lambda: ready),
+        torch.random.fork_rng(devices=[]),
+    ):
+        model = build(config.model_copy(update=sizes))
+        model.nats(images).backward()
+        with torch.inference_mode():
+            model.log_prob_map(images, dtype=torch.float64)  # as evaluation asks for it
+        ready = True
     return time.perf_counter() - started
 
 
 @contextmanager
 def _told_if_slow(
-    tell: Callable[[str], None] | None, *, is_ready: Callable[[], bool]
+    tell: Callable[[str], None] | None, line: str, *, is_ready: Callable[[], bool]
 ) -> Iterator[None]:
     def look() -> None:
         if tell is not None and not is_ready():
-            tell(COMPILING)
+            tell(line)
 
     timer = threading.Timer(PATIENCE_SECONDS, look)
     timer.daemon = True

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import MODELS, build, store
-from pixelrnn.training import RunFolder, dry_run, resume, train
+from pixelrnn.training import RunFolder, dry_run, recorder, resume, train
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.recipe import recipe_from
@@ -241,6 +242,18 @@ def test_max_minutes_ends_the_run_and_its_schedule(tmp_path):
     rows = run.read_metrics()
     assert float(rows[-1]["learning_rate"]) < 0.1 * recipe.optimizer.learning_rate
     assert run.result()["minutes"] == pytest.approx(0.03, rel=0.5)
+
+
+@pytest.mark.parametrize("minutes", [None, 0.05])
+def test_it_says_soon_how_far_it_will_come_and_when(tmp_path, monkeypatch, minutes):
+    monkeypatch.setattr(recorder, "FORECAST_SECONDS", 0.5 if minutes else 0.0)
+    console = Console(record=True, width=200)
+    changes = {"training__max_minutes": minutes, "training__epochs": 1e6} if minutes else {}
+    run = train(tiny_recipe(**changes), tmp_path / "run", data=tiny_data(), console=console)
+    (line,) = [row for row in console.export_text().splitlines() if "expected" in row]
+    found = re.search(r"about ([\d,]+) image presentations expected, by \d\d:\d\d", line)
+    expected, seen = int(found[1].replace(",", "")), run.result()["image_presentations"]
+    assert expected == (pytest.approx(seen, rel=0.6) if minutes else seen)
 
 
 def test_a_folder_with_a_run_is_not_written_over(tmp_path):

@@ -14,6 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
+from pixelrnn.compiling import make_layers_ready
 from pixelrnn.data import SPLITS, DataSet, load
 from pixelrnn.data.dataset import Images
 from pixelrnn.errors import RecipeError
@@ -98,6 +99,7 @@ def _train(
         markup=False,
         soft_wrap=True,
     )
+    make_layers_ready(recipe.model, lambda line: console.print(line, highlight=False))
     reset_peak_memory()
     with display, _quiet():
         batches = draw_batches(

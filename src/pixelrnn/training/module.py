@@ -32,7 +32,7 @@ class TrainingModule(lightning.LightningModule):
         Raises:
             NonFiniteLossError: if the loss is not finite; the weights are still good.
         """
-        loss = -self.model.log_prob(images).sum() / images.numel()
+        loss = self.model.nats(images) / images.numel()
         self._require_finite("loss", loss)
         return loss
 
@@ -68,8 +68,8 @@ def _optimizer(table: OptimizerTable, parameters: list[torch.nn.Parameter]) -> O
     options: dict[str, Any] = {"lr": table.learning_rate, "weight_decay": table.weight_decay}
     match table.name:
         case "adam":
-            return torch.optim.Adam(parameters, betas=(0.9, table.beta2), **options)
+            return torch.optim.Adam(parameters, betas=(0.9, table.beta2), fused=True, **options)
         case "adamw":
-            return torch.optim.AdamW(parameters, betas=(0.9, table.beta2), **options)
+            return torch.optim.AdamW(parameters, betas=(0.9, table.beta2), fused=True, **options)
         case "rmsprop":
             return torch.optim.RMSprop(parameters, **options)

@@ -1,5 +1,6 @@
 """What a person sees while a model trains: one bar with bits/dim, speed and the time left."""
 
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -58,6 +59,23 @@ class TrainingProgress:
                 highlight=False,
                 soft_wrap=True,
             )
+
+    def forecast(self, presentations: int, seconds: float, steps_per_second: float) -> None:
+        """Say how far the run will come, and when.
+
+        Args:
+            presentations: images seen by its end.
+            seconds: until then.
+            steps_per_second: so far.
+        """
+        end = datetime.now().astimezone() + timedelta(seconds=seconds)
+        self._console.print(
+            f"{self._label}: about {presentations:,} image presentations expected, "
+            f"by {end:%H:%M} ({duration(seconds)} from now, {steps_per_second:.3g} steps/s)",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
     def update(
         self, progress: float, train_bits_per_dim: float, images_per_second: float, minutes: float

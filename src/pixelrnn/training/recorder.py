@@ -28,6 +28,7 @@ from pixelrnn.units import bits
 
 ROWS_PER_VALIDATION = 4
 VALIDATION_BATCH_SIZE = 50
+FORECAST_SECONDS = 10.0  # of training, after which the speed is known well enough
 
 
 class Recorder(callbacks.Callback):
@@ -59,6 +60,7 @@ class Recorder(callbacks.Callback):
         self._saved_at = time.monotonic()
         self._nats_sum, self._nats_count = 0.0, 0
         self._rows = 0
+        self._forecast_due = True
         self._stop_signal: int | None = None
         self._handlers: dict[int, Any] = {}
 
@@ -136,6 +138,7 @@ class Recorder(callbacks.Callback):
             validate = row // ROWS_PER_VALIDATION > last // ROWS_PER_VALIDATION or progress >= 1
             self._record(trainer, step, validate=validate)
         self._show(trainer, step, progress)
+        self._forecast(trainer, step)
         due = time.monotonic() - self._saved_at >= self._recipe.training.checkpoint_seconds
         due = bool(trainer.strategy.broadcast(due))
         if due or progress >= 1 or self._stop_signal is not None:
@@ -192,6 +195,22 @@ class Recorder(callbacks.Callback):
                 bits(self._nats_sum / self._nats_count),
                 presentations / self.training_seconds,
                 self.seconds / 60,
+            )
+
+    def _forecast(self, trainer: lightning.Trainer, step: int) -> None:
+        """Say once, soon after the start, how far the run will come, and when it will end."""
+        training = self._recipe.training
+        if not self._forecast_due or time.monotonic() - self._started < FORECAST_SECONDS:
+            return
+        self._forecast_due = False
+        seconds_a_step = self.training_seconds / step
+        steps = self._total_steps
+        if training.max_minutes is not None:
+            left = max(0.0, 60 * training.max_minutes - self.seconds)
+            steps = min(steps, step + int(left / seconds_a_step))
+        if trainer.is_global_zero:
+            self._display.forecast(
+                steps * training.batch_size, (steps - step) * seconds_a_step, 1 / seconds_a_step
             )
 
     def _save(self, trainer: lightning.Trainer) -> None:

@@ -33,7 +33,7 @@ def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
     for batch in draw_batches(training, images, num_steps=DRY_STEPS):
         started = time.perf_counter()
         optimizer.zero_grad()
-        loss = -model.log_prob(batch).sum() / batch.numel()
+        loss = model.nats(batch) / batch.numel()
         loss.backward()
         optimizer.step()
         times.append(time.perf_counter() - started)
