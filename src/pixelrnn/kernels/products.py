@@ -13,15 +13,7 @@ A mask leaves zeros at the ends of the rows of W: `spans` tells where the others
 import numpy as np
 from numba import njit
 
-from pixelrnn.kernels.tiles import (
-    BLOCK,
-    VECTOR_BYTES,
-    VECTORS,
-    one_lane,
-    one_vector,
-    two_vectors,
-    whole_tile,
-)
+from pixelrnn.kernels.tiles import BLOCK, tile
 
 STRIP = 96  # lanes at a time, whose inputs stay in the nearest cache while all outputs are summed
 LONG_STRIP = 1024  # ... where the sums are over lanes
@@ -81,8 +73,6 @@ def product(
         add_at: place of the first row.
         add_stride: from row to row.
     """
-    vector = VECTOR_BYTES // out.itemsize
-    whole, two = VECTORS * vector, 2 * vector
     blocks = (outputs + BLOCK - 1) // BLOCK
     weights_step, spans_step = blocks * BLOCK * inputs, 2 * blocks
     for first in range(0, lanes, STRIP):
@@ -92,37 +82,13 @@ def product(
             w, span = weights_at + o * inputs, spans_at + 2 * block
             at, stop = first, min(first + STRIP, lanes)
             while at < stop:
-                y, x = out_at + o * out_stride + at, source_at + at
-                g, a, b = gate_at + o * gate_stride + at, add_at + o * add_stride + at, bias_at + o
-                left = stop - at
-                if left >= whole:
-                    whole_tile(
-                        out, y, out_stride, there, weights, w, tap_rows, weights_step,
-                        spans, span, spans_step, source, x, source_stride, step,
-                        begin, bias, b, end, gate, g, gate_stride, add, a, add_stride,
-                    )  # fmt: skip
-                    at += whole
-                elif left >= two:
-                    two_vectors(
-                        out, y, out_stride, there, weights, w, tap_rows, weights_step,
-                        spans, span, spans_step, source, x, source_stride, step,
-                        begin, bias, b, end, gate, g, gate_stride, add, a, add_stride,
-                    )  # fmt: skip
-                    at += two
-                elif left >= vector:
-                    one_vector(
-                        out, y, out_stride, there, weights, w, tap_rows, weights_step,
-                        spans, span, spans_step, source, x, source_stride, step,
-                        begin, bias, b, end, gate, g, gate_stride, add, a, add_stride,
-                    )  # fmt: skip
-                    at += vector
-                else:
-                    one_lane(
-                        out, y, out_stride, there, weights, w, tap_rows, weights_step,
-                        spans, span, spans_step, source, x, source_stride, step,
-                        begin, bias, b, end, gate, g, gate_stride, add, a, add_stride,
-                    )  # fmt: skip
-                    at += 1
+                at += tile(
+                    stop - at, out, out_at + o * out_stride + at, out_stride, there,
+                    weights, w, tap_rows, weights_step, spans, span, spans_step,
+                    source, source_at + at, source_stride, step,
+                    begin, bias, bias_at + o, end, gate, gate_at + o * gate_stride + at, gate_stride,
+                    add, add_at + o * add_stride + at, add_stride,
+                )  # fmt: skip
 
 
 @njit(fastmath=SUMS, error_model="numpy")

@@ -6,8 +6,8 @@ and with three vectors of inputs and a weight that makes sixteen, which is what 
 numba gives the code below to LLVM, which knows the processor; nothing else is needed to compile it.
 """
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -31,35 +31,54 @@ def _vector_bytes() -> int:
 VECTOR_BYTES = _vector_bytes()
 
 
-def _tile(vectors: int, whole: bool) -> Callable[..., Any]:
-    """Return an intrinsic that computes `vectors` vectors of lanes, or that many single lanes."""
+@intrinsic
+def _tile(  # type: ignore[no-untyped-def]
+    typing_context, left, out, out_at, out_stride, there,
+    weights, weights_at, taps, weights_step, spans, spans_at, spans_step,
+    source, source_at, source_stride, step,
+    begin, bias, bias_at, end, gate, gate_at, gate_stride, add, add_at, add_stride,
+):  # fmt: skip
+    """Compute four outputs of as many of the `left` lanes as a tile holds; return how many.
 
-    @intrinsic
-    def tile(  # type: ignore[no-untyped-def]
-        typing_context, out, out_at, out_stride, there,
-        weights, weights_at, taps, weights_step, spans, spans_at, spans_step,
-        source, source_at, source_stride, step,
-        begin, bias, bias_at, end, gate, gate_at, gate_stride, add, add_at, add_stride,
-    ):  # fmt: skip
-        integer = types.intp
-        signature = types.void(
-            out, integer, integer, integer,
-            weights, integer, integer, integer, spans, integer, integer,
-            source, integer, integer, integer,
-            integer, bias, integer, integer, gate, integer, integer, add, integer, integer,
-        )  # fmt: skip
-        number_bytes = out.dtype.bitwidth // 8
-        lanes = VECTOR_BYTES // number_bytes if whole else 1
+    The other arguments are those of `products.product`, `there` being how many of the outputs exist.
+    """
+    integer = types.intp
+    signature = integer(
+        integer, out, integer, integer, integer,
+        weights, integer, integer, integer, spans, integer, integer,
+        source, integer, integer, integer,
+        integer, bias, integer, integer, gate, integer, integer, add, integer, integer,
+    )  # fmt: skip
 
-        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-            number = context.get_value_type(out.dtype)
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        number = context.get_value_type(out.dtype)
+        whole = VECTOR_BYTES // (out.dtype.bitwidth // 8)
+        done = cgutils.alloca_once(builder, _INDEX)
+
+        def write(sizes: Sequence[tuple[int, int]]) -> None:
+            """Write the code of the largest of the sizes that fits, each (vectors, lanes of one)."""
+            (vectors, lanes), *smaller = sizes
             code = _TileCode(context, builder, signature, arguments, number, lanes, vectors)
-            code.write()
-            return context.get_dummy_value()
+            count = _INDEX(vectors * lanes)
+            if not smaller:
+                code.write()
+                builder.store(count, done)
+                return
+            fits = builder.icmp_signed(">=", arguments[0], count)
+            with builder.if_else(fits) as (then, otherwise):
+                with then:
+                    code.write()
+                    builder.store(count, done)
+                with otherwise:
+                    write(smaller)
 
-        return signature, generate
+        write([*((vectors, whole) for vectors in range(VECTORS, 0, -1)), (1, 1)])
+        return builder.load(done)
 
-    return cast(Callable[..., Any], tile)
+    return signature, generate
+
+
+tile: Callable[..., int] = _tile
 
 
 class _TileCode:
@@ -73,7 +92,7 @@ class _TileCode:
         self.vector = ir.VectorType(number, lanes)
         self.number_bytes = 4 if isinstance(number, ir.FloatType) else 8
         names = (
-            "out", "out_at", "out_stride", "there",
+            "left", "out", "out_at", "out_stride", "there",
             "weights", "weights_at", "taps", "weights_step", "spans", "spans_at", "spans_step",
             "source", "source_at", "source_stride", "step",
             "begin", "bias", "bias_at", "end", "gate", "gate_at", "gate_stride",
@@ -214,9 +233,3 @@ class _TileCode:
             place = self.place(self.out, self.out_at, self.out_stride, rows[row])
             for vector, total in enumerate(self.sums[row]):
                 self.store(builder.load(total), place, vector)
-
-
-whole_tile = _tile(VECTORS, whole=True)
-two_vectors = _tile(2, whole=True)
-one_vector = _tile(1, whole=True)
-one_lane = _tile(1, whole=False)
