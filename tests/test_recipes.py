@@ -50,7 +50,16 @@ def parameters(name, channels=3, num_levels=256):
 
 def test_suites_are_those_that_are_promised():
     assert tuple(suites()) == SUITES
-    assert shipped_recipes() == sorted(f"{suite}-{model}" for suite in SUITES for model in MODELS)
+    of_suites = [f"{suite}-{model}" for suite in SUITES for model in MODELS]
+    assert shipped_recipes() == sorted([*of_suites, "cifar10-hour"])
+
+
+def test_the_hour_is_an_hour_and_its_schedule_ends_with_it():
+    recipe = load_recipe("cifar10-hour")
+    assert recipe.training.max_minutes == 60
+    assert recipe.schedule.kind == "cosine"
+    said = re.search(r"([\d,]+) parameters", text_of("cifar10-hour"))
+    assert int(said[1].replace(",", "")) == round(parameters("cifar10-hour"), -3)
 
 
 @pytest.mark.parametrize("suite", SUITES)
