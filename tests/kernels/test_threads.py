@@ -9,40 +9,65 @@ import pytest
 from pixelrnn.kernels.threads import Threads
 
 
+def threads_are_again(count):
+    """Wait until there are as many threads as before; return whether it came to that."""
+    deadline = time.monotonic() + 20
+    while threading.active_count() > count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return threading.active_count() == count
+
+
+@pytest.fixture
+def pool():
+    """Threads that are gone after the test."""
+    before = threading.active_count()
+    threads = Threads()
+    yield threads
+    threads.end()
+    assert threads_are_again(before)
+
+
 @pytest.mark.parametrize("count", [1, 2, 7, 16])
 @pytest.mark.parametrize("threads", [1, 2, 3, 20])
-def test_every_number_is_done_once(count, threads):
+def test_every_number_is_done_once(pool, count, threads):
     done, lock = [], threading.Lock()
 
     def work(first, last):
         with lock:
             done.extend(range(first, last))
 
-    pool = Threads()
     for _ in range(3):
         done.clear()
         pool.share(work, count, threads)
         assert sorted(done) == list(range(count))
 
 
-def test_nothing_to_do():
+def test_threads_end(pool):
+    before = threading.active_count()
+    for _ in range(2):
+        pool.share(lambda _, __: None, 4, 4)
+        assert threading.active_count() == before + 3
+        pool.end()
+        assert threads_are_again(before)
+
+
+def test_nothing_to_do(pool):
     done = []
-    Threads().share(lambda first, last: done.append((first, last)), 0, 2)
+    pool.share(lambda first, last: done.append((first, last)), 0, 2)
     assert all(first == last for first, last in done)
 
 
-def test_shares_run_at_the_same_time():
+def test_shares_run_at_the_same_time(pool):
     meeting = threading.Barrier(3, timeout=20)
-    Threads().share(lambda _, __: meeting.wait(), 3, 3)
+    pool.share(lambda _, __: meeting.wait(), 3, 3)
 
 
 @pytest.mark.parametrize("wrong", [0, 1])
-def test_an_error_comes_out_and_the_threads_live_on(wrong):
+def test_an_error_comes_out_and_the_threads_live_on(pool, wrong):
     def work(first, _):
         if first == wrong:
             raise ValueError("no")
 
-    pool = Threads()
     with pytest.raises(ValueError, match="no"):
         pool.share(work, 2, 2)
     done = []
@@ -50,7 +75,7 @@ def test_an_error_comes_out_and_the_threads_live_on(wrong):
     assert sorted(done) == [0, 1]
 
 
-def test_when_it_is_interrupted_nobody_goes_on():
+def test_when_it_is_interrupted_nobody_goes_on(pool):
     ended = []
 
     def work(first, _):
@@ -60,14 +85,13 @@ def test_when_it_is_interrupted_nobody_goes_on():
         ended.append(first)
 
     with pytest.raises(KeyboardInterrupt):
-        Threads().share(work, 2, 2)
+        pool.share(work, 2, 2)
     assert ended == [1]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_process_has_threads_of_its_own():
-    pool = Threads()
+def test_a_forked_process_has_threads_of_its_own(pool):
     pool.share(lambda _, __: None, 2, 2)
     child = os.fork()
     if child == 0:

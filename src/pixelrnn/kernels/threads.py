@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 Work = Callable[[int, int], None]
-_Task = tuple[Work, int, int, "SimpleQueue[BaseException | None]"]
+_Task = tuple[Work, int, int, "SimpleQueue[BaseException | None]"] | None  # None: the end
 
 
 class Threads:
@@ -64,16 +64,23 @@ class Threads:
                 threading.Thread(target=self._work, daemon=True, name="pixelrnn").start()
                 self._workers += 1
 
+    def end(self) -> None:
+        """Let the threads go; the next work starts new ones."""
+        with self._lock:
+            for _ in range(self._workers):
+                self._tasks.put(None)
+            self._workers = 0
+
     def _work(self) -> None:
-        while True:
-            work, first, last, results = self._tasks.get()
+        while task := self._tasks.get():
+            work, first, last, results = task
             try:
                 work(first, last)
             except BaseException as failure:
                 results.put(failure)
             else:
                 results.put(None)
-            del work, results  # or their arrays would live until the next task
+            del task, work, results  # or their arrays would live until the next task
 
 
 share = Threads().share
