@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 SMALLEST = 1 << 16  # bytes; the system is quick with smaller ones
+_Block = npt.NDArray[np.uint8]
 ALIGNMENT = 64  # bytes: a line of the cache
 SLACK = 1.25  # a block may be so many times larger than what is asked for
 HELD = 1.5  # times what was in use before is held at most
@@ -40,6 +41,7 @@ class Memory:
     def __init__(self) -> None:
         self.used_bytes = self.waiting_bytes = self.most_used_bytes = 0
         self._waiting: dict[int, list[npt.NDArray[np.uint8]]] = {}  # by length
+        self._used: dict[int, tuple[weakref.ref[npt.NDArray[np.floating]], _Block]] = {}
         self._lock = threading.RLock()  # a finaliser may run while this thread is in here
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[np.floating]:
@@ -58,7 +60,8 @@ class Memory:
         start = -block.ctypes.data % ALIGNMENT
         # Whatever is made of the array, views and tensors too, keeps this one alive.
         line: npt.NDArray[np.floating] = np.frombuffer(block[start : start + size].data, dtype)
-        weakref.finalize(line, self._give_back, block).atexit = False
+        reference = weakref.ref(line, self._give_back)
+        self._used[id(reference)] = reference, block
         return line.reshape(shape)
 
     def _take(self, size: int) -> npt.NDArray[np.uint8] | None:
@@ -84,8 +87,9 @@ class Memory:
             if not self._waiting[length]:
                 del self._waiting[length]
 
-    def _give_back(self, block: npt.NDArray[np.uint8]) -> None:
+    def _give_back(self, reference: "weakref.ref[npt.NDArray[np.floating]]") -> None:
         with self._lock:
+            _, block = self._used.pop(id(reference))
             self.used_bytes -= len(block)
             self.waiting_bytes += len(block)
             self._waiting.setdefault(len(block), []).append(block)

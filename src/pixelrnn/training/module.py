@@ -25,6 +25,7 @@ class TrainingModule(lightning.LightningModule):
         super().__init__()
         self.model = model
         self.recipe = recipe
+        self._all_parameters = tuple(model.parameters())  # to walk over the modules takes a while
 
     def training_step(self, images: Tensor, _: int) -> Tensor:
         """Return the loss of a batch, uint8 `(B, C, H, W)`.
@@ -52,7 +53,7 @@ class TrainingModule(lightning.LightningModule):
             NonFiniteLossError: if a gradient is not finite; the weights are still good.
         """
         limit = self.recipe.training.gradient_clip or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        norm = torch.nn.utils.clip_grad_norm_(self._all_parameters, limit)
         self._require_finite("gradient", norm)
 
     def _require_finite(self, what: str, value: Tensor) -> None:
