@@ -38,9 +38,8 @@ LINE = 16  # numbers of float32 in a line of the cache
     SPANS_FORWARD,
     SPANS_BACKWARD,
     BIAS,  # ... of the first bias; every layer has some, if only zeros
-    GRADIENT,  # ... of the gradient of the first weight, laid out as in the forward pass
     NUM_COLUMNS,
-) = range(12)
+) = range(11)
 
 
 @njit(error_model="numpy")
@@ -241,7 +240,7 @@ def run_backward(
                 )  # fmt: skip
                 read, read_at, read_stride = work, staged, stride
             add_weight_gradient(
-                grad_weights, image * weights_size + layer[GRADIENT], rows,
+                grad_weights, image * weights_size + layer[WEIGHTS_FORWARD], rows,
                 columns * layer[INPUTS], spans, layer[SPANS_FORWARD],
                 d, d_at, d_stride, layer[OUTPUTS],
                 read, read_at, read_stride, dilation * width, pixels,

@@ -1,7 +1,7 @@
 """Memory that is used again: maps of one training step lie where those of the step before did.
 
 The system gives large blocks as pages that it has to clear first, and takes them back as soon as they are
-freed; for maps that are written once and read twice that costs as much as the arithmetic. Here a
+freed, which shows where maps are written once and read twice. Here a
 block whose array is gone waits for the next array of about its size. Never is more than half as much
 again held as was in use at the same time before.
 """
@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-SMALLEST = 1 << 16  # bytes; the system is quick with smaller ones
 _Block = npt.NDArray[np.uint8]
+
+SMALLEST = 1 << 16  # bytes; the system is quick with smaller ones
 ALIGNMENT = 64  # bytes: a line of the cache
 SLACK = 1.25  # a block may be so many times larger than what is asked for
 HELD = 1.5  # times what was in use before is held at most
@@ -40,7 +41,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.used_bytes = self.waiting_bytes = self.most_used_bytes = 0
-        self._waiting: dict[int, list[npt.NDArray[np.uint8]]] = {}  # by length
+        self._waiting: dict[int, list[_Block]] = {}  # by length
         self._used: dict[int, tuple[weakref.ref[npt.NDArray[np.floating]], _Block]] = {}
         self._lock = threading.RLock()  # a finaliser may run while this thread is in here
 
@@ -64,11 +65,13 @@ class Memory:
         self._used[id(reference)] = reference, block
         return line.reshape(shape)
 
-    def _take(self, size: int) -> npt.NDArray[np.uint8] | None:
+    def _take(self, size: int) -> _Block | None:
         fitting = self._waiting.get(size + ALIGNMENT)
         if not fitting:
             least, most = size + ALIGNMENT, SLACK * size + ALIGNMENT
-            length = min((n for n in self._waiting if least <= n <= most), default=None)
+            # A tuple: an array may go, and its block come back, while we look.
+            lengths = tuple(self._waiting)
+            length = min((n for n in lengths if least <= n <= most), default=None)
             if length is None:
                 return None
             fitting = self._waiting[length]

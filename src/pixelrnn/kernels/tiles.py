@@ -88,7 +88,7 @@ class _TileCode:
         self, context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any,
         number: ir.Type, lanes: int, vectors: int,
     ) -> None:  # fmt: skip
-        self.builder, self.number, self.lanes, self.vectors = builder, number, lanes, vectors
+        self.builder, self.lanes, self.vectors = builder, lanes, vectors
         self.vector = ir.VectorType(number, lanes)
         self.number_bytes = 4 if isinstance(number, ir.FloatType) else 8
         names = (

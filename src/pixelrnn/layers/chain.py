@@ -198,7 +198,6 @@ def chained(*layers: LayerPlan) -> _ChainPlan:
         table[n, convolution.ROWS], table[n, convolution.COLUMNS] = rows, columns
         table[n, convolution.DILATION] = layer.dilation
         table[n, convolution.WEIGHTS_FORWARD] = starts_forward[n]
-        table[n, convolution.GRADIENT] = starts_forward[n]
         table[n, convolution.WEIGHTS_BACKWARD] = starts_backward[n]
         table[n, convolution.SPANS_FORWARD] = starts_spans[2 * n]
         table[n, convolution.SPANS_BACKWARD] = starts_spans[2 * n + 1]
