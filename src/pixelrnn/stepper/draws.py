@@ -152,7 +152,7 @@ def mixture_draw(
 
 
 @njit(error_model="numpy")
-def settle(
+def settle_floats(
     row: int,
     column: int,
     group: int,

@@ -91,3 +91,11 @@ def lstm(state: np.ndarray, hidden: int, cell: int, count: int, gates: int, befo
         cells[j] = sigmoids[count + j] * cells_before[j] + sigmoids[j] * candidates[j]
     for j in range(count):
         hiddens[j] = sigmoids[2 * count + j] * tanh(cells[j])
+
+
+@njit(error_model="numpy")
+def widen(largest: np.ndarray, which: int, state: np.ndarray, out: int, count: int) -> None:
+    """Keep the largest magnitude that each feature of an operation's result has had."""
+    seen, outputs = largest[which], state[out : out + count]
+    for j in range(count):
+        seen[j] = max(seen[j], abs(outputs[j]))

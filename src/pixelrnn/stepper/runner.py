@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.stepper.floats import Floats
 from pixelrnn.stepper.layout import Layout, lay_out
 from pixelrnn.stepper.machine import run_rows
 from pixelrnn.stepper.program import Program
+from pixelrnn.stepper.world import Tables
 
 Images = npt.NDArray[np.uint8]
 PIXELS_AT_ONCE = 1 << 14  # in one call of the loop: so often progress and Ctrl-C are seen
@@ -28,11 +30,14 @@ class Stepped:
         images: uint8 `(N, C, H, W)`, the unknown sub-pixels drawn.
         nats: log-probability of each sub-pixel, float64 `(N, C, H, W)`, if asked for.
         parameters: of the likelihood `(N, groups, maps, H, W)`, if asked for.
+        largest: magnitude of each feature of each operation's result, `(operations, features)`, if
+            asked for.
     """
 
     images: Images
     nats: npt.NDArray[np.float64] | None = None
     parameters: npt.NDArray[np.floating] | None = None
+    largest: npt.NDArray[np.floating] | None = None
 
 
 class Runner:
@@ -70,6 +75,7 @@ class Runner:
         temperature: float = 1.0,
         want_nats: bool = False,
         want_parameters: bool = False,
+        want_largest: bool = False,
         on_progress: Callable[[int], None] | None = None,
     ) -> Stepped:
         """Run over images: what is known is scored, the rest is drawn.
@@ -82,6 +88,7 @@ class Runner:
             temperature: sharper below 1, flatter above; positive.
             want_nats: whether to return the scores.
             want_parameters: whether to return the parameters.
+            want_largest: whether to return how large the results of the operations became.
             on_progress: called with the pixels done since its last call, from any thread.
 
         Raises:
@@ -96,28 +103,33 @@ class Runner:
         dtype = self.layout.weights.dtype
         parameters = np.zeros(shape, dtype) if want_parameters or self._poison else None
         no_nats, no_parameters = np.zeros((0, 0, 0)), np.zeros((0, 0, 0, 0), dtype)
-        maps = self.layout.maps(width)
-        fresh = self.layout.memory(maps)
+        layout = self.layout
+        maps = layout.maps(width)
+        fresh = layout.memory(maps)
+        tables = Tables(layout.operations, layout.taps, layout.sections, layout.spec, maps)
+        widest = max(operation.out.count for operation in layout.program.operations)
+        of_each = np.zeros(
+            (count, len(layout.operations), widest) if want_largest else (count, 0, 0), dtype
+        )
         numbers = range(count) if indices is None else indices
         if len(numbers) != count:
             raise ValueError(f"{len(numbers)} indices for {count} images: give one an image")
 
         def work(n: int) -> Iterator[None]:
-            state = fresh.copy()
-            for first, last in _portions(height, width):
-                run_rows(
-                    self.layout.operations, self.layout.taps, self.layout.sections,
-                    self.layout.spec, self.layout.weights, maps, state, values[n], given[n],
-                    np.uint64(seed), np.uint64(numbers[n]), float(temperature),
-                    no_nats if nats is None else nats[n],
-                    no_parameters if parameters is None else parameters[n],
-                    first, last, self._poison,
-                )  # fmt: skip
+            world = Floats(
+                layout.weights, fresh.copy(), given[n],
+                np.uint64(seed), np.uint64(numbers[n]), float(temperature),
+                no_nats if nats is None else nats[n],
+                no_parameters if parameters is None else parameters[n],
+                of_each[n], self._poison,
+            )  # fmt: skip
+            for first, last in portions(height, width):
+                run_rows(tables, world, values[n], first, last)
                 if on_progress:
                     on_progress((last - first) * width)
                 yield
 
-        _spread(work, count, self._threads)
+        spread(work, count, self._threads)
         if self._poison and parameters is not None and np.isnan(parameters).any():
             raise UnwrittenError("the program reads a place that it has not written")
         return Stepped(
@@ -126,10 +138,11 @@ class Runner:
             parameters.transpose(0, 3, 4, 1, 2)
             if want_parameters and parameters is not None
             else None,
+            of_each.max(axis=0) if want_largest else None,
         )
 
 
-def _spread(work: Callable[[int], Iterator[None]], count: int, threads: int) -> None:
+def spread(work: Callable[[int], Iterator[None]], count: int, threads: int) -> None:
     """Do work 0 .. count - 1 in threads, which end early if one of them fails, or on Ctrl-C.
 
     No executor: Ctrl-C may leave the locks of its futures taken, and then it waits for ever.
@@ -165,7 +178,7 @@ def _spread(work: Callable[[int], Iterator[None]], count: int, threads: int) -> 
         raise failures[0]
 
 
-def _portions(height: int, width: int) -> Iterator[tuple[int, int]]:
+def portions(height: int, width: int) -> Iterator[tuple[int, int]]:
     rows = max(1, PIXELS_AT_ONCE // width)
     for first in range(0, height, rows):
         yield first, min(first + rows, height)
