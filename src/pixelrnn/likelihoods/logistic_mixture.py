@@ -142,7 +142,7 @@ class LogisticMixture(Likelihood):
 
     def lower(self, parameters: Features) -> LikelihoodParameters:
         """Tell the stepper how to read the parameters."""
-        return LikelihoodParameters("logistic-mixture", (parameters,), self.components)
+        return LikelihoodParameters("logistic-mixture", (parameters,), self.components, MEAN_UNIT)
 
     def initial_bias(self) -> Tensor:
         """Return zeros but for the log-scales, which start narrow: `(head_maps,)`."""

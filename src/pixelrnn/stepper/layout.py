@@ -5,11 +5,13 @@ a map that is only read at the pixel at hand is one vector; another has as many 
 reach back to, plus the row at hand, with margins that hold the map's value outside the image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.stepper.integer_products import LANES, packed
 from pixelrnn.stepper.program import (
     CATEGORICAL,
     LINEAR,
@@ -19,7 +21,16 @@ from pixelrnn.stepper.program import (
     Program,
     Tap,
 )
-from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE
+from pixelrnn.stepper.tables import (
+    MAP_ROWS,
+    MAP_STRIDE,
+    OP_HIGH,
+    OP_LOW,
+    OP_PAIRS,
+    OP_WEIGHTS,
+    OP_WIDE,
+    OPERATION_COLUMNS,
+)
 
 Integers = npt.NDArray[np.int64]
 
@@ -32,29 +43,33 @@ class Layout:
     taps: Integers
     sections: Integers
     spec: Integers
-    weights: npt.NDArray[np.floating]
-
+    weights: npt.NDArray[Any]
     program: Program
+    numbers: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def maps(self, width: int) -> Integers:
-        """Return where each map is in the memory for images of this width."""
+        """Return where each map is in its memory for images of this width."""
         table = np.zeros((len(self.program.maps), 6), dtype=np.int64)
-        base = 0
+        bases = {False: 0, True: 0}  # integers: narrow maps and wide ones have memory of their own
         for number, feature_map in enumerate(self.program.maps):
             size, reach = feature_map.features, _reach(self.program, number)
             stride = size * (width + 2 * reach.columns) if reach.is_row else size
             step = size if reach.is_row else 0
+            base = bases[feature_map.wide]
             table[number] = base, size, reach.rows, stride, step, reach.columns
-            base += stride * reach.rows
+            bases[feature_map.wide] += stride * reach.rows
         return table
 
-    def memory(self, maps: Integers) -> npt.NDArray[np.floating]:
+    def memory(self, maps: Integers, *, wide: bool = False) -> npt.NDArray[Any]:
         """Return fresh memory: every map has its outside value everywhere."""
-        parts = []
+        dtype = np.int32 if wide else self.weights.dtype
+        parts = [np.zeros(0, dtype)]
         for feature_map, row in zip(self.program.maps, maps, strict=True):
-            size = row[MAP_ROWS] * row[MAP_STRIDE]
-            parts.append(np.tile(feature_map.fill, size // feature_map.features))
-        return np.concatenate(parts).astype(self.weights.dtype)
+            if feature_map.wide == wide:
+                size = row[MAP_ROWS] * row[MAP_STRIDE]
+                fill = feature_map.fill.astype(dtype)
+                parts.append(np.tile(fill, size // feature_map.features))
+        return np.concatenate(parts)
 
 
 def lay_out(program: Program, dtype: npt.DTypeLike = np.float32) -> Layout:
@@ -80,15 +95,62 @@ def lay_out(program: Program, dtype: npt.DTypeLike = np.float32) -> Layout:
             weights.append(operation.bias)
             size += operation.bias.size
         operations.append(_operation_row(operation, start, len(taps), bias))
+    return _layout(program, operations, taps, np.concatenate([*weights, np.zeros(0)]).astype(dtype))
+
+
+def lay_out_integers(program: Program) -> Layout:
+    """Return the tables of an integer program.
+
+    Raises:
+        ValueError: as `lay_out`.
+    """
+    weights: list[npt.NDArray[np.int16]] = [np.zeros(0, np.int16)]
+    numbers: list[npt.NDArray[np.int32]] = [np.zeros(0, np.int32)]
+    operations: list[list[int]] = []
+    taps: list[list[int]] = []
+    weights_at = numbers_at = 0
+    for operation in program.operations:
+        row = _operation_row(operation, len(taps), len(taps) + len(operation.taps), numbers_at)
+        taps += [_tap_row(tap, 0) for tap in operation.taps]
+        products = [tap.weights for tap in operation.taps if tap.weights is not None]
+        row[OP_WIDE] = program.maps[operation.out.map].wide
+        if products:
+            row[OP_PAIRS] = (sum(len(each) for each in products) + 1) // 2
+            row[OP_WEIGHTS] = weights_at
+            weights.append(packed(np.concatenate(products)))
+            weights_at += len(weights[-1])
+        if operation.rescale is not None:
+            shifts, row[OP_LOW], row[OP_HIGH] = (
+                operation.rescale.shifts, operation.rescale.low, operation.rescale.high
+            )  # fmt: skip
+            bias = np.zeros_like(shifts) if operation.bias is None else operation.bias
+            numbers += [_whole_vectors(bias), _whole_vectors(shifts)]
+            numbers_at += 2 * len(numbers[-1])
+        operations.append(row)
+    return _layout(program, operations, taps, np.concatenate(weights), np.concatenate(numbers))
+
+
+def _whole_vectors(values: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    return np.pad(values, (0, -len(values) % LANES))
+
+
+def _layout(
+    program: Program,
+    operations: list[list[int]],
+    taps: list[list[int]],
+    weights: npt.NDArray[Any],
+    numbers: npt.NDArray[np.int32] | None = None,
+) -> Layout:
     ends = np.cumsum([0, *(len(section) for section in program.sections)])
     _check(program)
     return Layout(
-        np.array(operations, dtype=np.int64).reshape(-1, 10),
+        np.array(operations, dtype=np.int64).reshape(-1, OPERATION_COLUMNS),
         np.array(taps, dtype=np.int64).reshape(-1, 6),
         ends.astype(np.int64),
         _spec(program),
-        np.concatenate([*weights, np.zeros(0)]).astype(dtype),
+        weights,
         program,
+        np.zeros(0, np.int32) if numbers is None else numbers,
     )
 
 
@@ -100,7 +162,7 @@ def _tap_row(tap: Tap, weights: int) -> list[int]:
 def _operation_row(operation: Operation, taps: int, taps_end: int, bias: int) -> list[int]:
     out, cell = operation.out, operation.cell or operation.out
     return [operation.code, out.map, out.first, out.count, taps, taps_end, bias,
-            int(operation.residual), cell.map, int(operation.relu)]  # fmt: skip
+            int(operation.residual), cell.map, int(operation.relu), 0, 0, 0, 0, 0]  # fmt: skip
 
 
 def _spec(program: Program) -> Integers:

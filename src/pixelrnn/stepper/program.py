@@ -12,6 +12,9 @@ one section for each colour group, each when its colour is due:
     add        taps of maps                   features of a map their sum
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
 
+An integer program (`coding/fixed_point.py` makes it of a trained one) has the same operations, with integers
+for weights and a shift behind each sum, and `requantise` in place of `relu`; see `integers.py`.
+
 A further section, `row_end`, holds the operations that run over a finished row from right to left. The
 likelihood is no operation: it takes the parameters of the section that has just run, and there, in
 the machine, is the one place where the value of a sub-pixel comes from.
@@ -22,14 +25,17 @@ Only numpy is needed here: a program can be stored and run without torch.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from pixelrnn.stepper.integer_tables import Curves
 
-LINEAR, RELU, ADD, LSTM = range(4)
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[Any]  # float64, or the integers of an integer program
+
+LINEAR, RELU, ADD, LSTM, REQUANTISE = range(5)
 CATEGORICAL, LOGISTIC_MIXTURE = range(2)
 
 
@@ -60,7 +66,7 @@ class Tap:
     features: Features
     row: int = 0
     column: int = 0
-    weights: Floats | None = None
+    weights: Numbers | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,26 @@ class Operation:
     code: int
     out: Features
     taps: tuple[Tap, ...]
-    bias: Floats | None = None
+    bias: Numbers | None = None
     residual: bool = False  # the first tap is added as it is
     relu: bool = False  # the result is rectified
     cell: Features | None = None  # where an LSTM writes its cell
+    rescale: "Rescale | None" = None  # of an integer program: how the result is made small again
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """Shift right, rounded, and clamp.
+
+    Attributes:
+        shifts: int32, one for each feature of the result; the halves that round are in the bias.
+        low: smallest result.
+        high: largest result.
+    """
+
+    shifts: npt.NDArray[np.int32]
+    low: int
+    high: int
 
 
 @dataclass
@@ -81,16 +103,25 @@ class FeatureMap:
     """A map of `features` values a pixel; outside the image each has its value in `fill`."""
 
     features: int
-    fill: Floats
+    fill: Numbers
+    wide: bool = False  # of an integer program: 32 bits, not 16
 
 
 @dataclass(frozen=True)
 class LikelihoodParameters:
-    """How the likelihood reads the parameters of each section, one `Features` a colour group."""
+    """How the likelihood reads the parameters of each section, one `Features` a colour group.
+
+    Attributes:
+        kind: which likelihood.
+        parameters: where those of each group are.
+        components: logistics in the mixture.
+        mean_unit: of the means that the network gives, in halves of the range of levels.
+    """
 
     kind: Literal["categorical", "logistic-mixture"]
     parameters: tuple[Features, ...]
     components: int = 0
+    mean_unit: float = 1.0
 
 
 @dataclass
@@ -105,6 +136,7 @@ class Program:
         border: a feature that is 1 on pixels and 0 outside, if the model asks for one.
         likelihood: how parameters become probabilities.
         sections: operations of each colour group, then those of `row_end`.
+        curves: the tables of an integer program; None of a program of floats.
     """
 
     channels: int
@@ -115,6 +147,7 @@ class Program:
     image: Features = Features(0, 0, 0)
     border: Features | None = None
     likelihood: LikelihoodParameters | None = None
+    curves: Curves | None = None
     _section: int = 0
 
     def __post_init__(self) -> None:
@@ -144,21 +177,22 @@ class Program:
         """Add `out = bias + residual + sum over taps of weights^T features`, rectified or not."""
         first = (Tap(residual),) if residual else ()
         taps = (*first, *self._joined(taps))
-        self._append(Operation(LINEAR, out, taps, bias, bool(residual), relu))
+        self.append(Operation(LINEAR, out, taps, bias, bool(residual), relu))
 
     def relu(self, out: Features, source: Features) -> None:
         """Add `out = max(source, 0)`."""
-        self._append(Operation(RELU, out, (Tap(source),)))
+        self.append(Operation(RELU, out, (Tap(source),)))
 
     def add(self, out: Features, taps: Sequence[Tap]) -> None:
         """Add `out = sum over taps of features`."""
-        self._append(Operation(ADD, out, tuple(taps)))
+        self.append(Operation(ADD, out, tuple(taps)))
 
     def lstm(self, hidden: Features, cell: Features, gates: Features, cell_before: Tap) -> None:
         """Add an LSTM step; `gates` holds input, forget, output and candidate, one after the other."""
-        self._append(Operation(LSTM, hidden, (Tap(gates), cell_before), cell=cell))
+        self.append(Operation(LSTM, hidden, (Tap(gates), cell_before), cell=cell))
 
-    def _append(self, operation: Operation) -> None:
+    def append(self, operation: Operation) -> None:
+        """Add an operation to the section at hand."""
         self.sections[self._section].append(operation)
 
     def _joined(self, taps: Sequence[Tap]) -> list[Tap]:
@@ -198,7 +232,7 @@ class Program:
         )
 
 
-def _weights(tap: Tap) -> Floats:
+def _weights(tap: Tap) -> Numbers:
     if tap.weights is None:
         raise ValueError("a tap of a linear operation needs weights")
     return tap.weights

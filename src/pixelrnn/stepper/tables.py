@@ -1,5 +1,6 @@
 """The columns of the integer tables in which a program is laid out for the compiled loop."""
 
+OPERATION_COLUMNS = 15
 (
     OP_CODE,
     OP_MAP,
@@ -11,7 +12,12 @@
     OP_RESIDUAL,
     OP_CELL,
     OP_RELU,
-) = range(10)
+    OP_WIDE,
+    OP_LOW,
+    OP_HIGH,
+    OP_PAIRS,
+    OP_WEIGHTS,
+) = range(OPERATION_COLUMNS)
 TAP_MAP, TAP_ROW, TAP_COLUMN, TAP_FIRST, TAP_COUNT, TAP_WEIGHTS = range(6)
 MAP_BASE, MAP_FEATURES, MAP_ROWS, MAP_STRIDE, MAP_STEP, MAP_PAD = range(6)
 SPEC_CHANNELS, SPEC_LEVELS, SPEC_GROUPS, SPEC_KIND, SPEC_COMPONENTS = range(5)

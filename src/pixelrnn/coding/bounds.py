@@ -1,0 +1,90 @@
+"""The proof that no sum of an integer program can leave 32 bits, whatever the image.
+
+Bounds run through the program with its operations: the largest magnitude that each result can have. A
+narrow result is bounded by its clamp, a sum by sum |w| * bound, a residual stream by the sum of all that
+is added to it.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.stepper.integer_tables import GATE_BITS
+from pixelrnn.stepper.integers import CELL_LIMIT
+from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Program
+
+INT32_MAX = 2**31 - 1
+INT16_MAX = 2**15 - 1
+
+Bounds = dict[int, npt.NDArray[np.int64]]
+
+
+def largest_magnitudes(program: Program) -> Bounds:
+    """Return the largest magnitude of each feature of each map of an integer program.
+
+    Raises:
+        ValueError: if a sum may need more than 32 bits, or a narrow result more than 16.
+    """
+    bounds: Bounds = {
+        number: np.abs(feature_map.fill.astype(np.int64))
+        for number, feature_map in enumerate(program.maps)
+    }
+    image = program.image
+    bounds[image.map][:] = np.maximum(bounds[image.map], program.num_levels - 1)
+    before = None
+    # What is read of the row above is known once the row is: twice through is enough but for maps that
+    # add to themselves, which grow for ever and are found out by growing.
+    for _ in range(len(program.operations) + 1):
+        for operation in program.operations:
+            _bound(program, operation, bounds)
+        now = [bound.copy() for bound in bounds.values()]
+        if before is not None and all(np.array_equal(a, b) for a, b in zip(before, now, strict=True)):
+            return bounds
+        before = now
+    raise ValueError("the sums of this program grow from pixel to pixel: they fit no integer")
+
+
+def _bound(program: Program, operation, bounds: Bounds) -> None:  # type: ignore[no-untyped-def]
+    out = operation.out
+    if operation.code == LSTM:
+        assert operation.rescale is not None
+        of_hidden = 1 << (2 * GATE_BITS - operation.rescale.low)
+        _widen(bounds, out, np.full(out.count, of_hidden), program)
+        cell = operation.cell
+        _widen(bounds, cell, np.full(cell.count, CELL_LIMIT), program)
+        return
+    if operation.code == ADD:
+        total = sum(_of(bounds, tap.features, program) for tap in operation.taps)
+        _widen(bounds, out, np.asarray(total), program)
+        return
+    rescale = operation.rescale
+    assert rescale is not None
+    bias = np.abs(operation.bias.astype(np.int64))
+    if operation.code == REQUANTISE:
+        sums = _of(bounds, operation.taps[0].features, program) + bias
+    else:
+        sums = bias
+        for tap in operation.taps[operation.residual :]:
+            weights = np.abs(tap.weights.astype(np.int64))
+            sums = sums + _of(bounds, tap.features, program) @ weights
+    if sums.max(initial=0) > INT32_MAX:
+        raise ValueError("a sum of this program may need more than 32 bits")
+    results = np.minimum((sums >> rescale.shifts) + 1, max(abs(rescale.low), rescale.high))
+    if operation.code == LINEAR and operation.residual:
+        results = results + _of(bounds, operation.taps[0].features, program)
+    _widen(bounds, out, results, program)
+
+
+def _of(bounds: Bounds, features: Features, program: Program) -> npt.NDArray[np.int64]:
+    """Return the bounds of some features, which may run over several pixels."""
+    size = program.maps[features.map].features
+    columns = -(-(features.first + features.count) // size)
+    return np.tile(bounds[features.map], columns)[features.first : features.first + features.count]
+
+
+def _widen(bounds: Bounds, out: Features, results: npt.NDArray[np.int64], program: Program) -> None:
+    limit = INT32_MAX if program.maps[out.map].wide else INT16_MAX
+    if results.max(initial=0) > limit:
+        bits = 32 if limit == INT32_MAX else 16
+        raise ValueError(f"a result of this program may need more than {bits} bits")
+    part = bounds[out.map][out.first : out.first + out.count]
+    np.maximum(part, results, out=part)

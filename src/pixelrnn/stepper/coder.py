@@ -1,0 +1,101 @@
+"""Images to messages and back, by an integer program: one image a call, any number of calls at a time."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.stepper import range_coder
+from pixelrnn.stepper.integer_products import LANES
+from pixelrnn.stepper.integers import Integers
+from pixelrnn.stepper.layout import lay_out_integers
+from pixelrnn.stepper.machine import run_rows
+from pixelrnn.stepper.program import Program
+from pixelrnn.stepper.runner import Images, portions
+from pixelrnn.stepper.tables import OP_COUNT, OP_PAIRS
+from pixelrnn.stepper.world import Tables
+
+NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
+NO_MESSAGE = np.zeros(0, np.uint8)
+
+
+class Coder:
+    """An integer program, laid out and ready to encode and decode.
+
+    Its methods may be called from several threads at once: each call has memory of its own.
+
+    Args:
+        program: from `coding.fixed_point`, or read from a file.
+    """
+
+    def __init__(self, program: Program) -> None:
+        if program.curves is None:
+            raise ValueError("only an integer program codes exactly: export it first")
+        self.program = program
+        self.layout = lay_out_integers(program)
+        self._curves = program.curves
+
+    def encode(self, image: Images) -> bytes:
+        """Return the message of an image, uint8 `(H, W, C)`; its end of zeros is left out.
+
+        C is that of the program, or 1 for a grey image, which is coded as the red of one whose
+        colours are equal.
+        """
+        world, tables = self._world(image.shape, NO_MESSAGE, reads=False)
+        return self._written(world, tables, image.copy())
+
+    def frequencies(self, image: Images) -> npt.NDArray[np.int64]:
+        """Return the frequency, of 2^24, of each level of an image, int64 `(H, W, C)`."""
+        found = np.zeros(image.shape, np.int64)
+        world, tables = self._world(image.shape, NO_MESSAGE, reads=False, frequencies=found)
+        self._written(world, tables, image.copy())
+        return found
+
+    def decode(self, message: bytes, height: int, width: int, channels: int) -> Images:
+        """Return the image of a message, uint8 `(height, width, channels)`; of any other, some image."""
+        image = np.zeros((height, width, channels), np.uint8)
+        world, tables = self._world(image.shape, np.frombuffer(message, np.uint8).copy(), reads=True)
+        range_coder.start_reading(world.coder, world.stream)
+        for first, last in portions(height, width):
+            run_rows(tables, world, image, first, last)
+        return image
+
+    def _written(self, world: Integers, tables: Tables, image: Images) -> bytes:
+        range_coder.start(world.coder)
+        for first, last in portions(*image.shape[:2]):
+            run_rows(tables, world, image, first, last)
+        size = range_coder.finish(world.coder, world.stream)
+        return world.stream[:size].tobytes()
+
+    def _world(
+        self,
+        shape: tuple[int, ...],
+        message: npt.NDArray[np.uint8],
+        *,
+        reads: bool,
+        frequencies: npt.NDArray[np.int64] = NO_FREQUENCIES,
+    ) -> tuple[Integers, Tables]:
+        """Return fresh memory for an image."""
+        height, width, channels = shape
+        if not reads:
+            longest = height * width * channels * range_coder.MAX_BYTES_PER_SYMBOL
+            message = np.zeros(longest + range_coder.MAX_BYTES_AT_END, np.uint8)
+        layout, curves = self.layout, self._curves
+        maps = layout.maps(width)
+        narrow = layout.memory(maps)
+        # One more than an operation reads: an odd number of inputs is read in pairs, too.
+        room = 2 * int(layout.operations[:, OP_PAIRS].max()) + 1
+        widest = int(layout.operations[:, OP_COUNT].max())
+        world = Integers(
+            layout.weights,
+            layout.numbers,
+            curves.sigmoid, curves.tanh, curves.exponential,
+            curves.logistic, curves.inverse_scales, curves.coupling,
+            np.concatenate([narrow, np.zeros(room, np.int16)]),
+            len(narrow),
+            layout.memory(maps, wide=True),
+            np.zeros(widest + LANES, np.int32),
+            np.zeros(range_coder.STATE_SIZE, np.int64),
+            message,
+            reads,
+            frequencies,
+        )  # fmt: skip
+        return world, Tables(layout.operations, layout.taps, layout.sections, layout.spec, maps)
