@@ -1,0 +1,176 @@
+"""What must hold of an integer program before it is run: nothing that it names may lie outside.
+
+The compiled loop does not look where it reads and writes; so here everything is looked at, once, when a
+program is read from a file. Each check raises a ValueError that says what is wrong.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.stepper import integer_tables as units
+from pixelrnn.stepper.layout import lay_out_integers
+from pixelrnn.stepper.program import ADD, LINEAR, LSTM, Features, Operation, Program
+from pixelrnn.stepper.range_coder import TOTAL_BITS
+
+MAX_REACH = 1024  # pixels, from the one at hand
+MAX_FEATURES = 1 << 16  # of all maps together
+NUM_GATES = 4
+
+
+def check_program(program: Program) -> None:
+    """Raise a ValueError unless an integer program keeps inside its own maps and tables."""
+    _check_curves(program)
+    _check_whole(program)
+    for operation in program.operations:
+        _require(operation.out.count > 0, "an operation without a result")
+        for tap in operation.taps:
+            _check_tap(program, operation, tap.features, tap.row, tap.column)
+        _check_inside(program, operation.out)
+        _CHECKS.get(operation.code, _check_requantise)(program, operation)
+    lay_out_integers(program)  # raises for what comes later in the order
+
+
+def _require(holds: bool, trouble: str) -> None:
+    if not holds:
+        raise ValueError(trouble)
+
+
+def _is_whole(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _check_whole(program: Program) -> None:
+    channels, levels, groups = program.channels, program.num_levels, program.groups
+    _require(channels in (1, 3) and type(channels) is int, f"{channels} channels")
+    _require(_is_whole(levels, 2, 256), f"{levels} levels")
+    _require(sum(each.features for each in program.maps) <= MAX_FEATURES, "too many features")
+    for each in program.maps:
+        dtype = np.int32 if each.wide else np.int16
+        _require(each.fill.dtype == dtype and each.fill.ndim == 1 and each.fill.size > 0, "a map's fill")
+    _check_inside(program, program.image)
+    _require(program.image.count == channels and not _is_wide(program, program.image), "the image")
+    if program.border is not None:
+        _check_inside(program, program.border)
+        _require(program.border.count == 1 and not _is_wide(program, program.border), "the border")
+    likelihood = program.likelihood
+    if likelihood is None:
+        raise ValueError("no likelihood")
+    k = likelihood.components
+    _require(_is_whole(k, 0, 1024), f"{k} components")
+    if likelihood.kind == "categorical":
+        expected, count = channels, levels
+    elif likelihood.kind == "logistic-mixture":
+        _require(k > 0, "a mixture without components")
+        expected, count = 1, k * (1 + 2 * channels + channels * (channels - 1) // 2) + channels
+    else:
+        raise ValueError(f"a likelihood called {likelihood.kind}")
+    _require(groups == len(likelihood.parameters) == expected, f"{groups} colour groups")
+    for each in likelihood.parameters:
+        _check_inside(program, each)
+        _require(each.count == count and _is_wide(program, each), "the likelihood's parameters")
+
+
+def _check_curves(program: Program) -> None:
+    curves = program.curves
+    if curves is None:
+        raise ValueError("no curves")
+    for name, table, dtype, size, low, high in (
+        ("sigmoid", curves.sigmoid, np.int16, 2 * units.SIGMOID_SIDE + 1, 0, units.GATE_BITS),
+        ("tanh", curves.tanh, np.int16, 2 * units.TANH_SIDE + 1, -1, units.GATE_BITS),
+        ("exponential", curves.exponential, np.int64, units.EXPONENTIAL_SIZE, 0, units.WEIGHT_BITS),
+        ("logistic", curves.logistic, np.int64, 2 * units.LOGISTIC_SIDE + 1, 0, units.LOGISTIC_BITS),
+        ("inverse_scales", curves.inverse_scales, np.int64, units.SCALES, 0, 32),
+        ("coupling", curves.coupling, np.int64, 2 * units.COUPLING_SIDE + 1, -1, units.COUPLING_BITS),
+    ):
+        _require(table.dtype == dtype and table.shape == (size,), f"the table of {name}")
+        _require(low << high <= int(table.min()) and int(table.max()) <= 1 << high, f"values of {name}")
+    rises = bool((np.diff(curves.logistic) >= 0).all())
+    _require(rises and curves.logistic[0] == 0, "the table of logistic")
+    _require(int(curves.logistic[-1]) == 1 << units.LOGISTIC_BITS, "the table of logistic")
+    _require(int(curves.exponential[0]) == 1 << units.WEIGHT_BITS, "the table of exponential")
+    assert TOTAL_BITS <= units.WEIGHT_BITS + units.LOGISTIC_BITS
+
+
+def _check_inside(program: Program, features: Features) -> None:
+    _require(_is_whole(features.map, 0, len(program.maps) - 1), f"map {features.map}")
+    size = program.maps[features.map].features
+    inside = _is_whole(features.first, 0, size - 1) and _is_whole(features.count, 1, size - features.first)
+    _require(inside, f"features {features.first} and {features.count} more of map {features.map}")
+
+
+def _check_tap(
+    program: Program, operation: Operation, features: Features, row: int, column: int
+) -> None:
+    _require(_is_whole(row, -MAX_REACH, 0) and _is_whole(column, -MAX_REACH, MAX_REACH), "a tap's offset")
+    _require(_is_whole(features.map, 0, len(program.maps) - 1), f"map {features.map}")
+    size = program.maps[features.map].features
+    # A joined tap of a product runs over the features of several pixels.
+    joined = operation.code == LINEAR and features.first == 0 and _is_whole(features.count, 1, size * MAX_REACH)
+    if not joined:
+        _check_inside(program, features)
+
+
+def _is_wide(program: Program, features: Features) -> bool:
+    return program.maps[features.map].wide
+
+
+def _check_linear(program: Program, operation: Operation) -> None:
+    out, residual = operation.out, operation.residual
+    products = operation.taps[residual:]
+    _require(len(products) > 0, "a product of nothing")
+    if residual:
+        first = operation.taps[0]
+        _require(first.features.count == out.count and first.weights is None, "a residual")
+        _require(_is_wide(program, first.features) and _is_wide(program, out), "a residual")
+        _check_inside(program, first.features)
+    for tap in products:
+        shape = (tap.features.count, out.count)
+        _check_array(tap.weights, np.int16, shape)
+        _require(not _is_wide(program, tap.features), "a product of a wide map")
+    _check_rescale(program, operation)
+
+
+def _check_rescale(program: Program, operation: Operation) -> None:
+    rescale, count = operation.rescale, operation.out.count
+    if rescale is None:
+        raise ValueError("an operation without shifts")
+    _check_array(operation.bias, np.int32, (count,))
+    _check_array(rescale.shifts, np.int32, (count,))
+    _require(0 <= int(rescale.shifts.min()) and int(rescale.shifts.max()) <= 31, "a shift")
+    limit = 2**31 - 1 if _is_wide(program, operation.out) else 2**15 - 1
+    _require(_is_whole(rescale.low, -limit, 0) and _is_whole(rescale.high, 0, limit), "a clamp")
+
+
+def _check_array(array: npt.NDArray[np.generic] | None, dtype: type, shape: tuple[int, ...]) -> None:
+    _require(array is not None and array.dtype == dtype and array.shape == shape, "an array's shape")
+
+
+def _check_add(program: Program, operation: Operation) -> None:
+    _require(len(operation.taps) > 0, "a sum of nothing")
+    for tap in operation.taps:
+        alike = _is_wide(program, tap.features) == _is_wide(program, operation.out)
+        _require(alike and tap.features.count == operation.out.count, "a sum")
+
+
+def _check_lstm(program: Program, operation: Operation) -> None:
+    _require(len(operation.taps) == 2 and operation.cell is not None, "an LSTM")
+    (gates, before), cell, count = operation.taps, operation.cell, operation.out.count
+    assert cell is not None
+    _check_inside(program, cell)
+    # The loop finds a cell by the first feature of its hidden state.
+    _require(cell.first == operation.out.first, "an LSTM's cell")
+    _require(gates.features.count == NUM_GATES * count and before.features.count == count, "gates")
+    wide = [_is_wide(program, each) for each in (gates.features, before.features, cell)]
+    _require(cell.count == count and all(wide) and not _is_wide(program, operation.out), "an LSTM")
+    shift = operation.rescale.low if operation.rescale else None
+    _require(_is_whole(shift, 2 * units.GATE_BITS - 14, 2 * units.GATE_BITS - 1), "an LSTM's shift")
+
+
+def _check_requantise(program: Program, operation: Operation) -> None:
+    _require(len(operation.taps) == 1 and operation.taps[0].features.count == operation.out.count, "a shift")
+    is_wide = _is_wide(program, operation.taps[0].features)
+    _require(is_wide and not _is_wide(program, operation.out), "what is made narrow")
+    _check_rescale(program, operation)
+
+
+_CHECKS = {LINEAR: _check_linear, ADD: _check_add, LSTM: _check_lstm}

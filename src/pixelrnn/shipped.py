@@ -1,0 +1,66 @@
+"""The trained models that come with the package: a name each, weights, an integer program and a card.
+
+    weights/NAME.safetensors            the weights, to sample, complete and evaluate
+    weights/NAME.integer.safetensors    the integer program, to compress and decompress
+    weights/NAME.md                     the card: how it was trained, on what, how good it is
+
+An integer program is never changed once it was released: files name it by its hash. A better one gets a
+new name.
+"""
+
+import difflib
+from pathlib import Path
+
+from pixelrnn.errors import ModelFileError
+
+FOLDER = Path(__file__).parent / "weights"
+WEIGHTS, PROGRAM, CARD = ".safetensors", ".integer.safetensors", ".md"
+
+
+def names() -> list[str]:
+    """Return the names of the models that come with the package.
+
+    Example:
+        >>> "colour-pixelcnn" in names()
+        True
+    """
+    return sorted(path.name.removesuffix(CARD) for path in FOLDER.glob(f"*{CARD}"))
+
+
+def file_of(name_or_path: str | Path, suffix: str) -> Path:
+    """Return the file of a model that is named, or the path as it is where there is such a file.
+
+    Args:
+        name_or_path: a name from `names`, or a path; a path that exists wins.
+        suffix: `WEIGHTS` or `PROGRAM`.
+
+    Raises:
+        ModelFileError: if it is neither.
+    """
+    path = Path(name_or_path)
+    try:
+        if path.exists():
+            return path
+    except OSError:  # a name that is too long
+        pass
+    shipped = FOLDER / f"{name_or_path}{suffix}"
+    if str(name_or_path) in names() and shipped.is_file():
+        return shipped
+    near = difflib.get_close_matches(str(name_or_path), names(), n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise ModelFileError(
+        f"there is no model at {name_or_path}, and none of that name comes with the package "
+        f"(`pixelrnn models list`){meant}"
+    )
+
+
+def card(name: str) -> str:
+    """Return the card of a model, in Markdown.
+
+    Raises:
+        ModelFileError: if no such model comes with the package.
+    """
+    if name not in names():
+        file_of(name, CARD)
+        raise ModelFileError(f"{name} is not a model that comes with the package")
+    return (FOLDER / f"{name}{CARD}").read_text(encoding="utf-8")
