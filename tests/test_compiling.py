@@ -19,7 +19,7 @@ LAYER_LOOPS = (
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(compiling, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.05)
 
 
 class Loop:
@@ -48,7 +48,7 @@ def test_a_slow_start_is_told(monkeypatch, seconds, told):
 
 def test_a_loop_that_was_loaded_is_not_said_to_be_compiled():
     lines = []
-    with compiling._told_if_slow(lines.append, compiling.COMPILING, is_ready=lambda: True):
+    with patience.told_if_slow(lines.append, compiling.COMPILING, is_ready=lambda: True):
         time.sleep(0.2)
     assert lines == []
 

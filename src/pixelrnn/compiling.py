@@ -4,17 +4,15 @@ numba compiles a loop when it is first used on a machine, which takes a while, a
 later it is loaded in an instant.
 """
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 
 from pixelrnn.models import AnyModelConfig, PixelCNNConfig, build
 from pixelrnn.stepper.machine import run_rows
+from pixelrnn.stepper.patience import told_if_slow
 
-PATIENCE_SECONDS = 1.5  # to load the compiled loop takes less
 COMPILING = "compiling the pixel loop, once on this machine: 10 to 30 seconds"
 COMPILING_LAYERS = "compiling the layers, once on this machine: 10 to 60 seconds"
 
@@ -35,7 +33,7 @@ def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
     started = time.perf_counter()
     if not run_rows.signatures:
         tiny = PixelCNNConfig(channels=1, num_levels=2, features=1, layers=1, head_features=1)
-        with _told_if_slow(on_compiling, COMPILING, is_ready=lambda: bool(run_rows.signatures)):
+        with told_if_slow(on_compiling, COMPILING, is_ready=lambda: bool(run_rows.signatures)):
             build(tiny).sample(1, size=(2, 3))
     return time.perf_counter() - started
 
@@ -61,7 +59,7 @@ def make_layers_ready(
     sizes = {"num_levels": 4, "features": 3, "layers": 1, "head_features": 3}
     images = torch.zeros(2, config.channels, 3, 4, dtype=torch.uint8)
     with (
-        _told_if_slow(on_compiling, COMPILING_LAYERS, is_ready=lambda: ready),
+        told_if_slow(on_compiling, COMPILING_LAYERS, is_ready=lambda: ready),
         torch.random.fork_rng(devices=[]),
     ):
         model = build(config.model_copy(update=sizes))
@@ -70,20 +68,3 @@ def make_layers_ready(
             model.log_prob_map(images, dtype=torch.float64)  # as evaluation asks for it
         ready = True
     return time.perf_counter() - started
-
-
-@contextmanager
-def _told_if_slow(
-    tell: Callable[[str], None] | None, line: str, *, is_ready: Callable[[], bool]
-) -> Iterator[None]:
-    def look() -> None:
-        if tell is not None and not is_ready():
-            tell(line)
-
-    timer = threading.Timer(PATIENCE_SECONDS, look)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -43,3 +43,7 @@ class TrainingInterrupted(PixelRNNError):  # noqa: N818 - an interruption is not
     """Training was stopped by the user; what was done is saved and can be resumed."""
 
     exit_code = 130
+
+
+class CompressedFileError(PixelRNNError):
+    """A compressed file that is damaged, of a later version, or of a model that is not here."""

@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from pixelrnn import __version__
-from pixelrnn.cli import bench, data
+from pixelrnn.cli import bench, data, models
 from pixelrnn.cli.compare import compare
 from pixelrnn.cli.complete import complete
+from pixelrnn.cli.compress import compress
+from pixelrnn.cli.decompress import decompress
 from pixelrnn.cli.evaluate import evaluate
+from pixelrnn.cli.info import info
 from pixelrnn.cli.report import report
 from pixelrnn.cli.sample import sample
 from pixelrnn.cli.train import train
@@ -23,8 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (compare, train, evaluate, sample, complete, report):
+for verb in (compare, train, evaluate, sample, complete, report, compress, decompress, info):
     app.command()(verb)
+app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pixelrnn.stepper.integer_tables import GATE_BITS
 from pixelrnn.stepper.integers import CELL_LIMIT
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Program
+from pixelrnn.stepper.program import ADD, LSTM, Features, Operation, Program
 
 INT32_MAX = 2**31 - 1
 INT16_MAX = 2**15 - 1
@@ -37,39 +37,38 @@ def largest_magnitudes(program: Program) -> Bounds:
         for operation in program.operations:
             _bound(program, operation, bounds)
         now = [bound.copy() for bound in bounds.values()]
-        if before is not None and all(np.array_equal(a, b) for a, b in zip(before, now, strict=True)):
+        if before is not None and all(
+            np.array_equal(a, b) for a, b in zip(before, now, strict=True)
+        ):
             return bounds
         before = now
     raise ValueError("the sums of this program grow from pixel to pixel: they fit no integer")
 
 
-def _bound(program: Program, operation, bounds: Bounds) -> None:  # type: ignore[no-untyped-def]
-    out = operation.out
-    if operation.code == LSTM:
-        assert operation.rescale is not None
-        of_hidden = 1 << (2 * GATE_BITS - operation.rescale.low)
-        _widen(bounds, out, np.full(out.count, of_hidden), program)
-        cell = operation.cell
-        _widen(bounds, cell, np.full(cell.count, CELL_LIMIT), program)
-        return
+def _bound(program: Program, operation: Operation, bounds: Bounds) -> None:
+    out, rescale = operation.out, operation.rescale
     if operation.code == ADD:
         total = sum(_of(bounds, tap.features, program) for tap in operation.taps)
         _widen(bounds, out, np.asarray(total), program)
         return
-    rescale = operation.rescale
-    assert rescale is not None
-    bias = np.abs(operation.bias.astype(np.int64))
-    if operation.code == REQUANTISE:
-        sums = _of(bounds, operation.taps[0].features, program) + bias
-    else:
-        sums = bias
-        for tap in operation.taps[operation.residual :]:
-            weights = np.abs(tap.weights.astype(np.int64))
-            sums = sums + _of(bounds, tap.features, program) @ weights
+    if rescale is None:
+        raise ValueError("an operation without shifts")
+    if operation.code == LSTM:
+        if operation.cell is None:
+            raise ValueError("an LSTM without a cell")
+        _widen(bounds, out, np.full(out.count, 1 << (2 * GATE_BITS - rescale.low)), program)
+        _widen(bounds, operation.cell, np.full(out.count, CELL_LIMIT), program)
+        return
+    sums = np.zeros(out.count, np.int64)
+    if operation.bias is not None:
+        sums += np.abs(operation.bias.astype(np.int64))
+    for tap in operation.taps[operation.residual :]:
+        of_tap = _of(bounds, tap.features, program)
+        sums += of_tap if tap.weights is None else of_tap @ np.abs(tap.weights.astype(np.int64))
     if sums.max(initial=0) > INT32_MAX:
         raise ValueError("a sum of this program may need more than 32 bits")
     results = np.minimum((sums >> rescale.shifts) + 1, max(abs(rescale.low), rescale.high))
-    if operation.code == LINEAR and operation.residual:
+    if operation.residual:
         results = results + _of(bounds, operation.taps[0].features, program)
     _widen(bounds, out, results, program)
 

@@ -44,9 +44,9 @@ def _check_whole(program: Program) -> None:
     _require(channels in (1, 3) and type(channels) is int, f"{channels} channels")
     _require(_is_whole(levels, 2, 256), f"{levels} levels")
     _require(sum(each.features for each in program.maps) <= MAX_FEATURES, "too many features")
-    for each in program.maps:
-        dtype = np.int32 if each.wide else np.int16
-        _require(each.fill.dtype == dtype and each.fill.ndim == 1 and each.fill.size > 0, "a map's fill")
+    for feature_map in program.maps:
+        fill, dtype = feature_map.fill, np.int32 if feature_map.wide else np.int16
+        _require(fill.dtype == dtype and fill.ndim == 1 and fill.size > 0, "a map's fill")
     _check_inside(program, program.image)
     _require(program.image.count == channels and not _is_wide(program, program.image), "the image")
     if program.border is not None:
@@ -78,12 +78,28 @@ def _check_curves(program: Program) -> None:
         ("sigmoid", curves.sigmoid, np.int16, 2 * units.SIGMOID_SIDE + 1, 0, units.GATE_BITS),
         ("tanh", curves.tanh, np.int16, 2 * units.TANH_SIDE + 1, -1, units.GATE_BITS),
         ("exponential", curves.exponential, np.int64, units.EXPONENTIAL_SIZE, 0, units.WEIGHT_BITS),
-        ("logistic", curves.logistic, np.int64, 2 * units.LOGISTIC_SIDE + 1, 0, units.LOGISTIC_BITS),
+        (
+            "logistic",
+            curves.logistic,
+            np.int64,
+            2 * units.LOGISTIC_SIDE + 1,
+            0,
+            units.LOGISTIC_BITS,
+        ),
         ("inverse_scales", curves.inverse_scales, np.int64, units.SCALES, 0, 32),
-        ("coupling", curves.coupling, np.int64, 2 * units.COUPLING_SIDE + 1, -1, units.COUPLING_BITS),
+        (
+            "coupling",
+            curves.coupling,
+            np.int64,
+            2 * units.COUPLING_SIDE + 1,
+            -1,
+            units.COUPLING_BITS,
+        ),
     ):
         _require(table.dtype == dtype and table.shape == (size,), f"the table of {name}")
-        _require(low << high <= int(table.min()) and int(table.max()) <= 1 << high, f"values of {name}")
+        _require(
+            low << high <= int(table.min()) and int(table.max()) <= 1 << high, f"values of {name}"
+        )
     rises = bool((np.diff(curves.logistic) >= 0).all())
     _require(rises and curves.logistic[0] == 0, "the table of logistic")
     _require(int(curves.logistic[-1]) == 1 << units.LOGISTIC_BITS, "the table of logistic")
@@ -94,18 +110,26 @@ def _check_curves(program: Program) -> None:
 def _check_inside(program: Program, features: Features) -> None:
     _require(_is_whole(features.map, 0, len(program.maps) - 1), f"map {features.map}")
     size = program.maps[features.map].features
-    inside = _is_whole(features.first, 0, size - 1) and _is_whole(features.count, 1, size - features.first)
+    inside = _is_whole(features.first, 0, size - 1) and _is_whole(
+        features.count, 1, size - features.first
+    )
     _require(inside, f"features {features.first} and {features.count} more of map {features.map}")
 
 
 def _check_tap(
     program: Program, operation: Operation, features: Features, row: int, column: int
 ) -> None:
-    _require(_is_whole(row, -MAX_REACH, 0) and _is_whole(column, -MAX_REACH, MAX_REACH), "a tap's offset")
+    _require(
+        _is_whole(row, -MAX_REACH, 0) and _is_whole(column, -MAX_REACH, MAX_REACH), "a tap's offset"
+    )
     _require(_is_whole(features.map, 0, len(program.maps) - 1), f"map {features.map}")
     size = program.maps[features.map].features
     # A joined tap of a product runs over the features of several pixels.
-    joined = operation.code == LINEAR and features.first == 0 and _is_whole(features.count, 1, size * MAX_REACH)
+    joined = (
+        operation.code == LINEAR
+        and features.first == 0
+        and _is_whole(features.count, 1, size * MAX_REACH)
+    )
     if not joined:
         _check_inside(program, features)
 
@@ -136,13 +160,17 @@ def _check_rescale(program: Program, operation: Operation) -> None:
         raise ValueError("an operation without shifts")
     _check_array(operation.bias, np.int32, (count,))
     _check_array(rescale.shifts, np.int32, (count,))
-    _require(0 <= int(rescale.shifts.min()) and int(rescale.shifts.max()) <= 31, "a shift")
+    _require(int(rescale.shifts.min()) >= 0 and int(rescale.shifts.max()) <= 31, "a shift")
     limit = 2**31 - 1 if _is_wide(program, operation.out) else 2**15 - 1
     _require(_is_whole(rescale.low, -limit, 0) and _is_whole(rescale.high, 0, limit), "a clamp")
 
 
-def _check_array(array: npt.NDArray[np.generic] | None, dtype: type, shape: tuple[int, ...]) -> None:
-    _require(array is not None and array.dtype == dtype and array.shape == shape, "an array's shape")
+def _check_array(
+    array: npt.NDArray[np.generic] | None, dtype: type, shape: tuple[int, ...]
+) -> None:
+    _require(
+        array is not None and array.dtype == dtype and array.shape == shape, "an array's shape"
+    )
 
 
 def _check_add(program: Program, operation: Operation) -> None:
@@ -167,7 +195,10 @@ def _check_lstm(program: Program, operation: Operation) -> None:
 
 
 def _check_requantise(program: Program, operation: Operation) -> None:
-    _require(len(operation.taps) == 1 and operation.taps[0].features.count == operation.out.count, "a shift")
+    _require(
+        len(operation.taps) == 1 and operation.taps[0].features.count == operation.out.count,
+        "a shift",
+    )
     is_wide = _is_wide(program, operation.taps[0].features)
     _require(is_wide and not _is_wide(program, operation.out), "what is made narrow")
     _check_rescale(program, operation)

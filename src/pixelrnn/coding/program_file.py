@@ -122,7 +122,15 @@ def load_program(name_or_path: str | Path) -> CodingModel:
         check_program(program)
         largest_magnitudes(program)
         model = name_model(metadata["name"], program)
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         raise ModelFileError(f"{file} holds no sound program ({error}); get it again") from error
     return model
 
@@ -241,8 +249,8 @@ def _put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
 
 def _operation(line: dict[str, Any], name: str, arrays: Arrays) -> Operation:
     taps = tuple(
-        Tap(Features(*tap[:3]), *tap[3:], arrays.pop(f"{name}.tap.{number}", None))
-        for number, tap in enumerate(line["taps"])
+        Tap(Features(*features), row, column, arrays.pop(f"{name}.tap.{number}", None))
+        for number, (*features, row, column) in enumerate(line["taps"])
     )
     shifts = arrays.pop(f"{name}.shifts", None)
     return Operation(

@@ -103,6 +103,23 @@ def read_pixels(header: ImageHeader) -> Images:
     return pixels.reshape(*header.size, header.channels).transpose(2, 0, 1)
 
 
+def read_bands(header: ImageHeader) -> Images:
+    """Read the pixels of an image file with all their bands, alpha too: uint8 `(H, W, 1 to 4)`.
+
+    The bands are grey; grey and alpha; red, green, blue; or these and alpha.
+
+    Raises:
+        UnreadableImageError: if the file is truncated or damaged.
+    """
+    mode = "L" if header.channels == 1 else "RGB"
+    if header.has_alpha:
+        mode += "A"
+    with _opened(header.path) as image:
+        image.load()
+        pixels = np.array(image.convert(mode), np.uint8)
+    return pixels.reshape(*header.size, len(mode))
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator["Image.Image"]:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only those who read images wait for Pillow

@@ -52,7 +52,9 @@ class Coder:
     def decode(self, message: bytes, height: int, width: int, channels: int) -> Images:
         """Return the image of a message, uint8 `(height, width, channels)`; of any other, some image."""
         image = np.zeros((height, width, channels), np.uint8)
-        world, tables = self._world(image.shape, np.frombuffer(message, np.uint8).copy(), reads=True)
+        world, tables = self._world(
+            image.shape, np.frombuffer(message, np.uint8).copy(), reads=True
+        )
         range_coder.start_reading(world.coder, world.stream)
         for first, last in portions(height, width):
             run_rows(tables, world, image, first, last)

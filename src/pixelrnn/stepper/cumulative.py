@@ -7,6 +7,8 @@ the parameters are. Encoder and decoder call the same functions, the encoder for
 sub-pixel, the decoder for those that its search visits. Units are those of `integer_tables.py`.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -27,6 +29,7 @@ from pixelrnn.stepper.integer_tables import (
 )
 from pixelrnn.stepper.range_coder import TOTAL, TOTAL_BITS
 
+whole: Any = np.int64  # in compiled code, Python's integers mixed with numpy's
 TO_ARGUMENT = LEVEL_BITS + INVERSE_BITS - ARGUMENT_BITS
 LOGISTIC_LIMIT = LOGISTIC_SIDE << (ARGUMENT_BITS - LOGISTIC_STEP_BITS)
 BETWEEN_BITS = ARGUMENT_BITS - LOGISTIC_STEP_BITS
@@ -41,20 +44,20 @@ def exponentials(
     logits: np.ndarray, at: int, count: int, exponential: np.ndarray, out: np.ndarray
 ) -> int:
     """Write exp(logit - highest) to `out`, and return the sum."""
-    highest = np.int64(logits[at])
+    highest = whole(logits[at])
     for k in range(1, count):
-        highest = max(highest, np.int64(logits[at + k]))
-    total = np.int64(0)
+        highest = max(highest, whole(logits[at + k]))
+    total: int = whole(0)
     for k in range(count):
-        out[k] = exponential[min(highest - np.int64(logits[at + k]), EXPONENTIAL_SIZE - 1)]
+        out[k] = exponential[min(highest - whole(logits[at + k]), EXPONENTIAL_SIZE - 1)]
         total += out[k]
     return total
 
 
 @njit(error_model="numpy")
-def normalise(weights: np.ndarray, total: np.int64) -> None:
+def normalise(weights: np.ndarray, total: int) -> None:
     """Divide weights by their sum, so that they add up to 2^20 exactly; the first takes the rest."""
-    others = np.int64(0)
+    others = whole(0)
     for k in range(1, len(weights)):
         weights[k] = (weights[k] << WEIGHT_BITS) // total
         others += weights[k]
@@ -68,7 +71,8 @@ def _below(edge: int, mean: int, inverse_scale: int, logistic: np.ndarray) -> in
     argument = min(max(argument, -LOGISTIC_LIMIT), LOGISTIC_LIMIT - 1) + LOGISTIC_LIMIT
     entry = argument >> BETWEEN_BITS
     low: int = logistic[entry]
-    return low + (((logistic[entry + 1] - low) * (argument & BETWEEN)) >> BETWEEN_BITS)
+    between: int = ((logistic[entry + 1] - low) * (argument & BETWEEN)) >> BETWEEN_BITS
+    return low + between
 
 
 @njit(inline="always")
@@ -91,7 +95,8 @@ def mixture_cumulative(
         return 0
     if level >= levels:
         return TOTAL
-    edge, total = _edge(level), np.int64(0)
+    edge = _edge(level)
+    total: int = whole(0)
     for k in range(len(weights)):
         total += weights[k] * _below(edge, means[k], inverse_scales[k], logistic)
     of_total_bits = total >> (WEIGHT_BITS + LOGISTIC_BITS - TOTAL_BITS)
@@ -129,12 +134,12 @@ def mixture_update(
     logistic: np.ndarray,
 ) -> None:
     """Weigh the components anew, now that the level of a colour is known."""
-    total = np.int64(0)
+    total = whole(0)
     for k in range(len(weights)):
         below_next = ONE_LOGISTIC
         if level < levels - 1:
             below_next = _below(_edge(level + 1), means[k], inverse_scales[k], logistic)
-        below = np.int64(0)
+        below = whole(0)
         if level > 0:
             below = _below(_edge(level), means[k], inverse_scales[k], logistic)
         weights[k] *= below_next - below + 1
@@ -172,14 +177,14 @@ def mixture_components(
     components = len(means)
     couplings = at + components * (1 + 2 * channels)
     for k in range(components):
-        mean = np.int64(parameters[at + components * (1 + channel) + k])
+        mean = whole(parameters[at + components * (1 + channel) + k])
         if channel == 1:
             mean += _coupled(parameters[couplings + k], 1, residuals[0], coupling)
         if channel == 2:
             mean += _coupled(parameters[couplings + components + k], 0, residuals[0], coupling)
             mean += _coupled(parameters[couplings + 2 * components + k], 1, residuals[1], coupling)
         means[k] = min(max(mean + prediction, -FARTHEST), FARTHEST)
-        log_scale = np.int64(parameters[at + components * (1 + channels + channel) + k])
+        log_scale = whole(parameters[at + components * (1 + channels + channel) + k])
         entry = log_scale - (LOWEST_LOG_SCALE << LOG_SCALE_STEP_BITS)
         inverse_scales[k] = inverse_scale_of[min(max(entry, 0), SCALES - 1)]
 
@@ -187,8 +192,8 @@ def mixture_components(
 @njit(inline="always")
 def _coupled(parameter: int, start: int, residual: int, coupling: np.ndarray) -> int:
     """Return (start + tanh(parameter)) * residual."""
-    entry = min(max(np.int64(parameter), -COUPLING_SIDE), COUPLING_SIDE) + COUPLING_SIDE
-    factor = coupling[entry] + (start << COUPLING_BITS)
+    entry = min(max(whole(parameter), -COUPLING_SIDE), COUPLING_SIDE) + COUPLING_SIDE
+    factor: int = coupling[entry] + (start << COUPLING_BITS)
     return (factor * residual) >> COUPLING_BITS
 
 
@@ -204,7 +209,7 @@ def categorical_bounds(
     level: int, levels: int, exponents: np.ndarray, factor: int
 ) -> tuple[int, int]:
     """Return F(level) and F(level + 1) of a softmax, given its exponentials."""
-    before = np.int64(0)
+    before = whole(0)
     for v in range(level):
         before += exponents[v]
     low = ((before * factor) >> TOTAL_BITS) + level
@@ -218,7 +223,7 @@ def categorical_search(
     target: int, levels: int, exponents: np.ndarray, factor: int
 ) -> tuple[int, int, int]:
     """Return the level with F(level) <= target < F(level + 1), and both."""
-    before, low = np.int64(0), np.int64(0)
+    before, low = whole(0), whole(0)
     for level in range(levels - 1):
         before += exponents[level]
         high = ((before * factor) >> TOTAL_BITS) + level + 1

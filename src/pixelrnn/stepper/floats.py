@@ -41,7 +41,7 @@ class Floats(NamedTuple):
         state: the memory of the maps.
         known: bool `(H, W, C)`: which sub-pixels are given.
         seed: of the random numbers.
-        index: of the image among its fellows: it has random numbers of its own.
+        number: of the image among its fellows: it has random numbers of its own.
         temperature: 1 for the model's own distribution.
         nats: float64 `(H, W, C)` for the log-probability of each sub-pixel, or empty.
         parameters: `(H, W, groups, maps)` for the likelihood's parameters, or empty.
@@ -53,7 +53,7 @@ class Floats(NamedTuple):
     state: np.ndarray
     known: np.ndarray
     seed: np.uint64
-    index: np.uint64
+    number: np.uint64
     temperature: float
     nats: np.ndarray
     parameters: np.ndarray
@@ -201,7 +201,7 @@ def _(world, tables, image, row, column, group, parameters, pixel, work):  # typ
         if world.parameters.size:
             _keep_parameters(world.parameters, row, column, group, state, parameters)
         settle_floats(row, column, group, spec, state[parameters : parameters + count],
-                      state[pixel:], image, world.known, world.seed, world.index,
+                      state[pixel:], image, world.known, world.seed, world.number,
                       world.temperature, world.nats, work)  # fmt: skip
 
     return with_floats

@@ -145,8 +145,8 @@ def product(
     numbers: np.ndarray,
     numbers_at: int,
     vectors: int,
-    low: np.int32,
-    high: np.int32,
+    low: int,
+    high: int,
     sums: np.ndarray,
 ) -> None:
     """Write clamp((bias + weights^T inputs) >> shift) of `vectors` times 8 outputs to `sums`.

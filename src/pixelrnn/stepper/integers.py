@@ -13,6 +13,7 @@ test sees to in the compiled code.
     lstm        gates, cell: wide  narrow, and cell  as for floats, its curves being tables
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +57,8 @@ from pixelrnn.stepper.tables import (
 )
 from pixelrnn.stepper.world import begin_pixel, begin_row, run_section, settle, workspace
 
+whole: Any = np.int64  # in compiled code, Python's integers mixed with numpy's
+whole32: Any = np.int32
 CELL_LIMIT = 64 << GATE_BITS
 
 
@@ -113,7 +116,7 @@ def _is_ours(world: Any) -> bool:
 
 
 @intrinsic
-def _shifted(typing_context, value, half, shift):  # type: ignore[no-untyped-def]
+def _shift(typing_context, value, half, shift):  # type: ignore[no-untyped-def]
     """Return (value + half) >> shift in 32 bits, where the language would take 64."""
     signature = types.int32(types.int32, types.int32, types.int32)
 
@@ -122,6 +125,9 @@ def _shifted(typing_context, value, half, shift):  # type: ignore[no-untyped-def
         return builder.ashr(builder.add(value, half), shift)
 
     return signature, generate
+
+
+shifted: Callable[..., int] = _shift
 
 
 @njit(error_model="numpy")
@@ -139,9 +145,7 @@ def _keep_narrow(sums: np.ndarray, narrow: np.ndarray, out: int, count: int) -> 
 
 
 @njit(error_model="numpy")
-def _keep_wide(
-    sums: np.ndarray, wide: np.ndarray, out: int, count: int, residual: int
-) -> None:
+def _keep_wide(sums: np.ndarray, wide: np.ndarray, out: int, count: int, residual: int) -> None:
     outputs, results = wide[out : out + count], sums[:count]
     if residual >= 0:
         more = wide[residual : residual + count]
@@ -155,29 +159,32 @@ def _keep_wide(
 @njit(error_model="numpy")
 def _requantise(
     wide: np.ndarray, source: int, narrow: np.ndarray, out: int, count: int,
-    numbers: np.ndarray, at: int, stride: int, low: np.int32, high: np.int32,
+    numbers: np.ndarray, at: int, stride: int, low: int, high: int,
 ) -> None:  # fmt: skip
     inputs, outputs = wide[source : source + count], narrow[out : out + count]
     halves, shifts = numbers[at : at + count], numbers[at + stride : at + stride + count]
     for j in range(count):
-        outputs[j] = min(max(_shifted(inputs[j], halves[j], shifts[j]), low), high)
+        outputs[j] = min(max(shifted(inputs[j], halves[j], shifts[j]), low), high)
 
 
 @njit(error_model="numpy")
-def _add(memory: np.ndarray, out: int, count: int, source: int, is_first: bool) -> None:
-    inputs, outputs = memory[source : source + count], memory[out : out + count]
-    if is_first:
+def _add(
+    narrow: np.ndarray, wide: np.ndarray, is_wide: bool, out: int, count: int, source: int, first: bool
+) -> None:  # fmt: skip
+    """Add to the result, or begin it."""
+    if is_wide:
         for j in range(count):
-            outputs[j] = inputs[j]
+            wide[out + j] = wide[source + j] + (0 if first else wide[out + j])
     else:
         for j in range(count):
-            outputs[j] += inputs[j]
+            narrow[out + j] = narrow[source + j] + (0 if first else narrow[out + j])
 
 
 @njit(inline="always")
 def _curve(table: np.ndarray, side: int, value: int) -> int:
     """Return the entry of a table around 0, or the last one on its side."""
-    return np.int64(table[min(max(np.int64(value), -side), side) + side])
+    entry: int = whole(table[min(max(whole(value), -side), side) + side])
+    return entry
 
 
 @njit(error_model="numpy")
@@ -185,13 +192,17 @@ def _lstm(
     wide: np.ndarray, narrow: np.ndarray, hidden: int, cell: int, count: int, gates: int, before: int,
     shift: int, sigmoid: np.ndarray, tanh: np.ndarray,
 ) -> None:  # fmt: skip
-    """C = f c_before + i g, h = o tanh(c); see `layers/line_lstm.py`. Cells have 14 bits behind the point."""
+    """C = f c_before + i g, h = o tanh(c); see `layers/line_lstm.py`.
+
+    Gates, candidates and cells have 14 bits behind the point; `shift` takes the product of two to the
+    bits of a narrow feature.
+    """
     half_gate, to_step = 1 << (GATE_BITS - 1), GATE_BITS - GATE_STEP_BITS
     for j in range(count):
         keep = _curve(sigmoid, SIGMOID_SIDE, wide[gates + count + j])
         add = _curve(sigmoid, SIGMOID_SIDE, wide[gates + j])
         candidate = _curve(tanh, TANH_SIDE, wide[gates + 3 * count + j])
-        value = (keep * np.int64(wide[before + j]) + add * candidate + half_gate) >> GATE_BITS
+        value = (keep * whole(wide[before + j]) + add * candidate + half_gate) >> GATE_BITS
         value = min(max(value, -CELL_LIMIT), CELL_LIMIT)
         wide[cell + j] = value
         shown = _curve(tanh, TANH_SIDE, (value + (1 << (to_step - 1))) >> to_step)
@@ -212,7 +223,7 @@ def _run(
         tap, taps_end = operations[n, OP_TAPS], operations[n, OP_TAPS_END]
         out = at_column(operations[n, OP_MAP], column, outs[n], maps)
         source = at_column(taps[tap, TAP_MAP], column, sources[tap], maps)
-        low, high = np.int32(operations[n, OP_LOW]), np.int32(operations[n, OP_HIGH])
+        low, high = whole32(operations[n, OP_LOW]), whole32(operations[n, OP_HIGH])
         vectors = (count + LANES - 1) // LANES
         if code == LINEAR:
             residual = -1
@@ -223,9 +234,9 @@ def _run(
             if taps_end - tap > 1:
                 to = gathered_at
                 for t in range(tap, taps_end):
-                    source, size = at_column(taps[t, TAP_MAP], column, sources[t], maps), taps[t, TAP_COUNT]
-                    _gather(narrow, source, size, to)
-                    to += size
+                    source = at_column(taps[t, TAP_MAP], column, sources[t], maps)
+                    _gather(narrow, source, taps[t, TAP_COUNT], to)
+                    to += taps[t, TAP_COUNT]
                 narrow[to] = 0
                 source = gathered_at
             product(narrow, source, operations[n, OP_PAIRS], weights, operations[n, OP_WEIGHTS], numbers,
@@ -240,20 +251,17 @@ def _run(
         elif code == ADD:
             for t in range(tap, taps_end):
                 source = at_column(taps[t, TAP_MAP], column, sources[t], maps)
-                if operations[n, OP_WIDE]:
-                    _add(wide, out, count, source, t == tap)
-                else:
-                    _add(narrow, out, count, source, t == tap)
+                _add(narrow, wide, operations[n, OP_WIDE], out, count, source, t == tap)
         elif code == LSTM:
             before = at_column(taps[tap + 1, TAP_MAP], column, sources[tap + 1], maps)
             cell = at_column(operations[n, OP_CELL], column, cells[n], maps)
-            _lstm(wide, narrow, out, cell, count, source, before, operations[n, OP_LOW], sigmoid, tanh)
+            _lstm(
+                wide, narrow, out, cell, count, source, before, operations[n, OP_LOW], sigmoid, tanh
+            )
 
 
 @njit(error_model="numpy")
-def _code(
-    reads: bool, coder: np.ndarray, stream: np.ndarray, level: int, low: int, high: int
-) -> None:
+def _code(reads: bool, coder: np.ndarray, stream: np.ndarray, low: int, high: int) -> None:
     if reads:
         range_coder.take(coder, stream, low, high - low)
     else:
@@ -271,9 +279,9 @@ def _settle_categorical(world: Integers, image, row, column, channel, at, levels
         )
         image[row, column, channel] = level
     else:
-        level = np.int64(image[row, column, channel])
+        level = whole(image[row, column, channel])
         low, high = cumulative.categorical_bounds(level, levels, exponents, factor)
-    _code(world.reads, world.coder, world.stream, level, low, high)
+    _code(world.reads, world.coder, world.stream, low, high)
     return level, high - low
 
 
@@ -285,10 +293,10 @@ def _settle_mixture(world, image, row, column, channel, levels, weights, means, 
         level, low, high = cumulative.mixture_search(range_coder.target(world.coder), *mixture)
         image[row, column, channel] = level
     else:
-        level = np.int64(image[row, column, channel])
+        level = whole(image[row, column, channel])
         low = cumulative.mixture_cumulative(level, *mixture)
         high = cumulative.mixture_cumulative(level + 1, *mixture)
-    _code(world.reads, world.coder, world.stream, level, low, high)
+    _code(world.reads, world.coder, world.stream, low, high)
     return level, high - low
 
 
@@ -307,10 +315,10 @@ def _settle(world, spec, image, row, column, group, at, count, pixel, work):  # 
         weights = weights[:components]
         total = cumulative.exponentials(world.wide, at, components, world.exponential, weights)
         cumulative.normalise(weights, total)
-    level = np.int64(0)
+    level = whole(0)
     for channel in range(group, group + 1 if spec[SPEC_GROUPS] > 1 else channels):
         if channel >= given:
-            level = np.int64(image[row, column, given - 1])
+            level = whole(image[row, column, given - 1])
         elif is_categorical:
             level, frequency = _settle_categorical(
                 world, image, row, column, channel, at, levels, weights
@@ -318,7 +326,7 @@ def _settle(world, spec, image, row, column, group, at, count, pixel, work):  # 
             if world.frequencies.size:
                 world.frequencies[row, column, channel] = frequency
         else:
-            prediction = np.int64(world.wide[at + count - channels + channel])
+            prediction = whole(world.wide[at + count - channels + channel])
             prediction += (levels - 1) << (LEVEL_BITS - 1)
             cumulative.mixture_components(
                 world.wide, at, channel, channels, residuals, prediction, world.coupling,

@@ -83,7 +83,10 @@ def run_rows(
             pixel = at_column(spec[SPEC_IMAGE], column, pixels, maps)
             for group in range(groups):
                 run_section(world, tables, places, group, column)
-                which, first = spec[SPEC_PARAMETERS + 3 * group], spec[SPEC_PARAMETERS + 3 * group + 1]
+                which, first = (
+                    spec[SPEC_PARAMETERS + 3 * group],
+                    spec[SPEC_PARAMETERS + 3 * group + 1],
+                )
                 parameters = at_column(which, column, place(maps, which, row, first), maps)
                 settle(world, tables, image, row, column, group, parameters, pixel, work)
         if sections[groups] < sections[groups + 1]:

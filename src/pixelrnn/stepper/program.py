@@ -12,8 +12,8 @@ one section for each colour group, each when its colour is due:
     add        taps of maps                   features of a map their sum
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
 
-An integer program (`coding/fixed_point.py` makes it of a trained one) has the same operations, with integers
-for weights and a shift behind each sum, and `requantise` in place of `relu`; see `integers.py`.
+An integer program (made of a trained one by `coding/fixed_point.py`) has the same operations, with
+integers for weights and a shift behind each sum, and `requantise` in place of `relu`; see `integers.py`.
 
 A further section, `row_end`, holds the operations that run over a finished row from right to left. The
 likelihood is no operation: it takes the parameters of the section that has just run, and there, in

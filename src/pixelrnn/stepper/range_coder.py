@@ -1,7 +1,7 @@
 """The range coder, for the compiled loop: from probabilities to bytes and back, in integers.
 
-A message is a number in [low, low + range), which each symbol makes smaller in proportion to its probability
-(G. N. N. Martin, "Range encoding", 1979). Whenever the range has become small, the top byte of
+A message is a number in [low, low + range), which each symbol makes smaller in proportion to its
+probability (G. N. N. Martin, "Range encoding", 1979). Whenever the range has become small, the top byte of
 `low` is settled but for a carry, and goes out; bytes of 255, through which a carry could still run,
 are counted and wait (the carry handling of Schindler's coder and of LZMA).
 
@@ -116,7 +116,7 @@ def finish(state: np.ndarray, stream: np.ndarray) -> int:
             for _ in range(count + 1):  # one more, which brings out the byte that is held
                 _push(state, stream)
             break
-    size = state[POSITION]
+    size: int = state[POSITION]
     while size and stream[size - 1] == 0:
         size -= 1
     return size

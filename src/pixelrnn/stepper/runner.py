@@ -179,6 +179,7 @@ def spread(work: Callable[[int], Iterator[None]], count: int, threads: int) -> N
 
 
 def portions(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Yield the rows (first, end) that are run in one call of the loop."""
     rows = max(1, PIXELS_AT_ONCE // width)
     for first in range(0, height, rows):
         yield first, min(first + rows, height)

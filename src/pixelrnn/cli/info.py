@@ -1,0 +1,98 @@
+"""`pixelrnn info`: what a compressed file holds."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelrnn.cli.coding_options import CodingModelOption, counted
+from pixelrnn.cli.drawing import AsJson
+
+if TYPE_CHECKING:
+    from pixelrnn.coding import Album
+
+MAX_ROWS = 40
+KINDS = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGB, alpha"}
+
+
+def info(
+    album: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.pxr", help="From `pixelrnn compress`.", show_default=False),
+    ],
+    model: CodingModelOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a compressed file holds: its model, and of each image size and bits/dim.
+
+    No image is decoded, and the model need not be here.
+    """
+    from pixelrnn.coding import Album
+    from pixelrnn.errors import CompressedFileError
+
+    with Album(album, model=model, needs_model=False) as opened:
+        facts = _facts(opened, album)
+        try:
+            opened.model  # noqa: B018
+            facts["model_is_here"] = True
+        except CompressedFileError:
+            facts["model_is_here"] = False
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+    else:
+        _show(facts)
+
+
+def _facts(opened: "Album", album: Path) -> dict[str, Any]:
+    header = opened.header
+    images = [
+        {
+            "name": entry.name,
+            "height": entry.height,
+            "width": entry.width,
+            "bands": entry.bands,
+            "num_bytes": entry.size,
+            "bits_per_dim": 8 * entry.size / (entry.height * entry.width * entry.bands),
+            "crc32": f"{entry.crc:08x}",
+        }
+        for entry in opened.entries
+    ]
+    return {
+        "album": str(album),
+        "model": header.model,
+        "program_hash": header.hash.hex(),
+        "tile": header.tile,
+        "num_images": len(images),
+        "num_bytes": opened.num_bytes,
+        "bits_per_dim": 8 * opened.num_bytes / opened.num_dims if images else None,
+        "images": images,
+    }
+
+
+def _show(facts: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    here = "" if facts["model_is_here"] else ", which is not here"
+    tile = f"tiles of {facts['tile']} pixels" if facts["tile"] else "no tiles"
+    rate = f", {facts['bits_per_dim']:.4f} bits/dim" if facts["num_images"] else ""
+    typer.echo(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
+               f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
+    typer.echo(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("image", overflow="fold")
+    for name in ("size", "kind", "bytes", "bits/dim"):
+        table.add_column(name, justify="right")
+    for n, image in enumerate(facts["images"][:MAX_ROWS]):
+        table.add_row(
+            image["name"] or str(n),
+            f"{image['height']} x {image['width']}",
+            KINDS[image["bands"]],
+            f"{image['num_bytes']:,}",
+            f"{image['bits_per_dim']:.4f}",
+        )
+    if facts["num_images"]:
+        Console().print(table)
+    if facts["num_images"] > MAX_ROWS:
+        typer.echo(f"... and {facts['num_images'] - MAX_ROWS:,} more; --json shows all")

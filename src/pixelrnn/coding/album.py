@@ -1,0 +1,220 @@
+"""A file of compressed images as a sequence: one image is decoded when it is asked for."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, overload
+
+import numpy as np
+
+from pixelrnn import shipped
+from pixelrnn.coding.codec import Codec
+from pixelrnn.coding.container import HASH_BYTES, Entry, Header, read_header, read_index
+from pixelrnn.coding.program_file import CodingModel, load_program
+from pixelrnn.errors import CompressedFileError, ModelFileError
+from pixelrnn.stepper.runner import Images
+
+
+class Album(Sequence[Images]):
+    """The images of a `.pxr` file, uint8 `(C, H, W)`; also a data set of torch.
+
+    It may be handed to other processes and used from several threads. Slices are lists.
+
+    Args:
+        source: the file's path, or the file, open for reading bytes.
+        model: name or path of the model, where it is not one that comes with the package.
+        threads: tiles decoded at the same time; by default one a core.
+        needs_model: whether to look for the model at once; without it only images want it.
+        coding_model: the model itself, where it is at hand.
+
+    Raises:
+        CompressedFileError: if the file is damaged, or of a model that is not here.
+        ModelFileError: if `model` is none.
+
+    Example:
+        >>> import io
+        >>> from pixelrnn.coding import Codec, load_program, write
+        >>> image = np.full((4, 5, 3), 7, np.uint8)
+        >>> file = io.BytesIO()
+        >>> _ = write(Codec(load_program("colour-pixelcnn")), [("", image)], file)
+        >>> album = Album(file)
+        >>> len(album), album[0].shape, int(album[0].max())
+        (1, (3, 4, 5), 7)
+    """
+
+    def __init__(
+        self,
+        source: str | Path | BinaryIO,
+        *,
+        model: str | Path | None = None,
+        threads: int | None = None,
+        needs_model: bool = True,
+        coding_model: CodingModel | None = None,
+    ) -> None:
+        self._source = source
+        self._wanted = model
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._stream: BinaryIO | None = None
+        self._codec: Codec | None = None
+        self._model: CodingModel | None = coding_model
+        with self._naming():
+            self.header: Header = read_header(self._opened())
+            self.entries: list[Entry] = read_index(self._opened(), self.header)
+            if needs_model:
+                self.model  # noqa: B018 - better missed now than in the middle of the work
+
+    @property
+    def model(self) -> CodingModel:
+        """The model of the file; raises `CompressedFileError` if it is not here."""
+        if self._model is None:
+            with self._naming():
+                self._model = find_model(self.header, self._wanted)
+        return self._model
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the files that the images came from; empty where they came from an array."""
+        return [entry.name for entry in self.entries]
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of the file."""
+        with self._lock:
+            return self._opened().seek(0, 2)
+
+    @property
+    def num_dims(self) -> int:
+        """Levels of all images: what its bits are divided by."""
+        return sum(entry.height * entry.width * entry.bands for entry in self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @overload
+    def __getitem__(self, index: int) -> Images: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Images]: ...
+    def __getitem__(self, index: int | slice) -> Images | list[Images]:
+        """Decode an image, uint8 `(C, H, W)`, or several.
+
+        Raises:
+            IndexError: if there are not so many images.
+            CompressedFileError: if the image is damaged.
+        """
+        if isinstance(index, slice):
+            return [self[n] for n in range(*index.indices(len(self)))]
+        return np.ascontiguousarray(self.pixels(index).transpose(2, 0, 1))
+
+    def __iter__(self) -> Iterator[Images]:
+        return (self[n] for n in range(len(self)))
+
+    def pixels(self, index: int) -> Images:
+        """Decode an image, uint8 `(H, W, bands)`; raises as indexing does."""
+        entry, codec = self.entries[index], self._ready()
+        with self._naming(entry):
+            return codec.decode(entry, self.messages(entry))
+
+    def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
+        """Compile the loop, or load what was compiled before; see `Codec.make_ready`."""
+        return self._ready().make_ready(on_compiling)
+
+    def _ready(self) -> Codec:
+        if self._codec is None:
+            self._codec = Codec(self.model, tile=self.header.tile, threads=self._threads)
+        return self._codec
+
+    def messages(self, entry: Entry) -> list[bytes]:
+        """Read the messages of an image."""
+        with self._lock:
+            stream = self._opened()
+            stream.seek(entry.start)
+            return [stream.read(message.size) for message in entry.messages]
+
+    def close(self) -> None:
+        """Close the file; it is opened again when an image is asked for."""
+        if self._stream is not None and self._stream is not self._source:
+            self._stream.close()
+        self._stream = None
+
+    def __enter__(self) -> "Album":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        if not isinstance(self._source, (str, Path)):
+            raise TypeError("an album of an open file cannot be handed on: give its path")
+        state = self.__dict__ | {"_stream": None, "_codec": None}
+        del state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_lock": threading.Lock()}
+
+    def __del__(self) -> None:
+        if "_stream" in self.__dict__:
+            self.close()
+
+    def _opened(self) -> BinaryIO:
+        if self._stream is None:
+            source = self._source
+            self._stream = Path(source).open("rb") if isinstance(source, (str, Path)) else source  # noqa: SIM115
+        return self._stream
+
+    def _naming(self, entry: Entry | None = None) -> "_Naming":
+        return _Naming(self._source, entry)
+
+
+class _Naming:
+    """Puts the file, and the image, in front of what an error says."""
+
+    def __init__(self, source: object, entry: Entry | None) -> None:
+        self.place = str(source) if isinstance(source, (str, Path)) else "the file"
+        if entry is not None and entry.name:
+            self.place += f" ({entry.name})"
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, CompressedFileError) and not str(error).startswith(self.place):
+            raise CompressedFileError(f"{self.place}: {error}") from error
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise CompressedFileError(f"{self.place} cannot be read: {reason}") from error
+
+
+def find_model(header: Header, given: str | Path | None = None) -> CodingModel:
+    """Return the integer model that a file was written with.
+
+    Args:
+        header: of the file.
+        given: name or path of the model, if the user says which.
+
+    Raises:
+        CompressedFileError: if it is another one, or none that comes with the package.
+        ModelFileError: if the one that was given cannot be read.
+    """
+    wanted = f"{header.model} (program {header.hash.hex()})"
+    if given is not None:
+        model = load_program(given)
+        if model.hash[:HASH_BYTES] != header.hash:
+            raise CompressedFileError(
+                f"it was compressed by {wanted}, and {given} is another model (program "
+                f"{model.hash[:HASH_BYTES].hex()}): give --model the right one"
+            )
+        return model
+    # The name is the likeliest place to look; the hash decides.
+    for name in sorted(shipped.names(), key=lambda name: name != header.model):
+        try:
+            model = load_program(name)
+        except ModelFileError:  # a part of the package is missing: another model may still do
+            continue
+        if model.hash[:HASH_BYTES] == header.hash:
+            return model
+    raise CompressedFileError(
+        f"it was compressed by {wanted}, which does not come with this pixelrnn: give --model the file "
+        "that `pixelrnn models export` made, or install the pixelrnn that has it"
+    )

@@ -1,0 +1,282 @@
+"""Images to files and back: planes, tiles, threads, checks.
+
+An image of several bands is coded as one plane or more: red, green and blue together where the model is
+one of colours, and each other band, alpha too, as a grey plane of its own. Planes are cut into tiles, and
+each tile is a message of its own, so that a large image keeps all cores busy. Images are read, coded and
+written a few at a time, whatever their number.
+"""
+
+import math
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from pixelrnn.coding.container import (
+    HASH_BYTES,
+    MAX_PIXELS,
+    MAX_SIDE,
+    MAX_TILE,
+    Entry,
+    Header,
+    Message,
+    Writer,
+)
+from pixelrnn.coding.program_file import CodingModel
+from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
+from pixelrnn.stepper.coder import Coder
+from pixelrnn.stepper.patience import told_if_slow
+from pixelrnn.stepper.range_coder import TOTAL
+from pixelrnn.stepper.runner import Images, spread
+
+COMPILING = "compiling the coding loop, once on this machine: 10 to 30 seconds"
+DEFAULT_TILE = 128
+PIXELS_AT_ONCE = 1 << 22  # in memory: a few images of a camera, thousands of small ones
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A tile of a plane of an image."""
+
+    rows: slice
+    columns: slice
+    bands: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (
+            self.rows.stop - self.rows.start,
+            self.columns.stop - self.columns.start,
+            len(self.bands),
+        )
+
+
+class Codec:
+    """Encodes and decodes images with one integer model.
+
+    Args:
+        model: from `load_program` or `name_model`.
+        tile: side of the tiles in pixels; 0 to leave images whole.
+        threads: tiles at the same time; by default one a core. It changes no byte.
+
+    Raises:
+        RecipeError: if the tile is negative or larger than 65,535 pixels.
+    """
+
+    def __init__(
+        self, model: CodingModel, *, tile: int = DEFAULT_TILE, threads: int | None = None
+    ) -> None:
+        if not 0 <= tile <= MAX_TILE:
+            raise RecipeError(
+                f"a tile has a side of 1 to {MAX_TILE} pixels, or 0 for none, not {tile}"
+            )
+        self.model = model
+        self.tile = tile
+        self.threads = threads or os.cpu_count() or 1
+        self._coder = Coder(model.program)
+
+    def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
+        """Compile the loop, or load what was compiled before; return the seconds that it took.
+
+        Args:
+            on_compiling: called, from another thread, with a line for the user if it takes a while.
+        """
+        began, ready = time.perf_counter(), False
+        with told_if_slow(on_compiling, COMPILING, is_ready=lambda: ready):
+            tiny = np.zeros((1, 1, self.model.program.channels), np.uint8)
+            self._coder.decode(self._coder.encode(tiny), *tiny.shape)
+            ready = True
+        return time.perf_counter() - began
+
+    @property
+    def header(self) -> Header:
+        """The header of this codec's files."""
+        model = self.model
+        return Header(model.name, model.program.channels, model.hash[:HASH_BYTES], self.tile)
+
+    def encode(
+        self, images: Sequence[Images], on_progress: Callable[[int], None] | None = None
+    ) -> list[tuple[Entry, list[bytes]]]:
+        """Encode images, uint8 `(H, W, bands)`: their entries, without names, and messages.
+
+        Args:
+            images: 1 to 4 bands each, of any size.
+            on_progress: called with the pixels done since its last call, from any thread.
+
+        Raises:
+            ImageMismatchError: if an image is empty, too large, or has levels that the model has not.
+        """
+        for image in images:
+            self._check(image)
+        parts = [list(self._parts(*image.shape)) for image in images]
+        jobs = [(n, m) for n, of_image in enumerate(parts) for m in range(len(of_image))]
+        messages: list[list[bytes]] = [[b""] * len(of_image) for of_image in parts]
+
+        def work(job: int) -> Iterator[None]:
+            n, m = jobs[job]
+            part = parts[n][m]
+            tile = images[n][part.rows, part.columns][..., list(part.bands)]
+            messages[n][m] = self._coder.encode(np.ascontiguousarray(tile))
+            if on_progress:
+                on_progress(_pixels(part, images[n]))
+            yield
+
+        spread(work, len(jobs), self.threads)
+        return [
+            self._entry(image, of_image, found)
+            for image, of_image, found in zip(images, parts, messages, strict=True)
+        ]
+
+    def decode(
+        self, entry: Entry, messages: Sequence[bytes], *, threads: int | None = None
+    ) -> Images:
+        """Decode an image, uint8 `(H, W, bands)`.
+
+        Args:
+            entry: of the image.
+            messages: of its tiles.
+            threads: tiles at the same time; by default as many as the codec has.
+
+        Raises:
+            CompressedFileError: if the pixels are not those that went in.
+        """
+        parts = list(self._parts(entry.height, entry.width, entry.bands))
+        levels = self.model.program.num_levels
+        for part, message in zip(parts, entry.messages, strict=True):
+            _check_claim(int(np.prod(part.shape)), message, levels)
+        image = np.zeros((entry.height, entry.width, entry.bands), np.uint8)
+
+        def work(n: int) -> Iterator[None]:
+            part, message = parts[n], messages[n]
+            if entry.messages[n].is_bare:
+                tile = np.frombuffer(message, np.uint8).reshape(part.shape)
+            else:
+                tile = self._coder.decode(message, *part.shape)
+            image[part.rows, part.columns, part.bands[0] : part.bands[-1] + 1] = tile
+            yield
+
+        spread(work, len(parts), threads or self.threads)
+        if zlib.crc32(image.data) != entry.crc:
+            raise CompressedFileError(
+                "an image is damaged: its pixels are not those that went in (CRC-32); get it again"
+            )
+        return image
+
+    def ideal_bits(self, image: Images) -> float:
+        """Return minus log2 of the probability that the integer model gives an image."""
+        total = 0.0
+        for part in self._parts(*image.shape):
+            tile = image[part.rows, part.columns][..., list(part.bands)]
+            found = self._coder.frequencies(np.ascontiguousarray(tile))
+            total -= float(np.log2(found / TOTAL).sum())
+        return total
+
+    def _check(self, image: Images) -> None:
+        if image.dtype != np.uint8 or image.ndim != 3 or not 1 <= image.shape[2] <= 4:
+            raise ImageMismatchError(
+                f"an image to compress is uint8 (H, W, 1 to 4), not {image.dtype} {image.shape}"
+            )
+        height, width, _ = image.shape
+        if not image.size or max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
+            raise ImageMismatchError(
+                f"an image of {height} x {width} pixels cannot be compressed: it has 1 to "
+                f"{MAX_PIXELS:,} pixels, and no side is longer than {MAX_SIDE:,}"
+            )
+        levels = self.model.program.num_levels
+        if int(image.max()) >= levels:
+            raise ImageMismatchError(
+                f"{self.model.name} is a model of images with {levels} levels, and a pixel here is "
+                f"{int(image.max())}: take another --model, such as colour-pixelcnn"
+            )
+
+    def _parts(self, height: int, width: int, bands: int) -> Iterator[_Part]:
+        """Yield planes, and in each its tiles, row by row."""
+        tile = self.tile or max(height, width)
+        for plane in self.header.planes[bands]:
+            for row in range(0, height, tile):
+                for column in range(0, width, tile):
+                    yield _Part(
+                        slice(row, min(row + tile, height)),
+                        slice(column, min(column + tile, width)),
+                        plane,
+                    )
+
+    def _entry(
+        self, image: Images, parts: Sequence[_Part], messages: list[bytes]
+    ) -> tuple[Entry, list[bytes]]:
+        """Return the entry of an image, and its messages: bare levels where coding does not pay."""
+        sizes = []
+        for n, part in enumerate(parts):
+            is_bare = len(messages[n]) >= np.prod(part.shape)
+            if is_bare:
+                tile = image[part.rows, part.columns][..., list(part.bands)]
+                messages[n] = tile.tobytes()
+            sizes.append(Message(len(messages[n]), bool(is_bare)))
+        crc = zlib.crc32(np.ascontiguousarray(image).data)
+        height, width, bands = image.shape
+        return Entry(height, width, bands, crc, tuple(sizes)), messages
+
+
+def _pixels(part: _Part, image: Images) -> int:
+    """Return the share of a tile in the pixels of its image: planes count as parts of a pixel."""
+    height, width, bands = part.shape
+    return height * width * bands // image.shape[2] if bands == image.shape[2] else height * width
+
+
+def _check_claim(size: int, message: Message, levels: int) -> None:
+    """Refuse what no message of this length can hold: each level costs a little at least."""
+    least_bits = -math.log2(1 - (levels - 1) / TOTAL)
+    possible = size * least_bits <= 8 * (message.size + 8)
+    if not (message.size == size if message.is_bare else possible):
+        raise CompressedFileError(
+            f"it claims {size:,} levels in {message.size:,} bytes, which cannot be: it is damaged"
+        )
+
+
+def write(
+    codec: Codec,
+    images: Iterable[tuple[str, Images]],
+    stream: BinaryIO,
+    *,
+    on_progress: Callable[[int], None] | None = None,
+    pixels_at_once: int = PIXELS_AT_ONCE,
+) -> list[Entry]:
+    """Write a file of images, some at a time; return what its index says.
+
+    Args:
+        codec: how.
+        images: name, or "", and pixels uint8 `(H, W, bands)` of each.
+        stream: where to.
+        on_progress: called with the pixels done since its last call, from any thread.
+        pixels_at_once: how many pixels are worked on at the same time; it changes no byte.
+
+    Raises:
+        ImageMismatchError: if an image does not fit the model.
+    """
+    writer = Writer(stream, codec.header)
+    for portion in _portions(images, pixels_at_once):
+        coded = codec.encode([image for _, image in portion], on_progress)
+        for (name, _), (entry, messages) in zip(portion, coded, strict=True):
+            named = Entry(entry.height, entry.width, entry.bands, entry.crc, entry.messages, name)
+            writer.add(named, messages)
+    writer.close()
+    return writer.entries
+
+
+def _portions(
+    images: Iterable[tuple[str, Images]], pixels_at_once: int
+) -> Iterator[list[tuple[str, Images]]]:
+    portion: list[tuple[str, Images]] = []
+    pixels = 0
+    for name, image in images:
+        portion.append((name, image))
+        pixels += image.shape[0] * image.shape[1]
+        if pixels >= pixels_at_once:
+            yield portion
+            portion, pixels = [], 0
+    if portion:
+        yield portion

@@ -1,0 +1,187 @@
+"""What real number an integer stands for: the kind and the scales of every map of an integer program.
+
+A real number x becomes an integer q with x = scale * q. Every feature of every map has a scale of its own:
+
+    narrow maps     what is multiplied: 16 bits; the scale is the largest that training images gave,
+                    and a margin, over the largest integer
+    wide maps       what is summed up: 32 bits; the scale is the unit of who reads it: a table of
+                    `integer_tables.py`, the likelihood, or, in the residual stream, 2^-14
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.stepper.integer_tables import (
+    COUPLING_STEP_BITS,
+    GATE_BITS,
+    GATE_STEP_BITS,
+    LEVEL_BITS,
+    LOG_SCALE_STEP_BITS,
+    LOGIT_STEP_BITS,
+)
+from pixelrnn.stepper.program import (
+    ADD,
+    LINEAR,
+    LSTM,
+    RELU,
+    Features,
+    Floats,
+    Operation,
+    Program,
+    Tap,
+)
+
+STREAM_BITS = 14  # of the residual stream, behind the point
+LEAST_SHARE = 64  # of the largest feature of a map: what the scale of each must hold at least
+
+
+@dataclass(frozen=True)
+class Widths:
+    """How many bits the integers have.
+
+    Attributes:
+        activation_bits: of the magnitude of what is multiplied; 4 to 14.
+        weight_bits: of a weight, its sign included; 4 to 16.
+        margin: how many times larger than on the calibration images a value may be before it is clamped.
+    """
+
+    activation_bits: int = 12
+    weight_bits: int = 16
+    margin: float = 1.1
+
+    def __post_init__(self) -> None:
+        if not (4 <= self.activation_bits <= 14 and 4 <= self.weight_bits <= 16):
+            raise ValueError(f"activations have 4 to 14 bits and weights 4 to 16, not {self}")
+
+    @property
+    def largest(self) -> int:
+        """The largest magnitude of an activation."""
+        return (1 << self.activation_bits) - 1
+
+
+@dataclass
+class Scales:
+    """The scales of a program's maps; maps that are not narrow, or not wide, are missing there.
+
+    Attributes:
+        narrow: by map, `(features,)`.
+        wide: by map, `(features,)`.
+        hidden: maps of hidden states, which are narrow from the start.
+    """
+
+    narrow: dict[int, Floats] = field(default_factory=dict)
+    wide: dict[int, Floats] = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)
+
+    @staticmethod
+    def of(scales: dict[int, Floats], features: Features) -> Floats:
+        """Return the scales of some features, which may run over several pixels."""
+        of_map = scales[features.map]
+        columns = -(-(features.first + features.count) // len(of_map))
+        return np.tile(of_map, columns)[features.first : features.first + features.count]
+
+
+def find_scales(program: Program, largest: npt.NDArray[np.float64], widths: Widths) -> Scales:
+    """Return the scales of a program of floats.
+
+    Args:
+        program: the program.
+        largest: the largest magnitude of each feature of each operation's result, on images.
+        widths: of the integers.
+    """
+    scales = Scales(hidden=_hidden(program))
+    _find_wide(program, scales)
+    levels = program.num_levels - 1
+    scales.narrow[program.image.map] = np.full(program.maps[program.image.map].features, 1 / levels)
+    for number in scales.hidden:
+        size = program.maps[number].features
+        scales.narrow[number] = np.full(size, 2.0**-widths.activation_bits)
+    multiplied = {
+        tap.features.map
+        for operation in program.operations
+        if operation.code == LINEAR
+        for tap in products(operation)
+    }
+    for operation, of_features in zip(program.operations, largest, strict=True):
+        out = operation.out
+        rectified = operation.code == RELU or (operation.code == LINEAR and operation.relu)
+        if rectified or (operation.code == LINEAR and out.map in multiplied):
+            wanted = _fitting(of_features[: out.count], widths)
+            if not operation.relu:  # from wide to narrow by a shift alone
+                wide = operation.taps[0].features if operation.code == RELU else out
+                unit = Scales.of(scales.wide, wide)
+                wanted = unit * 2.0 ** np.ceil(np.log2(wanted / unit)).clip(0)
+            size = program.maps[out.map].features
+            of_map = scales.narrow.setdefault(out.map, np.ones(size))
+            of_map[out.first : out.first + out.count] = wanted
+    return scales
+
+
+def products(operation: Operation) -> tuple[Tap, ...]:
+    """Return the taps of a linear operation that are multiplied: all but a residual."""
+    return operation.taps[operation.residual :]
+
+
+def _hidden(program: Program) -> set[int]:
+    """Return the maps of hidden states, and of their sums."""
+    hidden = {operation.out.map for operation in program.operations if operation.code == LSTM}
+    for operation in program.operations:
+        if operation.code == ADD and operation.taps[0].features.map in hidden:
+            hidden.add(operation.out.map)
+    return hidden
+
+
+def _find_wide(program: Program, scales: Scales) -> None:
+    """Give each sum the unit of its reader; what is read by none of those below is the residual stream."""
+    for parameters, units in zip(_parameters(program), _parameter_units(program), strict=True):
+        size = program.maps[parameters.map].features
+        of_map = scales.wide.setdefault(parameters.map, np.ones(size))
+        of_map[parameters.first : parameters.first + parameters.count] = units
+    for operation in reversed(program.operations):
+        out = operation.out
+        if operation.code == LSTM and operation.cell is not None:
+            gates, cells = operation.taps[0].features, program.maps[operation.cell.map].features
+            scales.wide[gates.map] = np.full(gates.count, 2.0**-GATE_STEP_BITS)
+            scales.wide[operation.cell.map] = np.full(cells, 2.0**-GATE_BITS)
+        if operation.code == ADD and out.map in scales.wide:  # a copy
+            scales.wide[operation.taps[0].features.map] = Scales.of(scales.wide, out)
+    for operation in program.operations:
+        if operation.code == LINEAR and not operation.relu:
+            size = program.maps[operation.out.map].features
+            scales.wide.setdefault(operation.out.map, np.full(size, 2.0**-STREAM_BITS))
+
+
+def _parameters(program: Program) -> tuple[Features, ...]:
+    if program.likelihood is None:
+        raise ValueError("an unfinished program has no integers")
+    return program.likelihood.parameters
+
+
+def _parameter_units(program: Program) -> list[Floats]:
+    """Return, for the parameters of each group, the real number that 1 stands for."""
+    likelihood, channels = program.likelihood, program.channels
+    logit = 2.0**-LOGIT_STEP_BITS
+    if likelihood is None or likelihood.kind == "categorical":
+        return [np.full(parameters.count, logit) for parameters in _parameters(program)]
+    k = likelihood.components
+    level = 2 / (program.num_levels - 1) * 2.0**-LEVEL_BITS
+    of_each = {
+        "logits": (k, logit),
+        "means": (k * channels, level / likelihood.mean_unit),
+        "log-scales": (k * channels, 2.0**-LOG_SCALE_STEP_BITS),
+        "couplings": (k * channels * (channels - 1) // 2, 2.0**-COUPLING_STEP_BITS),
+        "predictions": (channels, level),
+    }
+    counts, units = zip(*of_each.values(), strict=True)
+    return [np.repeat(units, counts)]
+
+
+def _fitting(largest: Floats, widths: Widths) -> Floats:
+    """Return the scales at which values, and somewhat larger ones, still fit.
+
+    A feature that hardly moved on the calibration images may move more on others.
+    """
+    least = max(float(largest.max()) / LEAST_SHARE, 1e-6)
+    return np.maximum(largest, least) * widths.margin / widths.largest
