@@ -19,8 +19,10 @@ _EXPORTS = {
     "data": "pixelrnn.data",
     "keep": "pixelrnn.completion:keep",
     "load": "pixelrnn.models.store:load",
+    "open": "pixelrnn.coding:Album",
 }
 
+# Without `open`: `from pixelrnn import *` must not take Python's away.
 __all__ = ["__version__", "complete", "data", "keep", "load"]
 
 
@@ -33,4 +35,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_EXPORTS})

@@ -47,10 +47,10 @@ def file_of(name_or_path: str | Path, suffix: str) -> Path:
     if str(name_or_path) in names() and shipped.is_file():
         return shipped
     near = difflib.get_close_matches(str(name_or_path), names(), n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
+    meant = f" (did you mean {near[0]}?)" if near else ""
     raise ModelFileError(
-        f"there is no model at {name_or_path}, and none of that name comes with the package "
-        f"(`pixelrnn models list`){meant}"
+        f"there is no model at {name_or_path}{meant}: give a run folder, a .safetensors file, or a name "
+        "from `pixelrnn models list`"
     )
 
 

@@ -84,7 +84,9 @@ def _whole(text: str) -> int | None:
 Model = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL", help="A run folder or a .safetensors file.", show_default=False
+        metavar="MODEL",
+        help="A run folder, a .safetensors file, or a name from `pixelrnn models list`.",
+        show_default=False,
     ),
 ]
 Seed = Annotated[

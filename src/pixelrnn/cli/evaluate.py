@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: Annotated[
-        Path, typer.Argument(metavar="RUN-or-MODEL", help="A run folder or a .safetensors file.")
+        Path,
+        typer.Argument(
+            metavar="RUN-or-MODEL",
+            help="A run folder, a .safetensors file, or a name from `pixelrnn models list`.",
+        ),
     ],
     data: Data = None,
     split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",

@@ -133,8 +133,8 @@ def export(
     """
     from pixelrnn.coding import name_model, save_program
     from pixelrnn.coding.fixed_point import export
-    from pixelrnn.coding.scales import Widths
     from pixelrnn.coding.measuring import measure_files
+    from pixelrnn.coding.scales import Widths
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.data import load
     from pixelrnn.evaluation import evaluate

@@ -23,6 +23,7 @@ from torch.nn.modules.module import (
     register_module_parameter_registration_hook,
 )
 
+from pixelrnn import shipped
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing, write_json
 from pixelrnn.models import AnyModelConfig, PixelRNN, build
@@ -60,7 +61,10 @@ def save(model: PixelRNN, folder: Path) -> None:
 
 
 def load(path: str | Path) -> PixelRNN:
-    """Return the model in a run folder or a `.safetensors` file, in evaluation mode, on the CPU.
+    """Return a model in evaluation mode, on the CPU.
+
+    Args:
+        path: a run folder, a `.safetensors` file, or the name of a model that comes with the package.
 
     Raises:
         ModelFileError: if there is none, or it is not ours, of a later version, damaged, of
@@ -74,12 +78,12 @@ def load(path: str | Path) -> PixelRNN:
         >>> load(folder).config.features
         4
     """
-    file = Path(path)
+    file = shipped.file_of(path, shipped.WEIGHTS)
     if file.is_dir():
         file = file / MODEL_FILE
     if not file.is_file():
         raise ModelFileError(
-            f"there is no model at {path}: give a run folder that holds {MODEL_FILE}, or such a file"
+            f"there is no model in {path}: give a run folder that holds {MODEL_FILE}, or such a file"
         )
     try:
         with safe_open(file, framework="pt") as opened:
@@ -100,6 +104,11 @@ def load(path: str | Path) -> PixelRNN:
 
 
 def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:
+    if metadata.get("format") == "pixelrnn-integer-program":
+        raise ModelFileError(
+            f"{file} holds integers, which only compress and decompress: give the run folder or the "
+            "weights that it was made of"
+        )
     if metadata.get("format") != FORMAT:
         raise ModelFileError(f"{file} is a safetensors file, but not of a pixelrnn model")
     try:

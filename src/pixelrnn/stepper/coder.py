@@ -1,5 +1,7 @@
 """Images to messages and back, by an integer program: one image a call, any number of calls at a time."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,7 +16,25 @@ from pixelrnn.stepper.tables import OP_COUNT, OP_PAIRS
 from pixelrnn.stepper.world import Tables
 
 NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
+KEPT_WIDTHS = 8  # of images, whose memory is kept ready
 NO_MESSAGE = np.zeros(0, np.uint8)
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What the memory of a program is like before the first pixel.
+
+    Attributes:
+        maps: where the maps are.
+        narrow: the narrow maps, and behind them room for gathered inputs.
+        gathered_at: where that room is.
+        wide: the wide maps.
+    """
+
+    maps: npt.NDArray[np.int64]
+    narrow: npt.NDArray[np.int16]
+    gathered_at: int
+    wide: npt.NDArray[np.int32]
 
 
 class Coder:
@@ -32,6 +52,9 @@ class Coder:
         self.program = program
         self.layout = lay_out_integers(program)
         self._curves = program.curves
+        # A vector more than is needed: results are written in whole ones.
+        self._widest = int(self.layout.operations[:, OP_COUNT].max()) + LANES
+        self._memories: dict[int, _Memory] = {}
 
     def encode(self, image: Images) -> bytes:
         """Return the message of an image, uint8 `(H, W, C)`; its end of zeros is left out.
@@ -81,23 +104,36 @@ class Coder:
             longest = height * width * channels * range_coder.MAX_BYTES_PER_SYMBOL
             message = np.zeros(longest + range_coder.MAX_BYTES_AT_END, np.uint8)
         layout, curves = self.layout, self._curves
-        maps = layout.maps(width)
-        narrow = layout.memory(maps)
-        # One more than an operation reads: an odd number of inputs is read in pairs, too.
-        room = 2 * int(layout.operations[:, OP_PAIRS].max()) + 1
-        widest = int(layout.operations[:, OP_COUNT].max())
+        fresh = self._fresh(width)
         world = Integers(
             layout.weights,
             layout.numbers,
             curves.sigmoid, curves.tanh, curves.exponential,
             curves.logistic, curves.inverse_scales, curves.coupling,
-            np.concatenate([narrow, np.zeros(room, np.int16)]),
-            len(narrow),
-            layout.memory(maps, wide=True),
-            np.zeros(widest + LANES, np.int32),
+            fresh.narrow.copy(),
+            fresh.gathered_at,
+            fresh.wide.copy(),
+            np.zeros(self._widest, np.int32),
             np.zeros(range_coder.STATE_SIZE, np.int64),
             message,
             reads,
             frequencies,
         )  # fmt: skip
+        maps = fresh.maps
         return world, Tables(layout.operations, layout.taps, layout.sections, layout.spec, maps)
+
+    def _fresh(self, width: int) -> "_Memory":
+        """Return what memory is like before the first pixel of an image of this width."""
+        found = self._memories.get(width)
+        if found is None:
+            layout = self.layout
+            maps = layout.maps(width)
+            narrow = layout.memory(maps)
+            # One more than an operation reads: an odd number of inputs is read in pairs, too.
+            room = np.zeros(2 * int(layout.operations[:, OP_PAIRS].max()) + 1, np.int16)
+            wide = layout.memory(maps, wide=True)
+            found = _Memory(maps, np.concatenate([narrow, room]), len(narrow), wide)
+            if len(self._memories) >= KEPT_WIDTHS:
+                self._memories.clear()
+            self._memories[width] = found
+        return found

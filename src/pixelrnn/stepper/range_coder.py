@@ -27,14 +27,14 @@ MAX_BYTES_PER_SYMBOL = TOTAL_BITS // BYTE
 MAX_BYTES_AT_END = BYTE
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def start(state: np.ndarray) -> None:
     """Begin a message."""
     state[:] = 0
     state[RANGE] = 1 << RANGE_BITS
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def start_reading(state: np.ndarray, stream: np.ndarray) -> None:
     """Begin to read a message."""
     start(state)
