@@ -10,6 +10,8 @@ from pixelrnn import compiling
 from pixelrnn.evaluation import evaluate
 from pixelrnn.kernels import convolution, mixture, recurrence, softmax
 from pixelrnn.models import build
+from pixelrnn.stepper import patience
+from pixelrnn.stepper.machine import run_rows
 
 LAYER_LOOPS = (
     convolution.run_forward, convolution.run_backward, recurrence.run_forward,
@@ -38,7 +40,7 @@ def test_a_slow_start_is_told(monkeypatch, seconds, told):
             time.sleep(seconds)
             loop.signatures.append("compiled")
 
-    monkeypatch.setattr(compiling, "run_rows", loop)
+    monkeypatch.setattr(compiling, "is_compiled", lambda world: bool(loop.signatures))
     monkeypatch.setattr(compiling, "build", lambda _: Model())
     assert compiling.make_loop_ready(lines.append) >= seconds
     assert lines == [compiling.COMPILING] * told
@@ -56,10 +58,10 @@ def test_a_loop_that_was_loaded_is_not_said_to_be_compiled():
 def test_the_loop_is_ready_for_models_of_all_kinds(tiny_model, kind, likelihood, channels):
     """What was compiled is what they run: nothing is compiled when they draw."""
     compiling.make_loop_ready()
-    ready = len(compiling.run_rows.signatures)
+    ready = len(run_rows.signatures)
     model = tiny_model(kind, likelihood, channels).float()
     model.sample(2, size=(3, 2))
-    assert len(compiling.run_rows.signatures) == ready
+    assert len(run_rows.signatures) == ready
 
 
 def test_the_layers_are_ready_for_training_and_evaluation(

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import torch
 
 from pixelrnn.models import AnyModelConfig, PixelCNNConfig, build
-from pixelrnn.stepper.machine import run_rows
+from pixelrnn.stepper.floats import Floats
+from pixelrnn.stepper.machine import is_compiled
 from pixelrnn.stepper.patience import told_if_slow
 
 COMPILING = "compiling the pixel loop, once on this machine: 10 to 30 seconds"
@@ -31,9 +32,9 @@ def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
         True
     """
     started = time.perf_counter()
-    if not run_rows.signatures:
+    if not is_compiled(Floats):
         tiny = PixelCNNConfig(channels=1, num_levels=2, features=1, layers=1, head_features=1)
-        with told_if_slow(on_compiling, COMPILING, is_ready=lambda: bool(run_rows.signatures)):
+        with told_if_slow(on_compiling, COMPILING, is_ready=lambda: is_compiled(Floats)):
             build(tiny).sample(1, size=(2, 3))
     return time.perf_counter() - started
 

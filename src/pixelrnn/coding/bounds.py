@@ -8,8 +8,8 @@ is added to it.
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.stepper.integer_kernels import CELL_LIMIT
 from pixelrnn.stepper.integer_tables import GATE_BITS
-from pixelrnn.stepper.integers import CELL_LIMIT
 from pixelrnn.stepper.program import ADD, LSTM, Features, Operation, Program
 
 INT32_MAX = 2**31 - 1

@@ -13,25 +13,24 @@ test sees to in the compiled code.
     lstm        gates, cell: wide  narrow, and cell  as for floats, its curves being tables
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-from pixelrnn.stepper import cumulative, range_coder
-from pixelrnn.stepper.integer_products import LANES, product
-from pixelrnn.stepper.integer_tables import (
-    GATE_BITS,
-    GATE_STEP_BITS,
-    LEVEL_BITS,
-    SIGMOID_SIDE,
-    TANH_SIDE,
+from pixelrnn.stepper.integer_kernels import (
+    add,
+    gather,
+    keep_narrow,
+    keep_wide,
+    lstm,
+    requantise,
 )
+from pixelrnn.stepper.integer_products import LANES, product
+from pixelrnn.stepper.integer_settle import settle_integers
 from pixelrnn.stepper.places import at_column
-from pixelrnn.stepper.program import ADD, CATEGORICAL, LINEAR, LSTM, REQUANTISE
+from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE
 from pixelrnn.stepper.tables import (
     OP_BIAS,
     OP_CELL,
@@ -48,8 +47,6 @@ from pixelrnn.stepper.tables import (
     OP_WIDE,
     SPEC_CHANNELS,
     SPEC_COMPONENTS,
-    SPEC_GROUPS,
-    SPEC_KIND,
     SPEC_LEVELS,
     SPEC_PARAMETERS,
     TAP_COUNT,
@@ -57,9 +54,7 @@ from pixelrnn.stepper.tables import (
 )
 from pixelrnn.stepper.world import begin_pixel, begin_row, run_section, settle, workspace
 
-whole: Any = np.int64  # in compiled code, Python's integers mixed with numpy's
 whole32: Any = np.int32
-CELL_LIMIT = 64 << GATE_BITS
 
 
 class Integers(NamedTuple):
@@ -115,101 +110,6 @@ def _is_ours(world: Any) -> bool:
     return isinstance(world, types.NamedTuple) and world.instance_class is Integers
 
 
-@intrinsic
-def _shift(typing_context, value, half, shift):  # type: ignore[no-untyped-def]
-    """Return (value + half) >> shift in 32 bits, where the language would take 64."""
-    signature = types.int32(types.int32, types.int32, types.int32)
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        value, half, shift = arguments
-        return builder.ashr(builder.add(value, half), shift)
-
-    return signature, generate
-
-
-shifted: Callable[..., int] = _shift
-
-
-@njit(error_model="numpy")
-def _gather(narrow: np.ndarray, source: int, count: int, to: int) -> None:
-    inputs, outputs = narrow[source : source + count], narrow[to : to + count]
-    for i in range(count):
-        outputs[i] = inputs[i]
-
-
-@njit(error_model="numpy")
-def _keep_narrow(sums: np.ndarray, narrow: np.ndarray, out: int, count: int) -> None:
-    outputs, results = narrow[out : out + count], sums[:count]
-    for j in range(count):
-        outputs[j] = results[j]
-
-
-@njit(error_model="numpy")
-def _keep_wide(sums: np.ndarray, wide: np.ndarray, out: int, count: int, residual: int) -> None:
-    outputs, results = wide[out : out + count], sums[:count]
-    if residual >= 0:
-        more = wide[residual : residual + count]
-        for j in range(count):
-            outputs[j] = results[j] + more[j]
-    else:
-        for j in range(count):
-            outputs[j] = results[j]
-
-
-@njit(error_model="numpy")
-def _requantise(
-    wide: np.ndarray, source: int, narrow: np.ndarray, out: int, count: int,
-    numbers: np.ndarray, at: int, stride: int, low: int, high: int,
-) -> None:  # fmt: skip
-    inputs, outputs = wide[source : source + count], narrow[out : out + count]
-    halves, shifts = numbers[at : at + count], numbers[at + stride : at + stride + count]
-    for j in range(count):
-        outputs[j] = min(max(shifted(inputs[j], halves[j], shifts[j]), low), high)
-
-
-@njit(error_model="numpy")
-def _add(
-    narrow: np.ndarray, wide: np.ndarray, is_wide: bool, out: int, count: int, source: int, first: bool
-) -> None:  # fmt: skip
-    """Add to the result, or begin it."""
-    if is_wide:
-        for j in range(count):
-            wide[out + j] = wide[source + j] + (0 if first else wide[out + j])
-    else:
-        for j in range(count):
-            narrow[out + j] = narrow[source + j] + (0 if first else narrow[out + j])
-
-
-@njit(inline="always")
-def _curve(table: np.ndarray, side: int, value: int) -> int:
-    """Return the entry of a table around 0, or the last one on its side."""
-    entry: int = whole(table[min(max(whole(value), -side), side) + side])
-    return entry
-
-
-@njit(error_model="numpy")
-def _lstm(
-    wide: np.ndarray, narrow: np.ndarray, hidden: int, cell: int, count: int, gates: int, before: int,
-    shift: int, sigmoid: np.ndarray, tanh: np.ndarray,
-) -> None:  # fmt: skip
-    """C = f c_before + i g, h = o tanh(c); see `layers/line_lstm.py`.
-
-    Gates, candidates and cells have 14 bits behind the point; `shift` takes the product of two to the
-    bits of a narrow feature.
-    """
-    half_gate, to_step = 1 << (GATE_BITS - 1), GATE_BITS - GATE_STEP_BITS
-    for j in range(count):
-        keep = _curve(sigmoid, SIGMOID_SIDE, wide[gates + count + j])
-        add = _curve(sigmoid, SIGMOID_SIDE, wide[gates + j])
-        candidate = _curve(tanh, TANH_SIDE, wide[gates + 3 * count + j])
-        value = (keep * whole(wide[before + j]) + add * candidate + half_gate) >> GATE_BITS
-        value = min(max(value, -CELL_LIMIT), CELL_LIMIT)
-        wide[cell + j] = value
-        shown = _curve(tanh, TANH_SIDE, (value + (1 << (to_step - 1))) >> to_step)
-        show = _curve(sigmoid, SIGMOID_SIDE, wide[gates + 2 * count + j])
-        narrow[hidden + j] = (show * shown + (1 << (shift - 1))) >> shift
-
-
 @njit(error_model="numpy")
 def _run(
     first: int, last: int, column: int, operations: np.ndarray, taps: np.ndarray, maps: np.ndarray,
@@ -235,114 +135,29 @@ def _run(
                 to = gathered_at
                 for t in range(tap, taps_end):
                     source = at_column(taps[t, TAP_MAP], column, sources[t], maps)
-                    _gather(narrow, source, taps[t, TAP_COUNT], to)
+                    gather(narrow, source, taps[t, TAP_COUNT], to)
                     to += taps[t, TAP_COUNT]
                 narrow[to] = 0
                 source = gathered_at
             product(narrow, source, operations[n, OP_PAIRS], weights, operations[n, OP_WEIGHTS], numbers,
                     operations[n, OP_BIAS], vectors, low, high, sums)  # fmt: skip
             if operations[n, OP_WIDE]:
-                _keep_wide(sums, wide, out, count, residual)
+                keep_wide(sums, wide, out, count, residual)
             else:
-                _keep_narrow(sums, narrow, out, count)
+                keep_narrow(sums, narrow, out, count)
         elif code == REQUANTISE:
-            _requantise(wide, source, narrow, out, count, numbers, operations[n, OP_BIAS],
+            requantise(wide, source, narrow, out, count, numbers, operations[n, OP_BIAS],
                         LANES * vectors, low, high)  # fmt: skip
         elif code == ADD:
             for t in range(tap, taps_end):
                 source = at_column(taps[t, TAP_MAP], column, sources[t], maps)
-                _add(narrow, wide, operations[n, OP_WIDE], out, count, source, t == tap)
+                add(narrow, wide, operations[n, OP_WIDE], out, count, source, t == tap)
         elif code == LSTM:
             before = at_column(taps[tap + 1, TAP_MAP], column, sources[tap + 1], maps)
             cell = at_column(operations[n, OP_CELL], column, cells[n], maps)
-            _lstm(
+            lstm(
                 wide, narrow, out, cell, count, source, before, operations[n, OP_LOW], sigmoid, tanh
             )
-
-
-@njit(error_model="numpy")
-def _code(reads: bool, coder: np.ndarray, stream: np.ndarray, low: int, high: int) -> None:
-    if reads:
-        range_coder.take(coder, stream, low, high - low)
-    else:
-        range_coder.put(coder, stream, low, high - low)
-
-
-@njit(error_model="numpy")
-def _settle_categorical(world: Integers, image, row, column, channel, at, levels, exponents):  # type: ignore[no-untyped-def]
-    """Encode or decode a sub-pixel whose logits are in memory."""
-    total = cumulative.exponentials(world.wide, at, levels, world.exponential, exponents)
-    factor = cumulative.categorical_factor(total, levels)
-    if world.reads:
-        level, low, high = cumulative.categorical_search(
-            range_coder.target(world.coder), levels, exponents, factor
-        )
-        image[row, column, channel] = level
-    else:
-        level = whole(image[row, column, channel])
-        low, high = cumulative.categorical_bounds(level, levels, exponents, factor)
-    _code(world.reads, world.coder, world.stream, low, high)
-    return level, high - low
-
-
-@njit(error_model="numpy")
-def _settle_mixture(world, image, row, column, channel, levels, weights, means, inverse_scales):  # type: ignore[no-untyped-def]
-    """Encode or decode a sub-pixel whose components are ready."""
-    mixture = levels, weights, means, inverse_scales, world.logistic
-    if world.reads:
-        level, low, high = cumulative.mixture_search(range_coder.target(world.coder), *mixture)
-        image[row, column, channel] = level
-    else:
-        level = whole(image[row, column, channel])
-        low = cumulative.mixture_cumulative(level, *mixture)
-        high = cumulative.mixture_cumulative(level + 1, *mixture)
-    _code(world.reads, world.coder, world.stream, low, high)
-    return level, high - low
-
-
-@njit(error_model="numpy")
-def _settle(world, spec, image, row, column, group, at, count, pixel, work):  # type: ignore[no-untyped-def]
-    """Encode or decode the colours of a group.
-
-    Where the image has fewer colours than the program, those that are missing equal its last one: a
-    grey image is coded as the red of a colour image.
-    """
-    channels, levels, components = spec[SPEC_CHANNELS], spec[SPEC_LEVELS], spec[SPEC_COMPONENTS]
-    weights, means = work.weights, work.means[:components]
-    inverse_scales, residuals = work.inverse_scales[:components], work.residuals
-    is_categorical, given = spec[SPEC_KIND] == CATEGORICAL, image.shape[2]
-    if not is_categorical:
-        weights = weights[:components]
-        total = cumulative.exponentials(world.wide, at, components, world.exponential, weights)
-        cumulative.normalise(weights, total)
-    level = whole(0)
-    for channel in range(group, group + 1 if spec[SPEC_GROUPS] > 1 else channels):
-        if channel >= given:
-            level = whole(image[row, column, given - 1])
-        elif is_categorical:
-            level, frequency = _settle_categorical(
-                world, image, row, column, channel, at, levels, weights
-            )
-            if world.frequencies.size:
-                world.frequencies[row, column, channel] = frequency
-        else:
-            prediction = whole(world.wide[at + count - channels + channel])
-            prediction += (levels - 1) << (LEVEL_BITS - 1)
-            cumulative.mixture_components(
-                world.wide, at, channel, channels, residuals, prediction, world.coupling,
-                world.inverse_scales, means, inverse_scales,
-            )  # fmt: skip
-            level, frequency = _settle_mixture(
-                world, image, row, column, channel, levels, weights, means, inverse_scales
-            )
-            if world.frequencies.size:
-                world.frequencies[row, column, channel] = frequency
-            residuals[channel] = (level << LEVEL_BITS) - prediction
-            if channel < given - 1:
-                cumulative.mixture_update(
-                    level, levels, weights, means, inverse_scales, world.logistic
-                )
-        world.narrow[pixel + channel] = 2 * level - (levels - 1)
 
 
 @overload(workspace)
@@ -408,6 +223,8 @@ def _(world, tables, image, row, column, group, parameters, pixel, work):  # typ
 
     def with_integers(world, tables, image, row, column, group, parameters, pixel, work):  # type: ignore[no-untyped-def]
         count = tables.spec[SPEC_PARAMETERS + 3 * group + 2]
-        _settle(world, tables.spec, image, row, column, group, parameters, count, pixel, work)
+        settle_integers(
+            world, tables.spec, image, row, column, group, parameters, count, pixel, work
+        )
 
     return with_integers

@@ -93,3 +93,8 @@ def run_rows(
             for column in range(width - 1, -1, -1):
                 begin_pixel(world, tables, row, column, -1)
                 run_section(world, tables, places, groups, column)
+
+
+def is_compiled(world: type) -> bool:
+    """Return whether the loop is ready for a kind of numbers: `Floats` or `Integers`."""
+    return any(signature[1].instance_class is world for signature in run_rows.signatures)
