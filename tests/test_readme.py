@@ -73,7 +73,8 @@ def test_commands_in_their_order(user, monkeypatch, capsys):
     """One after the other, as later ones use what earlier ones made."""
     ours = [line for line in commands() if line[0] not in OTHER_PROGRAMS]
     assert {line[0] for line in ours} == {"pixelrnn"}
-    assert {line[1] for line in ours} >= {"compare", "train", "evaluate", "report", "data"}
+    verbs = {"compare", "train", "evaluate", "report", "data", "compress", "decompress", "models"}
+    assert {line[1] for line in ours} >= verbs
     for line in ours:
         run(line, monkeypatch)
         output = capsys.readouterr()
@@ -83,14 +84,17 @@ def test_commands_in_their_order(user, monkeypatch, capsys):
     assert (user / "runs" / "pictures" / "report.html").is_file()
 
 
-def test_python_as_it_stands(user):
+def test_python_as_it_stands(user, monkeypatch):
+    run(["pixelrnn", "compress", "pictures", "-o", "album.pxr"], monkeypatch)
     pieces = blocks("python")
-    assert len(pieces) >= 2
+    assert len(pieces) >= 3
     for piece in pieces:
         names, printed = {}, io.StringIO()
         with redirect_stdout(printed):
             exec(compile(piece, "README.md", "exec"), names)
-        if "completed" in names:
+        if "album" in names:
+            assert printed.getvalue() == "10 (3, 32, 64)\n"
+        elif "completed" in names:
             assert printed.getvalue().startswith("(2, 3, 1, 8, 8) ")
         elif "print(" in piece:
             assert re.fullmatch(r"\d\.\d{3} ± \d\.\d{3} bits/dim\n", printed.getvalue())

@@ -27,6 +27,10 @@ class ModelFileError(PixelRNNError):
     """A model file that is not ours, of a later version, damaged, or not of the right shape."""
 
 
+class ExportError(PixelRNNError, ValueError):
+    """A model whose weights do not fit integers of the widths that are asked for."""
+
+
 class ImageMismatchError(PixelRNNError):
     """Images whose channels, levels or size do not fit the model."""
 

@@ -73,6 +73,9 @@ class PxrImageFile(ImageFile.ImageFile):
             shown = pixels[..., 0] if pixels.shape[2] == 1 else pixels
             self.im = Image.fromarray(np.ascontiguousarray(shown)).im
             self._is_decoded = True
+            if not self.is_animated and self._exclusive_fp and self.fp is not None:
+                self.fp.close()  # as Pillow does where it opened the file and has all of it
+                self.fp = None
         return Image.Image.load(self)
 
     def seek(self, frame: int) -> None:

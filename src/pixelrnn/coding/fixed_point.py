@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from pixelrnn.coding.bounds import INT32_MAX, largest_magnitudes
 from pixelrnn.coding.scales import Scales, Widths, find_scales, products
+from pixelrnn.errors import ExportError
 from pixelrnn.stepper.integer_tables import GATE_BITS, curves
 from pixelrnn.stepper.program import (
     ADD,
@@ -51,7 +52,7 @@ def export(program: Program, images: Images, widths: Widths = Widths()) -> Progr
         widths: of the integers.
 
     Raises:
-        ValueError: if the weights are too large for sums of 32 bits at any scale.
+        ExportError: if the weights are too large for integers of these widths.
 
     Example:
         >>> from pixelrnn.models import PixelCNNConfig, build
@@ -198,7 +199,10 @@ class _Exporter:
             if not too_large.any():
                 return whole.astype(np.int16), biases.astype(np.int32), shifts
             if not shifts[too_large].all():
-                raise ValueError("the weights of this model are too large for sums of 32 bits")
+                raise ExportError(
+                    "the weights of this model do not fit such integers: give more bits to weights, "
+                    "or to activations"
+                )
             shifts = (shifts - too_large).astype(np.int32)
 
 
