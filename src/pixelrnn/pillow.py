@@ -55,9 +55,7 @@ class PxrImageFile(ImageFile.ImageFile):
         self._is_decoded = False
         self._size = (entry.width, entry.height)
         self._mode = MODES[entry.bands]
-        self.info = {"model": self._album.header.model} | (
-            {"name": entry.name} if entry.name else {}
-        )
+        self.info = {"model": self._album.header.model, "name": entry.name}
 
     def load(self) -> Any:
         """Decode the image at hand; Pillow calls it.

@@ -128,13 +128,13 @@ def _verify(path: Path, headers: "list[ImageHeader]", codec: Any, pixels: int) -
 
     album = Album(path, threads=codec.threads, needs_model=False, coding_model=codec.model)
     with album, pixels_progress("verifying", pixels) as advance:
-        for n, (name, image) in enumerate(pixels_of(headers)):
-            if not np.array_equal(album.pixels(n), image):
+        given = pixels_of(headers)
+        for (name, image), decoded in zip(given, album.in_turn(advance), strict=True):
+            if not np.array_equal(decoded, image):
                 raise CompressedFileError(
                     f"{name} does not decode to the same pixels; this is a fault of pixelrnn, or of "
                     "this machine's memory: no file was written"
                 )
-            advance(image.shape[0] * image.shape[1])
 
 
 def _text(result: dict[str, Any]) -> str:

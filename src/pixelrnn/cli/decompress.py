@@ -55,10 +55,8 @@ def decompress(
         pixels = sum(entry.height * entry.width for entry in opened.entries)
         try:
             with pixels_progress("decompressing", pixels) as advance:
-                for n, name in enumerate(names):
-                    image = opened.pixels(n)
+                for name, image in zip(names, opened.in_turn(advance), strict=True):
                     pictures.write_png(out / name, image)
-                    advance(image.shape[0] * image.shape[1])
                     done += 1
         except KeyboardInterrupt:
             stopped = True

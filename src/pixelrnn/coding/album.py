@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, overload
 
 import numpy as np
 
 from pixelrnn import shipped
-from pixelrnn.coding.codec import Codec
+from pixelrnn.coding.codec import PIXELS_AT_ONCE, Codec
 from pixelrnn.coding.container import HASH_BYTES, Entry, Header, read_header, read_index
 from pixelrnn.coding.program_file import CodingModel, load_program
 from pixelrnn.errors import CompressedFileError, ModelFileError
@@ -107,13 +108,39 @@ class Album(Sequence[Images]):
         return np.ascontiguousarray(self.pixels(index).transpose(2, 0, 1))
 
     def __iter__(self) -> Iterator[Images]:
-        return (self[n] for n in range(len(self)))
+        return (np.ascontiguousarray(image.transpose(2, 0, 1)) for image in self.in_turn())
+
+    def in_turn(
+        self,
+        on_progress: Callable[[int], None] | None = None,
+        *,
+        pixels_at_once: int = PIXELS_AT_ONCE,
+    ) -> Iterator[Images]:
+        """Decode all images, some at a time, uint8 `(H, W, bands)`; raises as indexing does.
+
+        Args:
+            on_progress: called with the pixels done since its last call, from any thread.
+            pixels_at_once: how many pixels are worked on at the same time.
+        """
+        portion: list[Entry] = []
+        for entry in self.entries:
+            portion.append(entry)
+            pixels = sum(each.height * each.width for each in portion)
+            if pixels >= pixels_at_once or entry is self.entries[-1]:
+                yield from self._decoded(portion, on_progress)
+                portion = []
 
     def pixels(self, index: int) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; raises as indexing does."""
-        entry, codec = self.entries[index], self._ready()
-        with self._naming(entry):
-            return codec.decode(entry, self.messages(entry))
+        (image,) = self._decoded([self.entries[index]])
+        return image
+
+    def _decoded(
+        self, entries: Sequence[Entry], on_progress: Callable[[int], None] | None = None
+    ) -> list[Images]:
+        with self._naming():
+            coded = [(entry, self.messages(entry)) for entry in entries]
+            return self._ready().decode_many(coded, on_progress=on_progress)
 
     def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
         """Compile the loop, or load what was compiled before; see `Codec.make_ready`."""
@@ -163,27 +190,20 @@ class Album(Sequence[Images]):
             self._stream = Path(source).open("rb") if isinstance(source, (str, Path)) else source  # noqa: SIM115
         return self._stream
 
-    def _naming(self, entry: Entry | None = None) -> "_Naming":
-        return _Naming(self._source, entry)
-
-
-class _Naming:
-    """Puts the file, and the image, in front of what an error says."""
-
-    def __init__(self, source: object, entry: Entry | None) -> None:
-        self.place = str(source) if isinstance(source, (str, Path)) else "the file"
-        if entry is not None and entry.name:
-            self.place += f" ({entry.name})"
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, CompressedFileError) and not str(error).startswith(self.place):
-            raise CompressedFileError(f"{self.place}: {error}") from error
-        if isinstance(error, OSError):
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Put the file in front of what an error says."""
+        is_path = isinstance(self._source, (str, Path))
+        place = str(self._source) if is_path else "the file"
+        try:
+            yield
+        except CompressedFileError as error:
+            if str(error).startswith(f"{place}: "):
+                raise
+            raise CompressedFileError(f"{place}: {error}") from error
+        except OSError as error:
             reason = error.strerror or error
-            raise CompressedFileError(f"{self.place} cannot be read: {reason}") from error
+            raise CompressedFileError(f"{place} cannot be read: {reason}") from error
 
 
 def find_model(header: Header, given: str | Path | None = None) -> CodingModel:

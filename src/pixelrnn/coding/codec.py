@@ -54,6 +54,11 @@ class _Part:
             len(self.bands),
         )
 
+    @property
+    def size(self) -> int:
+        """Levels of it."""
+        return math.prod(self.shape)
+
 
 class Codec:
     """Encodes and decodes images with one integer model.
@@ -122,7 +127,7 @@ class Codec:
             tile = images[n][part.rows, part.columns][..., list(part.bands)]
             messages[n][m] = self._coder.encode(np.ascontiguousarray(tile))
             if on_progress:
-                on_progress(_pixels(part, images[n]))
+                on_progress(part.size // images[n].shape[2])
             yield
 
         spread(work, len(jobs), self.threads)
@@ -134,37 +139,55 @@ class Codec:
     def decode(
         self, entry: Entry, messages: Sequence[bytes], *, threads: int | None = None
     ) -> Images:
-        """Decode an image, uint8 `(H, W, bands)`.
+        """Decode an image, uint8 `(H, W, bands)`; see `decode_many`."""
+        (image,) = self.decode_many([(entry, messages)], threads=threads)
+        return image
+
+    def decode_many(
+        self,
+        coded: Sequence[tuple[Entry, Sequence[bytes]]],
+        *,
+        threads: int | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[Images]:
+        """Decode images, each uint8 `(H, W, bands)`.
 
         Args:
-            entry: of the image.
-            messages: of its tiles.
+            coded: of each image its entry, and the messages of its tiles.
             threads: tiles at the same time; by default as many as the codec has.
+            on_progress: called with the pixels done since its last call, from any thread.
 
         Raises:
-            CompressedFileError: if the pixels are not those that went in.
+            CompressedFileError: if the pixels of an image are not those that went in.
         """
-        parts = list(self._parts(entry.height, entry.width, entry.bands))
-        levels = self.model.program.num_levels
-        for part, message in zip(parts, entry.messages, strict=True):
-            _check_claim(int(np.prod(part.shape)), message, levels)
-        image = np.zeros((entry.height, entry.width, entry.bands), np.uint8)
+        parts = [list(self._parts(e.height, e.width, e.bands)) for e, _ in coded]
+        for (entry, _), of_image in zip(coded, parts, strict=True):
+            _check_claims(entry, of_image, self.model.program.num_levels)
+        images = [np.zeros((e.height, e.width, e.bands), np.uint8) for e, _ in coded]
+        jobs = [(n, m) for n, of_image in enumerate(parts) for m in range(len(of_image))]
 
-        def work(n: int) -> Iterator[None]:
-            part, message = parts[n], messages[n]
-            if entry.messages[n].is_bare:
-                tile = np.frombuffer(message, np.uint8).reshape(part.shape)
+        def work(job: int) -> Iterator[None]:
+            n, m = jobs[job]
+            (entry, messages), part = coded[n], parts[n][m]
+            if entry.messages[m].is_bare:
+                levels = np.frombuffer(messages[m].ljust(part.size, b"\0"), np.uint8)
+                tile = levels[: part.size].reshape(part.shape)
             else:
-                tile = self._coder.decode(message, *part.shape)
-            image[part.rows, part.columns, part.bands[0] : part.bands[-1] + 1] = tile
+                tile = self._coder.decode(messages[m], *part.shape)
+            first, last = part.bands[0], part.bands[-1]
+            images[n][part.rows, part.columns, first : last + 1] = tile
+            if on_progress:
+                on_progress(part.size // entry.bands)
             yield
 
-        spread(work, len(parts), threads or self.threads)
-        if zlib.crc32(image.data) != entry.crc:
-            raise CompressedFileError(
-                "an image is damaged: its pixels are not those that went in (CRC-32); get it again"
-            )
-        return image
+        spread(work, len(jobs), threads or self.threads)
+        for (entry, _), image in zip(coded, images, strict=True):
+            if zlib.crc32(image.data) != entry.crc:
+                raise CompressedFileError(
+                    f"{entry.name or 'an image'} is damaged: its pixels are not those that went in "
+                    "(CRC-32); get the file again"
+                )
+        return images
 
     def ideal_bits(self, image: Images) -> float:
         """Return minus log2 of the probability that the integer model gives an image."""
@@ -211,30 +234,26 @@ class Codec:
         """Return the entry of an image, and its messages: bare levels where coding does not pay."""
         sizes = []
         for n, part in enumerate(parts):
-            is_bare = len(messages[n]) >= np.prod(part.shape)
+            is_bare = len(messages[n]) >= part.size
             if is_bare:
                 tile = image[part.rows, part.columns][..., list(part.bands)]
                 messages[n] = tile.tobytes()
-            sizes.append(Message(len(messages[n]), bool(is_bare)))
+            sizes.append(Message(len(messages[n]), is_bare))
         crc = zlib.crc32(np.ascontiguousarray(image).data)
         height, width, bands = image.shape
         return Entry(height, width, bands, crc, tuple(sizes)), messages
 
 
-def _pixels(part: _Part, image: Images) -> int:
-    """Return the share of a tile in the pixels of its image: planes count as parts of a pixel."""
-    height, width, bands = part.shape
-    return height * width * bands // image.shape[2] if bands == image.shape[2] else height * width
-
-
-def _check_claim(size: int, message: Message, levels: int) -> None:
-    """Refuse what no message of this length can hold: each level costs a little at least."""
+def _check_claims(entry: Entry, parts: Sequence[_Part], levels: int) -> None:
+    """Refuse what no message of its length can hold: each level costs a little at least."""
     least_bits = -math.log2(1 - (levels - 1) / TOTAL)
-    possible = size * least_bits <= 8 * (message.size + 8)
-    if not (message.size == size if message.is_bare else possible):
-        raise CompressedFileError(
-            f"it claims {size:,} levels in {message.size:,} bytes, which cannot be: it is damaged"
-        )
+    for part, message in zip(parts, entry.messages, strict=True):
+        possible = part.size * least_bits <= 8 * (message.size + 8)
+        if not (message.size == part.size if message.is_bare else possible):
+            raise CompressedFileError(
+                f"{entry.name or 'an image'} claims {part.size:,} levels in {message.size:,} bytes, which "
+                "cannot be: the file is damaged"
+            )
 
 
 def write(

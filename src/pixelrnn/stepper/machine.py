@@ -97,4 +97,5 @@ def run_rows(
 
 def is_compiled(world: type) -> bool:
     """Return whether the loop is ready for a kind of numbers: `Floats` or `Integers`."""
-    return any(signature[1].instance_class is world for signature in run_rows.signatures)
+    worlds: list[Any] = [signature[1] for signature in run_rows.signatures]
+    return any(each.instance_class is world for each in worlds)
