@@ -4,6 +4,7 @@ import dataclasses
 import io
 import itertools
 import logging
+import lzma
 import math
 import tarfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from pixelrnn import baselines
 from pixelrnn.baselines import codecs, files, histograms, measure
 from pixelrnn.baselines.histograms import histogram
+from pixelrnn.baselines.mosaic import as_colour, as_pictures, grid_shape, lay_out
 from pixelrnn.errors import DataError
 
 EXCERPT = Path(__file__).resolve().parents[1] / "../shared/data/cifar-10-binary-3000.tar.gz"
@@ -109,7 +111,7 @@ def test_one_picture_saves_the_headers():
 
 @pytest.mark.parametrize("num_images", [1, 2, 3, 7, 12, 31, 297, 500, 10_000])
 def test_grid_holds_all_and_wastes_little(num_images):
-    rows, columns = files._grid(num_images)
+    rows, columns = grid_shape(num_images)
     empty = rows * columns - num_images
     assert 0 <= empty < columns
     assert empty <= max(1, num_images // 25)
@@ -117,8 +119,8 @@ def test_grid_holds_all_and_wastes_little(num_images):
 
 
 def test_mosaic_shows_every_image_in_reading_order():
-    pictures = files._as_pictures(_images(5))
-    mosaic = files._mosaic(pictures, rows=2, columns=3)
+    pictures = as_pictures(_images(5))
+    mosaic = lay_out(pictures, rows=2, columns=3)
     assert mosaic.shape == (12, 27, 3)
     for index, picture in enumerate(pictures):
         row, column = divmod(index, 3)
@@ -130,16 +132,53 @@ def test_mosaic_shows_every_image_in_reading_order():
 def test_picture_keeps_channels_apart():
     images = _images(2)
     for channel in range(3):
-        np.testing.assert_array_equal(files._as_pictures(images)[..., channel], images[:, channel])
+        np.testing.assert_array_equal(as_pictures(images)[..., channel], images[:, channel])
 
 
 @pytest.mark.parametrize("codec", codecs.CODECS, ids=lambda codec: codec.name)
 @pytest.mark.parametrize("num_levels", [2, 17, 256])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_codecs_give_every_pixel_back(codec, num_levels, channels):
-    picture = files._as_pictures(_images(1, channels=channels, num_levels=num_levels))
-    stored = (picture if codec.stores_grey else files._as_colour(picture))[0]
+    picture = as_pictures(_images(1, channels=channels, num_levels=num_levels))
+    stored = (picture if codec.stores_grey else as_colour(picture))[0]
     np.testing.assert_array_equal(codec.decode(codec.encode(stored, num_levels)), stored)
+
+
+@pytest.mark.parametrize("codec", codecs.MORE_CODECS, ids=lambda codec: codec.name)
+@pytest.mark.parametrize("num_levels", [2, 17, 256])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (5, 1), (6, 9), (6, 9, 3), (40, 33, 3)])
+def test_more_codecs_give_every_pixel_back(codec, num_levels, shape):
+    pixels = np.random.default_rng(0).integers(num_levels, size=shape, dtype=np.uint8)
+    assert codec.available()
+    decoded = codec.decode(codec.encode(pixels, num_levels))
+    np.testing.assert_array_equal(decoded, pixels.ravel() if codec.is_stream else pixels)
+
+
+def test_more_codecs_are_not_in_the_rows_of_a_comparison():
+    assert tuple(codec.name for codec in codecs.CODECS) == CODEC_NAMES
+    assert [codec.name for codec in codecs.MORE_CODECS] == ["JPEG-LS", "JPEG 2000", "LZMA"]
+
+
+def _xz(pixels, *filters):
+    main = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}
+    return lzma.compress(pixels, check=lzma.CHECK_CRC32, filters=[*filters, main])
+
+
+def test_lzma_is_the_smaller_of_with_and_without_differences():
+    lzma_codec = codecs.MORE_CODECS[2]
+    smooth = as_pictures(_images(1, height=40, width=50))[0]
+    delta = {"id": lzma.FILTER_DELTA, "dist": 3}
+    repeated = np.tile(np.random.default_rng(0).integers(4, size=(9, 8), dtype=np.uint8), (9, 9))
+    assert len(lzma_codec.encode(smooth, 256)) == len(_xz(smooth, delta)) < len(_xz(smooth))
+    small = len(lzma_codec.encode(repeated, 4))
+    assert small == len(_xz(repeated)) < len(_xz(repeated, delta | {"dist": 1}))
+
+
+def test_jpeg_2000_knows_how_few_bits_the_levels_have():
+    noise = np.random.default_rng(0).integers(4, size=(64, 64), dtype=np.uint8)
+    few, many = (len(codecs.MORE_CODECS[1].encode(noise, levels)) for levels in (4, 256))
+    assert 8 * few / noise.size < 2.6
+    assert few < many
 
 
 def test_binarised_png_takes_one_bit_a_pixel():

@@ -1,4 +1,7 @@
-"""Lossless image formats: pixels to the bytes of a file, and back."""
+"""Lossless image formats: pixels to the bytes of a file, and back.
+
+`CODECS` are those that every comparison shows; `MORE_CODECS` are measured by the benchmark as well.
+"""
 
 import io
 from collections.abc import Callable
@@ -8,12 +11,20 @@ import imagecodecs
 import numpy as np
 from PIL import Image, features
 
+try:
+    import lzma
+except ImportError:  # some Pythons are built without it
+    lzma = None  # type: ignore[assignment]
+
 from pixelrnn.baselines.base import Pixels
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A lossless image format; pixels are `(H, W)` grey or `(H, W, 3)` red, green, blue."""
+    """A lossless image format; pixels are `(H, W)` grey or `(H, W, 3)` red, green, blue.
+
+    One that is a stream (`is_stream`) does not know the shape of pixels: it decodes to a row of levels.
+    """
 
     name: str
     available: Callable[[], bool]
@@ -22,6 +33,15 @@ class Codec:
     note: str
     stores_grey: bool
     max_side: int
+    is_stream: bool = False
+
+    def described(self, channels: int, num_levels: int) -> str:
+        """Return in words how it stores such images."""
+        if channels == 1 and not self.stores_grey:
+            return f"{self.note}, grey stored as equal red, green and blue"
+        if channels == 1 and num_levels == 2 and self.name == "PNG":
+            return f"{self.note}, 1 bit a pixel"
+        return self.note
 
 
 def _encode_png(pixels: Pixels, num_levels: int) -> bytes:
@@ -68,6 +88,64 @@ def _decode_jpegxl(data: bytes) -> Pixels:
     return np.asarray(imagecodecs.jpegxl_decode(data))
 
 
+def _encode_jpegls(pixels: Pixels, num_levels: int) -> bytes:
+    del num_levels
+    return bytes(imagecodecs.jpegls_encode(pixels))
+
+
+def _decode_jpegls(data: bytes) -> Pixels:
+    return np.asarray(imagecodecs.jpegls_decode(data))
+
+
+# One resolution is no wavelet at all: best for drawings and tiny images. Six are usual for photographs.
+_JPEG2000_RESOLUTIONS = (1, 6)
+
+
+def _encode_jpeg2000(pixels: Pixels, num_levels: int) -> bytes:
+    bits = (num_levels - 1).bit_length()
+    files = (
+        imagecodecs.jpeg2k_encode(
+            pixels,
+            level=0,
+            codecformat="j2k",
+            reversible=True,
+            resolutions=resolutions,
+            bitspersample=bits,
+            numthreads=1,
+        )
+        for resolutions in _JPEG2000_RESOLUTIONS
+    )
+    return min(map(bytes, files), key=len)
+
+
+def _decode_jpeg2000(data: bytes) -> Pixels:
+    return np.asarray(imagecodecs.jpeg2k_decode(data, numthreads=1))
+
+
+def _encode_lzma(pixels: Pixels, num_levels: int) -> bytes:
+    """Return the smaller of two: with differences to the pixel before, which suit photographs, and without.
+
+    A dictionary longer than the pixels would take memory and time, and save nothing.
+    """
+    del num_levels
+    main = {
+        "id": lzma.FILTER_LZMA2,
+        "preset": 9 | lzma.PRESET_EXTREME,
+        "dict_size": max(4096, pixels.nbytes),
+    }
+    delta = {"id": lzma.FILTER_DELTA, "dist": 1 if pixels.ndim == 2 else pixels.shape[-1]}
+    data = pixels.tobytes()
+    files = (
+        lzma.compress(data, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, filters=filters)
+        for filters in ([main], [delta, main])
+    )
+    return min(files, key=len)
+
+
+def _decode_lzma(data: bytes) -> Pixels:
+    return np.frombuffer(lzma.decompress(data), np.uint8)
+
+
 CODECS = (
     Codec(
         name="PNG",
@@ -95,5 +173,37 @@ CODECS = (
         note="lossless, effort 9",
         stores_grey=True,
         max_side=2**30 - 1,
+    ),
+)
+
+MORE_CODECS = (
+    Codec(
+        name="JPEG-LS",
+        available=lambda: bool(imagecodecs.JPEGLS.available),
+        encode=_encode_jpegls,
+        decode=_decode_jpegls,
+        note="lossless; it has no colour transform",
+        stores_grey=True,
+        max_side=2**16 - 1,
+    ),
+    Codec(
+        name="JPEG 2000",
+        available=lambda: bool(imagecodecs.JPEG2K.available),
+        encode=_encode_jpeg2000,
+        decode=_decode_jpeg2000,
+        note="lossless, bare codestream, the smaller of two settings (1 and 6 resolutions)",
+        stores_grey=True,
+        max_side=2**31 - 1,
+    ),
+    Codec(
+        name="LZMA",
+        available=lambda: lzma is not None,
+        encode=_encode_lzma,
+        decode=_decode_lzma,
+        note="xz, preset 9 extreme, the smaller of two (with and without its delta filter); "
+        "the shape is known",
+        stores_grey=True,
+        max_side=2**31 - 1,
+        is_stream=True,
     ),
 )

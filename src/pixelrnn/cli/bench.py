@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from pixelrnn.cli.bench_codec import codec
 from pixelrnn.cli.bench_train import train
 from pixelrnn.cli.drawing import (
     AsJson,
@@ -112,6 +113,7 @@ def sample(
 
 
 app.command()(train)
+app.command()(codec)
 
 
 def _model(name: str) -> tuple["PixelRNN", str]:

@@ -1,0 +1,276 @@
+"""`pixelrnn bench codec`: how small images become and how fast, beside the usual image codecs."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelrnn.cli.coding_options import DEFAULT_MODEL, counted
+from pixelrnn.cli.drawing import (
+    AsJson,
+    Threads,
+    pixels_progress,
+    positive,
+    require_writable,
+    tell,
+)
+from pixelrnn.cli.options import Data
+from pixelrnn.errors import RecipeError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pixelrnn.benchmarks.codec_figures import CodecBenchmark, Figures, ModelFigures
+    from pixelrnn.coding import Codec
+    from pixelrnn.data import DataSet
+
+KIND = "codec benchmark"
+DIGITS_MODEL = "digits-pixelcnn"
+_WIDTH = 140  # characters, where the output is no terminal
+
+
+def codec(
+    data: Data = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME-or-PATH",
+            help="A name from `pixelrnn models list`, or a file from `pixelrnn models export`. May be "
+            "repeated.",
+            show_default=f"{DEFAULT_MODEL}; {DIGITS_MODEL} for grey images of 17 levels",
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "-n",
+            "--count",
+            parser=positive,
+            metavar="INTEGER",
+            help="Images: the first so many.",
+            show_default="all of the split",
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Side of the squares that are coded by themselves; 0 for none.",
+            show_default="0 for images up to 128 pixels, 128 for larger ones",
+        ),
+    ] = None,
+    repeats: Annotated[
+        int,
+        typer.Option(parser=positive, metavar="INTEGER", help="Of each; the median is shown."),
+    ] = 3,
+    threads: Threads = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the JSON to this file.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure compressing: bits/dim and images a second, beside PNG, WebP, JPEG XL and others.
+
+    All code the same images with as many threads, timed in turn in this one run; whatever is written
+    is decoded again and compared. Ctrl-C keeps what is measured.
+    """
+    from pixelrnn.benchmarks.codecs import benchmark_codecs, pixels_to_do
+    from pixelrnn.data import load
+    from pixelrnn.files import write_json
+
+    if data is None:
+        raise RecipeError("give --data NAME-or-PATH: a name from `pixelrnn data list`, or images")
+    require_writable([("--out", out, ".json")])
+    data_set = load(data)
+    images = data_set.images(split)[:count]
+    threads = threads or os.cpu_count() or 1
+    codecs = _codecs(models or [_usual_model(data_set)], tile, threads, data_set)
+    total = pixels_to_do(len(codecs), images, threads, repeats)
+    with pixels_progress("measuring", total) as on_progress:
+        found = benchmark_codecs(
+            codecs,
+            images,
+            data_set.num_levels,
+            threads=threads,
+            repeats=repeats,
+            on_progress=on_progress,
+        )
+    result = _about(data_set, split, images.shape, codecs[0].tile) | found.as_dict()
+    if out is not None and found.models:
+        write_json(out, result)
+    typer.echo(json.dumps(result, indent=1)) if as_json else _show(result, found)
+    for name, reason in found.left_out.items():
+        tell(f"{name} left out: {reason}")
+    if not found.finished:
+        tell("stopped: what was measured so far is shown")
+        raise typer.Exit(130)
+
+
+def _usual_model(data: "DataSet") -> str:
+    from pixelrnn.data.digits import NUM_LEVELS
+
+    is_like_digits = data.channels == 1 and data.num_levels == NUM_LEVELS
+    return DIGITS_MODEL if is_like_digits else DEFAULT_MODEL
+
+
+def _codecs(names: list[str], tile: int | None, threads: int, data: "DataSet") -> "list[Codec]":
+    """Return the codecs of models, compiled."""
+    from pixelrnn.coding import DEFAULT_TILE, Codec, load_program
+
+    if tile is None:
+        tile = 0 if max(data.height, data.width) <= DEFAULT_TILE else DEFAULT_TILE
+    codecs = [Codec(load_program(name), tile=tile, threads=threads) for name in names]
+    for each in codecs:
+        each.make_ready(tell)
+    return codecs
+
+
+def _about(data: "DataSet", split: str, shape: tuple[int, ...], tile: int) -> dict[str, Any]:
+    from pixelrnn.training.run_folder import environment
+
+    return {
+        "format_version": 1,
+        "kind": KIND,
+        "data": data.name,
+        "split": split,
+        "data_sha256": data.sha256(split),
+        "image_shape": list(shape[1:]),
+        "num_levels": data.num_levels,
+        "tile": tile,
+        "environment": environment(),
+    }
+
+
+def _show(result: dict[str, Any], found: "CodecBenchmark") -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    console.print(_table(result, found))
+    for line in _lines(result, found):
+        typer.echo(line)
+
+
+def _table(result: dict[str, Any], found: "CodecBenchmark") -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    channels, height, width = result["image_shape"]
+    kind = "RGB" if channels == 3 else "grey"
+    table = Table(
+        title=escape(
+            f"{result['data']}, {result['split']}: {counted(found.num_images, f'{kind} image')} of "
+            f"{height}x{width}, {counted(found.threads, 'thread')}"
+        ),
+        title_justify="left",
+    )
+    table.add_column("codec", no_wrap=True)
+    for heading in ("bits/dim, one file each", "all in one", "encoding, images/s",
+                    "decoding, images/s"):  # fmt: skip
+        table.add_column(heading, justify="right")
+    table.add_column("note", overflow="fold")
+    for model in found.models:
+        table.add_row(*_cells(model), end_section=model is found.models[-1])
+    for each in found.codecs:
+        table.add_row(*_cells(each))
+    return table
+
+
+def _cells(figures: "Figures") -> list[str]:
+    from rich.markup import escape
+
+    together = figures.bits_per_dim_all_in_one
+    return [
+        escape(figures.name),
+        f"{figures.bits_per_dim_one_file_each:.4f}",
+        "" if together is None else f"{together:.4f}",
+        _number(figures.images_per_second_encoding),
+        _number(figures.images_per_second_decoding),
+        figures.note,
+    ]
+
+
+def _number(value: float | None) -> str:
+    """Write three digits, or all before the point."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _lines(result: dict[str, Any], found: "CodecBenchmark") -> list[str]:
+    lines = []
+    everything = [*found.models, *found.codecs]
+    if everything:
+        lines.append(
+            "All in one: a model's album, whose images are still decoded one by one; a codec's one "
+            "picture of all images; LZMA's one stream. Every file was decoded and compared."
+        )
+        lines.append(_smallest(everything))
+    for model in found.models:
+        lines += _of_model(model, found)
+    if found.repeats:
+        lines.append(
+            f"Speeds: files of one image, medians of {counted(found.repeats, 'repetition')} in turn on "
+            f"the first {counted(found.num_images_timed, 'image')}."
+        )
+        lines.append(f"The machine: {result['environment']['processor']}.")
+    return lines
+
+
+def _smallest(everything: "list[Figures]") -> str:
+    each = min(everything, key=lambda figures: figures.bits_per_dim_one_file_each)
+    together = min(everything, key=_together)
+    return f"Smallest: {each.name} (one file each), {together.name} (all in one)."
+
+
+def _together(figures: "Figures") -> float:
+    size = figures.bits_per_dim_all_in_one
+    return math.inf if size is None else size
+
+
+def _of_model(model: "ModelFigures", found: "CodecBenchmark") -> list[str]:
+    """Return what is said of a model: where its bits go, its speed on one thread, and comparisons."""
+    line = (
+        f"{model.name}: {model.ideal_bits_per_dim:.4f} bits/dim by its probabilities, "
+        f"{model.messages_bits_per_dim:.4f} in messages, {model.bits_per_dim_all_in_one:.4f} in the album"
+    )
+    if model.seconds_to_decode_one_image is not None:
+        line += (
+            f"; on 1 thread {_number(model.images_per_second_encoding_1_thread)} images/s encoding, "
+            f"{_number(model.images_per_second_decoding_1_thread)} decoding; one image is decoded in "
+            f"{_number(1000 * model.seconds_to_decode_one_image)} ms"
+        )
+    lines = [f"{line}."]
+    if found.codecs:
+        lines += comparisons(model, found.codecs)
+    return lines
+
+
+def comparisons(model: "ModelFigures", codecs: "list[Figures]") -> list[str]:
+    """Return by how much a model's files are smaller than those of image codecs, in words."""
+    files = sorted(codecs, key=lambda each: -each.bits_per_dim_one_file_each)
+    against = [(each.name, each.bits_per_dim_one_file_each) for each in files]
+    album, best = _together(model), min(codecs, key=_together)
+    in_one = _against(album, [(f"{best.name}'s one {best.all_in_one}", _together(best))])
+    return [
+        f"{model.name}, one file an image: {_against(model.bits_per_dim_one_file_each, against)}.",
+        f"{model.name}, one album: {_against(album, against)} (one file an image)"
+        + ("." if math.isinf(_together(best)) else f", and {in_one}."),
+    ]
+
+
+def _against(ours: float, others: list[tuple[str, float]]) -> str:
+    return ", ".join(f"{_difference(ours / theirs - 1)} {name}" for name, theirs in others)
+
+
+def _difference(share: float) -> str:
+    percent = round(100 * abs(share))
+    if percent == 0:
+        return "about as small as"
+    return f"{percent} % {'smaller' if share < 0 else 'larger'} than"
