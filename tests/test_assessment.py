@@ -1,15 +1,22 @@
-"""What is kept beside an evaluation: samples and completions that any model can be held against."""
+"""What is kept beside an evaluation: samples and completions, and the model in integers, as a file."""
 
+import dataclasses
+import io
 import json
+import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pixelrnn import assessment
-from pixelrnn.assessment import assess
+from pixelrnn.assessment import FILE_KEYS, assess
+from pixelrnn.coding import Album, Codec, load_program, write
+from pixelrnn.coding.fixed_point import export
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet
 from pixelrnn.errors import OutputError
+from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
 from pixelrnn.report.samples_file import read_samples
 from pixelrnn.training import RunFolder
@@ -100,3 +107,154 @@ def test_a_full_disk_leaves_the_result_as_it_was(run, save, monkeypatch):
         assess(run, data_set((1, 4, 4)), [])
     assert json.loads(run.result_file.read_text()) == {"format_version": 1, "name": "x"}
     assert not (run.path / "samples.npz").exists()
+
+
+# As a file.
+
+
+def file_of(model, images):
+    """Return the bytes of a file of all these images."""
+    file = io.BytesIO()
+    write(Codec(model, tile=0), [("", image.transpose(1, 2, 0)) for image in images], file)
+    return file.getvalue()
+
+
+def test_the_file_is_one_that_the_kept_integers_write_and_read(run, save, kind, channels):
+    model, data = save(kind, channels=channels, noise=0.3), data_set((channels, 6, 5))
+    assess(run, data, [])
+    result, kept_model = run.result(), load_program(run.path / "integer.safetensors")
+    file = file_of(kept_model, data.test)
+    dims = data.test.size
+    assert result["file_num_images"] == 13
+    assert result["file_bytes"] == len(file)
+    assert result["file_bits_per_dim"] == pytest.approx(8 * len(file) / dims)
+    with Album(io.BytesIO(file), coding_model=kept_model) as album:
+        np.testing.assert_array_equal(np.stack(list(album)), data.test)
+        message_bytes = sum(entry.size for entry in album.entries)
+    assert result["message_bits_per_dim"] == pytest.approx(8 * message_bytes / dims)
+    assert result["seconds_per_image_compressing"] > 0
+    assert kept_model.name == run.path.name
+    assert load_program(run.path / "integer.safetensors").program.channels == model.config.channels
+
+
+def test_integers_cost_little_more_than_floats(run, save, kind, likelihood):
+    # Its own samples: others surprise it by more bits than any level costs in integers.
+    images = save(kind, likelihood, channels=3, noise=0.3).sample(13, size=(6, 5), seed=1)
+    evaluation = assess(
+        run, dataclasses.replace(data_set((3, 6, 5)), train=images, test=images), []
+    )
+    result = run.result()
+    assert result["float_bits_per_dim"] == pytest.approx(evaluation.bits_per_dim, abs=1e-9)
+    assert result["integer_bits_per_dim"] == pytest.approx(evaluation.bits_per_dim, abs=0.002)
+    assert result["integer_bits_per_dim"] <= result["message_bits_per_dim"]
+
+
+def test_of_many_images_the_first_are_measured(run, save, monkeypatch):
+    model, data = save("pixelcnn", noise=0.3), data_set((1, 6, 5))
+    monkeypatch.setattr(assessment, "FILE_IMAGES", 4)
+    evaluation = assess(run, data, [])
+    result, first = run.result(), data.test[:4]
+    assert (result["num_images"], result["file_num_images"]) == (13, 4)
+    assert result["float_bits_per_dim"] == pytest.approx(evaluate(model, first).bits_per_dim)
+    assert abs(result["float_bits_per_dim"] - evaluation.bits_per_dim) > 1e-3
+    kept_model = load_program(run.path / "integer.safetensors")
+    assert result["file_bytes"] == len(file_of(kept_model, first))
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [((600, 1, 2, 3), 512), ((7, 1, 2, 3), 7), ((600, 1, 64, 64), 128), ((2, 1, 999, 999), 1)],
+)
+def test_fewer_are_measured_of_large_images(shape, count):
+    images = np.broadcast_to(np.uint8(0), shape)
+    assert assessment._first(images).shape == (count, *shape[1:])
+
+
+def test_the_export_is_that_of_the_command(run, save, monkeypatch):
+    """`pixelrnn models export` looks at the first 512 training images, too."""
+    from pixelrnn.cli import models
+
+    model = save("row-lstm", noise=0.3)
+    assert assessment.CALIBRATION_IMAGES == models.CALIBRATION_IMAGES
+    monkeypatch.setattr(assessment, "CALIBRATION_IMAGES", 3)
+    data = data_set((1, 6, 5))
+    dark_first = np.concatenate([np.zeros_like(data.train[:3]), data.train[3:]])
+    data = dataclasses.replace(data, train=dark_first)
+    assess(run, data, [])
+    kept_model = load_program(run.path / "integer.safetensors")
+    program = export(model.lower(), data.train[:3])
+    assert kept_model.hash == assessment.name_model("x", program).hash
+    other = export(model.lower(), data.train)
+    assert kept_model.hash != assessment.name_model("x", other).hash
+
+
+@pytest.fixture
+def too_large(run, save):
+    """A model whose weights no sum of 32 bits can hold."""
+
+    def put():
+        model = save("pixelcnn", noise=0.3)
+        for parameter in model.parameters():
+            parameter.data *= 20
+        store.save(model, run.path)
+        return model
+
+    return put
+
+
+def test_a_model_that_has_no_integers_is_evaluated_all_the_same(run, too_large, caplog):
+    model, data = too_large(), data_set((1, 4, 4))
+    with caplog.at_level(logging.WARNING, "pixelrnn.assessment"):
+        evaluation = assess(run, data, [])
+    assert "is not measured as a file: the weights of this model" in caplog.text
+    result = run.result()
+    assert result["test_bits_per_dim"] == evaluation.bits_per_dim
+    assert evaluation.bits_per_dim == pytest.approx(evaluate(model, data.test).bits_per_dim)
+    assert not result.keys() & set(FILE_KEYS)
+    assert not (run.path / "integer.safetensors").exists()
+
+
+def test_no_figures_of_other_weights_are_left(run, save, too_large, caplog):
+    save("pixelcnn")
+    assess(run, data_set((1, 4, 4)), [])
+    assert run.result()["file_bytes"] > 0
+    too_large()
+    assess(run, data_set((1, 4, 4)), [])
+    assert {run.result()[key] for key in FILE_KEYS} == {None}
+    assert not (run.path / "integer.safetensors").exists()
+
+
+def test_a_fault_that_is_not_the_weights_is_not_hidden(run, save, monkeypatch):
+    save("pixelcnn")
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(assessment, "export", broken)
+    with pytest.raises(ZeroDivisionError):
+        assess(run, data_set((1, 4, 4)), [])
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("plain", "plain"), ("ü" * 40, "ü" * 32), ("x" + "ü" * 40, "x" + "ü" * 31), ("\n", "model")],
+)
+def test_any_folder_gives_a_name(folder, name, tmp_path):
+    assert assessment._name(tmp_path / folder) == name
+    assert 1 <= len(name.encode()) <= 64
+
+
+def test_the_folder_where_one_stands_gives_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert assessment._name(Path()) == tmp_path.name
+
+
+def test_compiling_is_told(run, save, monkeypatch):
+    save("pixelcnn")
+    told = []
+    monkeypatch.setattr(assessment, "make_loop_ready", lambda tell: tell("one"))
+    monkeypatch.setattr(
+        assessment.Codec, "make_ready", lambda self, tell=None: tell and tell("two")
+    )
+    assess(run, data_set((1, 4, 4)), [], on_compiling=told.append)
+    assert told == ["one", "two"]

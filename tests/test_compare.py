@@ -12,7 +12,9 @@ from rich.console import Console
 
 from pixelrnn import assessment
 from pixelrnn import compare as compare_module
+from pixelrnn.assessment import FILE_KEYS
 from pixelrnn.baselines import Baseline
+from pixelrnn.coding import Album, Codec, load_program, write
 from pixelrnn.compare import compare, suite_recipes_for
 from pixelrnn.data import load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
@@ -26,6 +28,8 @@ TINY = ("model.features=4", "model.layers=1", "training.image_presentations=128"
 MODEL_KEYS = {
     "name", "test_bits_per_dim", "test_bits_per_dim_standard_error", "validation_bits_per_dim",
     "parameters", "image_presentations", "images_per_second", "minutes", "peak_memory_mb",
+    "file_num_images", "float_bits_per_dim", "integer_bits_per_dim", "message_bits_per_dim",
+    "file_bits_per_dim", "file_bytes", "seconds_per_image_compressing",
 }  # fmt: skip
 
 
@@ -103,6 +107,29 @@ def test_results_have_what_is_promised(whole):
     assert {"histogram", "PNG", "WebP", "JPEG XL"} <= lines.keys()
 
 
+def test_a_real_file_is_a_little_larger_than_ideal(whole):
+    for model in whole.results["models"]:
+        assert model["file_num_images"] == 297
+        assert model["float_bits_per_dim"] == pytest.approx(model["test_bits_per_dim"], abs=1e-9)
+        assert model["integer_bits_per_dim"] == pytest.approx(model["float_bits_per_dim"], abs=0.01)
+        assert model["integer_bits_per_dim"] < model["message_bits_per_dim"]
+        assert model["message_bits_per_dim"] < model["file_bits_per_dim"]
+        dims = 297 * 8 * 8
+        assert model["file_bits_per_dim"] == pytest.approx(8 * model["file_bytes"] / dims)
+
+
+def test_the_models_are_kept_ready_to_compress(whole):
+    images = load("digits").images("test")
+    for model in whole.results["models"]:
+        kept = load_program(whole.report.parent / model["name"] / "integer.safetensors")
+        assert kept.name == model["name"]
+        file = io.BytesIO()
+        write(Codec(kept, tile=0), [("", image[0][:, :, None]) for image in images], file)
+        assert len(file.getvalue()) == model["file_bytes"]
+        with Album(file, coding_model=kept) as album:
+            np.testing.assert_array_equal(np.stack(list(album)), images)
+
+
 def test_results_are_also_a_file(whole):
     folder = whole.report.parent
     assert json.loads((folder / "results.json").read_text()) == whole.results
@@ -126,7 +153,7 @@ def test_results_are_those_of_the_saved_models(whole):
 
 def test_the_page_has_all_models_and_needs_no_network(whole):
     page = whole.report.read_text(encoding="utf-8")
-    for word in ("PixelCNN", "Row LSTM", "Diagonal BiLSTM", "histogram", "297"):
+    for word in ("PixelCNN", "Row LSTM", "Diagonal BiLSTM", "histogram", "297", "As a file"):
         assert word in page
     assert "typed" in page
     assert 'src="http' not in page
@@ -206,6 +233,20 @@ def test_an_evaluation_whose_file_is_gone_is_made_again(whole, copy, console, qu
     assert (copy / "row-lstm" / "evaluation.npz").is_file()
     for model, expected in zip(found.results["models"], whole.results["models"], strict=True):
         assert model["test_bits_per_dim"] == expected["test_bits_per_dim"]
+
+
+def test_runs_from_before_there_were_files_are_left_as_they_are(
+    whole, copy, no_training, quick_baselines, console
+):
+    for name in MODELS:
+        file = copy / name / "result.json"
+        result = json.loads(file.read_text())
+        file.write_text(json.dumps({k: v for k, v in result.items() if k not in FILE_KEYS}))
+        (copy / name / "integer.safetensors").unlink()
+    found = run(copy, console)
+    for model, expected in zip(found.results["models"], whole.results["models"], strict=True):
+        assert model == expected | dict.fromkeys(FILE_KEYS)
+    assert "As a file" not in found.report.read_text(encoding="utf-8")
 
 
 # Other settings or images in the same folder.

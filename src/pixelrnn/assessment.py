@@ -1,18 +1,24 @@
 """The one look at the test images: what a finished run costs on them, kept in its folder.
 
-With it go samples and completions, drawn with the same seed for every model.
+With it go samples and completions, drawn with the same seed for every model, and the model in integers,
+with what the images need as a real file.
 """
 
 import copy
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from pixelrnn.audit import measure_receptive_field
 from pixelrnn.baselines import Baseline
+from pixelrnn.coding import Codec, CodingModel, name_model, save_program
+from pixelrnn.coding.fixed_point import export
+from pixelrnn.coding.measuring import measure_files
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet
@@ -24,6 +30,8 @@ from pixelrnn.models import PixelRNN, store
 from pixelrnn.ordering import Place
 from pixelrnn.training import RunFolder
 
+logger = logging.getLogger("pixelrnn.assessment")
+
 SHOWN_IMAGES = 8
 SAMPLES_FILE = "samples.npz"
 SEED = 0  # of samples and completions, for every model
@@ -31,6 +39,20 @@ SMALL_SIDE = 32
 NUM_SAMPLES, NUM_LARGE_SAMPLES = 32, 16  # up to that side, and above
 COMPLETED_IMAGES, COMPLETIONS = 4, 3
 KEPT = "top:0.5"
+INTEGER_FILE = "integer.safetensors"
+# As much is compressed at most, for with a large model it takes a second an image. It depends on the images
+# alone, so that the figures of all models are of the same ones.
+FILE_IMAGES, FILE_PIXELS = 512, 512 * 32 * 32
+FILE_KEYS = (
+    "file_num_images",
+    "float_bits_per_dim",
+    "integer_bits_per_dim",
+    "message_bits_per_dim",
+    "file_bits_per_dim",
+    "file_bytes",
+    "seconds_per_image_compressing",
+)
+MAX_NAME_BYTES = 64
 
 
 def require_fit(model: PixelRNN, data: DataSet) -> None:
@@ -54,11 +76,17 @@ def assess(
     *,
     batch_size: int = 50,
     on_progress: Callable[[int], None] | None = None,
+    on_compiling: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Evaluate a run's averaged weights on the test images, and record all that the report shows.
 
     Samples and completions are drawn too. `seconds_per_sample` is the time for all samples, on all
     cores, over their number, without compilation.
+
+    The model is exported to integers, kept as `integer.safetensors`, and the first 512 test images, or
+    fewer if they are large, are compressed with it into one file in memory. All of `FILE_KEYS` are of
+    these same images; a model whose weights cannot be exported lacks them, and a warning on the logger
+    `pixelrnn.assessment` says so.
 
     Args:
         run: a finished run.
@@ -66,6 +94,7 @@ def assess(
         baselines: measured on the same test images, to be kept beside the result.
         batch_size: images at a time.
         on_progress: called with the number of images done.
+        on_compiling: called, from another thread, with a line for the user if compiling takes a while.
 
     Raises:
         ImageMismatchError: if the images do not fit the model.
@@ -77,7 +106,8 @@ def assess(
     images = data.images("test")
     evaluation = evaluate(model, images, batch_size=batch_size, on_progress=on_progress)
     _write_evaluation(run, model, images, evaluation)
-    seconds_per_sample = _draw(run, model, images)
+    seconds_per_sample = _draw(run, model, images, on_compiling)
+    as_file = _measure_file(run, model, data, evaluation, on_compiling)
     run.update_result(
         split="test",
         num_images=evaluation.num_images,
@@ -89,6 +119,7 @@ def assess(
         seconds_per_sample=seconds_per_sample,
         hidden_half_bits_per_dim=_hidden_bits_per_dim(evaluation),
         baselines=[asdict(baseline) for baseline in baselines],
+        **as_file,
     )
     return evaluation
 
@@ -116,11 +147,16 @@ def _write_evaluation(
         )
 
 
-def _draw(run: RunFolder, model: PixelRNN, images: Images) -> float:
+def _draw(
+    run: RunFolder,
+    model: PixelRNN,
+    images: Images,
+    on_compiling: Callable[[str], None] | None,
+) -> float:
     """Keep samples, and completions of test images; return the seconds that one sample takes."""
     height, width = images.shape[2:]
     count = NUM_SAMPLES if max(height, width) <= SMALL_SIDE else NUM_LARGE_SAMPLES
-    make_loop_ready()
+    make_loop_ready(on_compiling)
     started = time.perf_counter()
     samples = model.sample(count, size=(height, width), seed=SEED)
     seconds = time.perf_counter() - started
@@ -139,6 +175,58 @@ def _draw(run: RunFolder, model: PixelRNN, images: Images) -> float:
             hidden_bits_per_dim=completed.hidden_bits_per_dim,
         )
     return seconds / count
+
+
+def _measure_file(
+    run: RunFolder,
+    model: PixelRNN,
+    data: DataSet,
+    evaluation: Evaluation,
+    on_compiling: Callable[[str], None] | None,
+) -> dict[str, float | None]:
+    """Keep the model in integers; return what the first test images need as a file, by `FILE_KEYS`."""
+    named = _exported(run, model, data)
+    if named is None:
+        # What an earlier evaluation left is not this model's.
+        (run.path / INTEGER_FILE).unlink(missing_ok=True)
+        return {key: None for key in FILE_KEYS if key in run.result()}
+    save_program(named, run.path / INTEGER_FILE)
+    Codec(named).make_ready(on_compiling)
+    images = _first(data.images("test"))
+    sizes = measure_files(named, images, tile=0)
+    figures = (
+        len(images),
+        float(evaluation.bits_per_dim_per_image[: len(images)].mean()),
+        sizes.ideal_bits_per_dim,
+        sizes.message_bits_per_dim,
+        sizes.file_bits_per_dim,
+        sizes.file_bytes,
+        sizes.seconds / len(images),
+    )
+    return dict(zip(FILE_KEYS, figures, strict=True))
+
+
+def _exported(run: RunFolder, model: PixelRNN, data: DataSet) -> CodingModel | None:
+    """Return the model in integers, named after its folder, or nothing where it has none."""
+    try:
+        program = export(model.lower(), data.images("train"))
+    except ValueError as error:
+        logger.warning("%s is not measured as a file: %s", run.path, error)
+        return None
+    return name_model(_name(run.path), program)
+
+
+def _name(folder: Path) -> str:
+    """Return a name that fits into the header of a file."""
+    name = "".join(letter for letter in folder.resolve().name if letter.isprintable())
+    short = name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    return short or "model"
+
+
+def _first(images: Images) -> Images:
+    """Return as many of the first images as are compressed in a bearable time."""
+    height, width = images.shape[2:]
+    return images[: max(1, min(FILE_IMAGES, FILE_PIXELS // (height * width)))]
 
 
 def _hidden_bits_per_dim(evaluation: Evaluation) -> float:

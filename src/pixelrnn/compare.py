@@ -6,13 +6,14 @@ one evaluation on the test images at the very end. Interrupted, the same call go
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
 
 from pixelrnn import baselines, report
-from pixelrnn.assessment import SAMPLES_FILE, assess
+from pixelrnn.assessment import FILE_KEYS, SAMPLES_FILE, assess
 from pixelrnn.baselines import Baseline
 from pixelrnn.data import DataSet, load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
@@ -34,6 +35,7 @@ RESULT_KEYS = (
     "peak_memory_mb",
     "seconds_per_sample",
     "hidden_half_bits_per_dim",
+    *FILE_KEYS,
 )
 LONGER_THAN_ANY_TIME = 10**12  # image presentations: the minutes end the run
 
@@ -92,7 +94,7 @@ def compare(
     for run in runs:
         if not _is_assessed(run):
             console.print(f"{run.result()['label']}: evaluating {len(test):,} test images")
-            assess(run, images, lines)
+            assess(run, images, lines, on_compiling=partial(console.print, highlight=False))
     results = _results(suite, runs, images, lines, command)
     write_json(folder / "results.json", results)
     page = report.build([run.path for run in runs], folder / "report.html", command=command)

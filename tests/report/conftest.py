@@ -44,6 +44,7 @@ class RunMaker:
     base_bits_per_dim: float = 2.05
     seed: int = 0
     images: Any = None
+    file_images: int | None = None
     baselines: list[dict[str, Any]] = field(
         default_factory=lambda: [
             {"name": "uniform", "test_bits_per_dim": 4.0875, "note": "every level alike"},
@@ -58,6 +59,7 @@ class RunMaker:
         """Write one run folder; `changes` overrides keys of result.json (`None` removes)."""
         label, excess, parameters, reach = MODELS[model]
         evaluated, drawn = changes.pop("evaluated", True), changes.pop("drawn", True)
+        as_file = changes.pop("as_file", True)
         folder.mkdir(parents=True)
         per_image = self._per_image(model, excess)
         bits_map = self._bits_map(model, float(per_image.mean()))
@@ -105,6 +107,8 @@ class RunMaker:
             if drawn:
                 result |= {"seconds_per_sample": 0.01234, "hidden_half_bits_per_dim": mean - 0.2}
                 self._write_samples(folder, model)
+            if as_file:
+                result |= self._as_file(per_image)
         for key, value in changes.items():
             if value is None:
                 result.pop(key)
@@ -128,6 +132,22 @@ class RunMaker:
     def runs(self, folder: Path, **changes: Any) -> list[Path]:
         """Write the three models as `compare` would."""
         return [self.run(folder / model, model, **changes) for model in MODELS]
+
+    def _as_file(self, per_image: np.ndarray) -> dict[str, float]:
+        """Return what all images, or the first `file_images`, would need as a file."""
+        measured = per_image[: self.file_images]
+        dims = len(measured) * math.prod(self.image_shape)
+        message_bytes = math.ceil((measured.mean() + 0.03) * dims / 8)
+        file_bytes = message_bytes + 5 * len(measured) + 60
+        return {
+            "file_num_images": len(measured),
+            "float_bits_per_dim": measured.mean(),
+            "integer_bits_per_dim": measured.mean() + 0.0007,
+            "message_bits_per_dim": 8 * message_bytes / dims,
+            "file_bits_per_dim": 8 * file_bytes / dims,
+            "file_bytes": file_bytes,
+            "seconds_per_image_compressing": 0.0004,
+        }
 
     def _generator(self, model: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, list(MODELS).index(model)])

@@ -77,6 +77,10 @@ def test_a_truncated_evaluation_is_named(digits, tmp_path):
         ("image_shape", [8, 8], "image_shape"),
         ("num_levels", 8, "above 7"),
         ("num_images", 59, "shape"),
+        ("file_bits_per_dim", float("inf"), "file_bits_per_dim"),
+        ("file_num_images", 0, "file_num_images"),
+        ("file_bytes", None, "needs the other figures of the file"),
+        ("integer_bits_per_dim", None, "needs the other figures of the file"),
     ],
 )
 def test_a_wrong_result_is_named(digits, tmp_path, key, value, word):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelrnn.cli.drawing import tell
 from pixelrnn.cli.options import Data, images_progress
 from pixelrnn.errors import RecipeError
 
@@ -64,7 +65,14 @@ def evaluate(
             from pixelrnn import baselines
 
             lines = baselines.measure(images.images("train"), chosen, images.num_levels)
-            evaluation = assess(run, images, lines, batch_size=batch_size, on_progress=on_progress)
+            evaluation = assess(
+                run,
+                images,
+                lines,
+                batch_size=batch_size,
+                on_progress=on_progress,
+                on_compiling=tell,
+            )
         else:
             evaluation = evaluate_model(
                 loaded, chosen, batch_size=batch_size, on_progress=on_progress

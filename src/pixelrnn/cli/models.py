@@ -10,7 +10,7 @@ from pixelrnn import shipped
 from pixelrnn.cli.drawing import AsJson, require_writable
 from pixelrnn.errors import RecipeError
 
-CALIBRATION_IMAGES = 512
+MEASURED_IMAGES = 512
 
 app = typer.Typer(
     no_args_is_help=True, help="Trained models that come with the package, and exporting one's own."
@@ -156,12 +156,10 @@ def export(
     require_fit(model, images)
     make_loop_ready(lambda line: typer.echo(line, err=True))
     widths = Widths(activation_bits, weight_bits)
-    program = export(model.lower(), images.train[:CALIBRATION_IMAGES], widths)
+    program = export(model.lower(), images.train, widths)
     named = name_model(name or Path(run).resolve().name.removesuffix(".safetensors"), program)
     save_program(named, out)
-    some = (
-        images.validation[:CALIBRATION_IMAGES] if images.count("validation") else images.train[:64]
-    )
+    some = images.validation[:MEASURED_IMAGES] if images.count("validation") else images.train[:64]
     sizes = measure_files(named, some)
     before = evaluate(model, some).bits_per_dim
     result = {

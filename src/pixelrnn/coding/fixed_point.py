@@ -39,7 +39,9 @@ from pixelrnn.stepper.program import (
 )
 from pixelrnn.stepper.runner import Images, Runner
 
+CALIBRATION_IMAGES = 128
 MAX_SHIFT = 30
+TOO_LARGE = 2.0**40  # for any sum
 
 
 def export(program: Program, images: Images, widths: Widths = Widths()) -> Program:  # noqa: B008
@@ -47,8 +49,8 @@ def export(program: Program, images: Images, widths: Widths = Widths()) -> Progr
 
     Args:
         program: from a model's `lower`.
-        images: uint8 `(N, C, H, W)`: what the model was trained on, or some hundred of it; they say how
-            large the values between the layers become.
+        images: uint8 `(N, C, H, W)`: what the model was trained on; the first 128 say how large the
+            values between the layers become.
         widths: of the integers.
 
     Raises:
@@ -61,7 +63,7 @@ def export(program: Program, images: Images, widths: Widths = Widths()) -> Progr
         >>> integers.operations[0].taps[0].weights.dtype
         dtype('int16')
     """
-    stepped = Runner(program).run(images, np.array(True), want_largest=True)
+    stepped = Runner(program).run(images[:CALIBRATION_IMAGES], np.array(True), want_largest=True)
     largest = np.asarray(stepped.largest, np.float64)
     result = _Exporter(program, find_scales(program, largest, widths), widths).export()
     largest_magnitudes(result)  # the proof
@@ -192,8 +194,8 @@ class _Exporter:
         shifts = np.full(weights.shape[1], MAX_SHIFT, np.int32)
         while True:
             factors = 2.0**shifts
-            whole = np.round(weights * factors).astype(np.int64)
-            biases = np.round(bias * factors).astype(np.int64) + _halves(shifts)
+            whole = _rounded(weights * factors)
+            biases = _rounded(bias * factors) + _halves(shifts)
             sums = bounds @ np.abs(whole) + np.abs(biases)
             too_large = (np.abs(whole).max(axis=0) > limit) | (sums > INT32_MAX)
             if not too_large.any():
@@ -213,6 +215,11 @@ def _moved(maps: dict[int, Features], features: Features) -> Features:
 
 def _moved_tap(maps: dict[int, Features], tap: Tap) -> Tap:
     return Tap(_moved(maps, tap.features), tap.row, tap.column)
+
+
+def _rounded(values: Floats) -> npt.NDArray[np.int64]:
+    """Return the nearest integers; what is far too large stays that, and an integer."""
+    return np.round(values).clip(-TOO_LARGE, TOO_LARGE).astype(np.int64)
 
 
 def _halves(shifts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -2,13 +2,16 @@
 
 import io
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from pixelrnn.coding.album import Album
 from pixelrnn.coding.codec import Codec, write
 from pixelrnn.coding.program_file import CodingModel
-from pixelrnn.stepper.runner import Images
+from pixelrnn.errors import CompressedFileError
+from pixelrnn.stepper.runner import Images, spread
 
 BITS_PER_BYTE = 8
 
@@ -54,11 +57,16 @@ def measure_files(
 ) -> FileSizes:
     """Compress images into one file in memory, and compare it with what the model thinks of them.
 
+    The file is decoded again, and every pixel compared.
+
     Args:
         model: the integer model.
         images: uint8 `(N, C, H, W)`.
         threads: tiles at the same time; by default one a core.
         tile: side of the tiles, or 0 for whole images.
+
+    Raises:
+        CompressedFileError: if other pixels come back.
     """
     codec = Codec(model, tile=tile, threads=threads)
     codec.make_ready()
@@ -66,10 +74,21 @@ def measure_files(
     stream, began = io.BytesIO(), time.perf_counter()
     entries = write(codec, (("", image) for image in pixels), stream)
     seconds = time.perf_counter() - began
+    album = Album(stream, threads=codec.threads, needs_model=False, coding_model=model)
+    for given, decoded in zip(pixels, album.in_turn(), strict=True):
+        if not np.array_equal(given, decoded):
+            raise CompressedFileError("other pixels come back than went in: a fault of pixelrnn")
+    ideal_bits = np.zeros(len(pixels))
+
+    def work(n: int) -> Iterator[None]:
+        ideal_bits[n] = codec.ideal_bits(pixels[n])
+        yield
+
+    spread(work, len(pixels), codec.threads)
     return FileSizes(
         num_images=len(images),
         num_dims=images.size,
-        ideal_bits=sum(codec.ideal_bits(image) for image in pixels),
+        ideal_bits=float(ideal_bits.sum()),
         message_bytes=sum(entry.size for entry in entries),
         file_bytes=len(stream.getvalue()),
         seconds=seconds,

@@ -60,6 +60,7 @@ class Section:
     verdict: Verdict
     models: tuple[tables.ModelRow, ...]
     lines: tuple[tables.LineRow, ...]
+    files: tables.FileTable | None
     curves: LearningCurves | None
     bits: BitsMaps | None
     channels: tuple[tables.ChannelRow, ...]
@@ -172,6 +173,7 @@ def _section(group: Group, name: str) -> Section:
         verdict=verdict(group),
         models=tables.model_rows(group),
         lines=tables.line_rows(group),
+        files=tables.file_table(group),
         curves=learning_curves(group, prefix=name),
         bits=bits_maps(group.evaluated, prefix=name),
         channels=tables.channel_rows(group.evaluated),

@@ -72,6 +72,12 @@ class Result(_Record):
     test_bits_per_dim_by_channel: tuple[float, ...] = ()
     hidden_half_bits_per_dim: float | None = None
     seconds_per_sample: float | None = None
+    file_num_images: pydantic.PositiveInt | None = None
+    float_bits_per_dim: pydantic.FiniteFloat | None = None
+    integer_bits_per_dim: pydantic.FiniteFloat | None = None
+    message_bits_per_dim: pydantic.FiniteFloat | None = None
+    file_bits_per_dim: pydantic.FiniteFloat | None = None
+    file_bytes: pydantic.PositiveInt | None = None
     command: str | None = None
     baselines: tuple[Baseline, ...] = ()
 
@@ -85,6 +91,10 @@ class Result(_Record):
             len(self.test_bits_per_dim_by_channel) != self.image_shape[0]
         ):
             raise ValueError("test_bits_per_dim_by_channel needs one number for each channel")
+        beside = (self.file_num_images, self.file_bytes, self.float_bits_per_dim,
+                  self.integer_bits_per_dim, self.message_bits_per_dim)  # fmt: skip
+        if self.file_bits_per_dim is not None and None in beside:
+            raise ValueError("file_bits_per_dim needs the other figures of the file beside it")
         return self
 
 

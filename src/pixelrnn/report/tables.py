@@ -1,11 +1,16 @@
 """The rows of the page's tables, as text ready to be written."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pixelrnn.report import formats
 from pixelrnn.report.benchmark_file import SpeedTiming, TrainingSpeed
 from pixelrnn.report.comparison import Entry, Group, difference
+from pixelrnn.report.run_folder import Baseline
+
+GUESSES = ("uniform", "histogram")  # lines to beat that write no file
+BITS_PER_KILOBYTE = 8000
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,27 @@ class LineRow:
     share: float | None
     saved: str
     note: str
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """What test images cost as a real file, by a model or a codec, in bits/dim and kilobytes."""
+
+    name: str
+    entry: Entry | None
+    note: str
+    float_bits: str
+    integer_bits: str
+    file_bits: str
+    kilobytes: str
+
+
+@dataclass(frozen=True)
+class FileTable:
+    """Models and codecs as files, and which images were measured, where it is not all."""
+
+    rows: tuple[FileRow, ...]
+    images: str
 
 
 @dataclass(frozen=True)
@@ -140,6 +166,63 @@ def _saved(ours: float | None, theirs: float | None) -> str:
     if ours is None or theirs is None or theirs <= 0:
         return formats.MISSING
     return f"{100 * (1 - ours / theirs):.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def file_table(group: Group) -> FileTable | None:
+    """Return what the images cost as files, the best model first, then the smallest codec.
+
+    Nothing, if no model was measured so: runs of an earlier version were not.
+    """
+    results = [entry.run.result for entry in group.evaluated]
+    counts = {each.file_num_images for each in results if each.file_bits_per_dim is not None}
+    if not counts:
+        return None
+    codecs = [line for line in group.baselines() if not line.name.startswith(GUESSES)]
+    rows = [_model_as_file(entry) for entry in group.evaluated]
+    rows += [_codec_as_file(line, group) for line in codecs]
+    images = ""
+    if counts != {group.num_images}:
+        images = (
+            "With a model, only the first images were compressed, as many as stated; its ideal figures "
+            f"here are of the same ones. Figures of codecs are of all {formats.count(group.num_images)}."
+        )
+    return FileTable(tuple(rows), images)
+
+
+def _model_as_file(entry: Entry) -> FileRow:
+    result = entry.run.result
+    note = "not measured as a file"
+    if result.file_bits_per_dim is not None and result.message_bits_per_dim is not None:
+        rest = result.file_bits_per_dim - result.message_bits_per_dim
+        note = (
+            f"{formats.count(result.file_num_images)} images; index and checksums are "
+            f"{formats.bits(rest)} bits/dim of the file"
+        )
+    return FileRow(
+        name=entry.name,
+        entry=entry,
+        note=note,
+        float_bits=formats.bits(result.float_bits_per_dim),
+        integer_bits=formats.bits(result.integer_bits_per_dim),
+        file_bits=formats.bits(result.file_bits_per_dim),
+        kilobytes=formats.number(
+            None if result.file_bytes is None else result.file_bytes / 1000, 4
+        ),
+    )
+
+
+def _codec_as_file(line: Baseline, group: Group) -> FileRow:
+    dims = (group.num_images or 0) * math.prod(group.first.result.image_shape)
+    bits = line.test_bits_per_dim
+    return FileRow(
+        name=line.name,
+        entry=None,
+        note="",
+        float_bits=formats.MISSING,
+        integer_bits=formats.MISSING,
+        file_bits=formats.bits(bits),
+        kilobytes=formats.number(None if bits is None else bits * dims / BITS_PER_KILOBYTE, 4),
+    )
 
 
 def channel_rows(entries: Sequence[Entry]) -> tuple[ChannelRow, ...]:
