@@ -156,7 +156,7 @@ def export(
     require_fit(model, images)
     make_loop_ready(lambda line: typer.echo(line, err=True))
     widths = Widths(activation_bits, weight_bits)
-    program = export(model.lower(), images.train, widths)
+    program = export(model.lower(), images.images("train"), widths)
     named = name_model(name or Path(run).resolve().name.removesuffix(".safetensors"), program)
     save_program(named, out)
     some = images.validation[:MEASURED_IMAGES] if images.count("validation") else images.train[:64]

@@ -54,6 +54,9 @@ class Coder:
         self._curves = program.curves
         # A vector more than is needed: results are written in whole ones.
         self._widest = int(self.layout.operations[:, OP_COUNT].max()) + LANES
+        likelihood = program.likelihood
+        components = 0 if likelihood is None else likelihood.components
+        self._room = max(program.num_levels, components, program.channels)
         self._memories: dict[int, _Memory] = {}
 
     def encode(self, image: Images) -> bytes:
@@ -118,6 +121,7 @@ class Coder:
             message,
             reads,
             frequencies,
+            np.zeros((4, self._room), np.int64),
         )  # fmt: skip
         maps = fresh.maps
         return world, Tables(layout.operations, layout.taps, layout.sections, layout.spec, maps)

@@ -139,11 +139,11 @@ def _keep_parameters(
 
 
 @overload(workspace)
-def _(world, tables):  # type: ignore[no-untyped-def]
+def _(world, tables, places):  # type: ignore[no-untyped-def]
     if not _is_ours(world):
         return None
 
-    def with_floats(world, tables):  # type: ignore[no-untyped-def]
+    def with_floats(world, tables, places):  # type: ignore[no-untyped-def]
         spec = tables.spec
         return np.zeros((5, max(spec[SPEC_COMPONENTS], spec[SPEC_CHANNELS], spec[SPEC_LEVELS])))
 
@@ -177,11 +177,11 @@ def _(world, tables, row, column, border):  # type: ignore[no-untyped-def]
 
 
 @overload(run_section)
-def _(world, tables, places, section, column):  # type: ignore[no-untyped-def]
+def _(world, tables, places, section, column, work):  # type: ignore[no-untyped-def]
     if not _is_ours(world):
         return None
 
-    def with_floats(world, tables, places, section, column):  # type: ignore[no-untyped-def]
+    def with_floats(world, tables, places, section, column, work):  # type: ignore[no-untyped-def]
         outs, cells, sources = places
         sections = tables.sections
         _run(sections[section], sections[section + 1], column, tables.operations, tables.taps,

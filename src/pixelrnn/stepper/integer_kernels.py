@@ -34,51 +34,65 @@ def _shift(typing_context, value, half, shift):  # type: ignore[no-untyped-def]
 shifted: Callable[..., int] = _shift
 
 
+@intrinsic
+def _pointer(typing_context, array):  # type: ignore[no-untyped-def]
+    """Return where an array begins.
+
+    What is read and written through it needs no check for negative places, and passing it on no count of
+    references; both cost more than the small loops below. The array must be kept elsewhere.
+    """
+    signature = types.CPointer(array.dtype)(array)
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        (array,) = arguments
+        return context.make_array(signature.args[0])(context, builder, array).data
+
+    return signature, generate
+
+
+pointer: Callable[..., Any] = _pointer
+
+
 @njit(error_model="numpy")
-def gather(narrow: np.ndarray, source: int, count: int, to: int) -> None:
+def gather(narrow: Any, source: int, count: int, to: int) -> None:
     """Copy inputs side by side."""
-    inputs, outputs = narrow[source : source + count], narrow[to : to + count]
     for i in range(count):
-        outputs[i] = inputs[i]
+        narrow[to + i] = narrow[source + i]
 
 
 @njit(error_model="numpy")
-def keep_narrow(sums: np.ndarray, narrow: np.ndarray, out: int, count: int) -> None:
+def keep_narrow(sums: Any, narrow: Any, out: int, count: int) -> None:
     """Set narrow outputs to the results of a product, which are clamped."""
-    outputs, results = narrow[out : out + count], sums[:count]
     for j in range(count):
-        outputs[j] = results[j]
+        narrow[out + j] = sums[j]
 
 
 @njit(error_model="numpy")
-def keep_wide(sums: np.ndarray, wide: np.ndarray, out: int, count: int, residual: int) -> None:
+def keep_wide(sums: Any, wide: Any, out: int, count: int, residual: int) -> None:
     """Set wide outputs to the results of a product, and add the residual, a place or negative."""
-    outputs, results = wide[out : out + count], sums[:count]
     if residual >= 0:
-        more = wide[residual : residual + count]
         for j in range(count):
-            outputs[j] = results[j] + more[j]
+            wide[out + j] = sums[j] + wide[residual + j]
     else:
         for j in range(count):
-            outputs[j] = results[j]
+            wide[out + j] = sums[j]
 
 
 @njit(error_model="numpy")
 def requantise(
-    wide: np.ndarray, source: int, narrow: np.ndarray, out: int, count: int,
-    numbers: np.ndarray, at: int, stride: int, low: int, high: int,
+    wide: Any, source: int, narrow: Any, out: int, count: int,
+    numbers: Any, at: int, stride: int, low: int, high: int,
 ) -> None:  # fmt: skip
     """Set narrow outputs to clamp((x + half) >> shift) of wide inputs; `numbers` has halves and shifts."""
-    inputs, outputs = wide[source : source + count], narrow[out : out + count]
-    halves, shifts = numbers[at : at + count], numbers[at + stride : at + stride + count]
     for j in range(count):
-        outputs[j] = min(max(shifted(inputs[j], halves[j], shifts[j]), low), high)
+        result = shifted(wide[source + j], numbers[at + j], numbers[at + stride + j])
+        narrow[out + j] = min(max(result, low), high)
 
 
 @njit(error_model="numpy")
 def add(
-    narrow: np.ndarray, wide: np.ndarray, is_wide: bool, out: int, count: int, source: int, first: bool
-) -> None:  # fmt: skip
+    narrow: Any, wide: Any, is_wide: bool, out: int, count: int, source: int, first: bool
+) -> None:
     """Add to the result, or begin it."""
     if is_wide:
         for j in range(count):
@@ -89,7 +103,7 @@ def add(
 
 
 @njit(inline="always")
-def _curve(table: np.ndarray, side: int, value: int) -> int:
+def _curve(table: Any, side: int, value: int) -> int:
     """Return the entry of a table around 0, or the last one on its side."""
     entry: int = whole(table[min(max(whole(value), -side), side) + side])
     return entry
@@ -97,8 +111,8 @@ def _curve(table: np.ndarray, side: int, value: int) -> int:
 
 @njit(error_model="numpy")
 def lstm(
-    wide: np.ndarray, narrow: np.ndarray, hidden: int, cell: int, count: int, gates: int, before: int,
-    shift: int, sigmoid: np.ndarray, tanh: np.ndarray,
+    wide: Any, narrow: Any, hidden: int, cell: int, count: int, gates: int, before: int,
+    shift: int, sigmoid: Any, tanh: Any,
 ) -> None:  # fmt: skip
     """C = f c_before + i g, h = o tanh(c); see `layers/line_lstm.py`.
 

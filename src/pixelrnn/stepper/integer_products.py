@@ -137,19 +137,21 @@ block: Callable[..., None] = _block
 
 @njit(error_model="numpy")
 def product(
-    inputs: np.ndarray,
+    inputs: Any,
     inputs_at: int,
     pairs: int,
-    weights: np.ndarray,
+    weights: Any,
     weights_at: int,
-    numbers: np.ndarray,
+    numbers: Any,
     numbers_at: int,
     vectors: int,
     low: int,
     high: int,
-    sums: np.ndarray,
+    sums: Any,
 ) -> None:
     """Write clamp((bias + weights^T inputs) >> shift) of `vectors` times 8 outputs to `sums`.
+
+    What is an array here may as well be a pointer.
 
     Args:
         inputs: int16.

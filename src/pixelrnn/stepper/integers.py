@@ -25,13 +25,15 @@ from pixelrnn.stepper.integer_kernels import (
     keep_narrow,
     keep_wide,
     lstm,
+    pointer,
     requantise,
 )
 from pixelrnn.stepper.integer_products import LANES, product
 from pixelrnn.stepper.integer_settle import settle_integers
-from pixelrnn.stepper.places import at_column
 from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE
 from pixelrnn.stepper.tables import (
+    MAP_COLUMNS,
+    MAP_STEP,
     OP_BIAS,
     OP_CELL,
     OP_CODE,
@@ -43,12 +45,12 @@ from pixelrnn.stepper.tables import (
     OP_RESIDUAL,
     OP_TAPS,
     OP_TAPS_END,
+    OP_VECTORS,
     OP_WEIGHTS,
     OP_WIDE,
-    SPEC_CHANNELS,
-    SPEC_COMPONENTS,
+    OPERATION_COLUMNS,
     SPEC_LEVELS,
-    SPEC_PARAMETERS,
+    TAP_COLUMNS,
     TAP_COUNT,
     TAP_MAP,
 )
@@ -77,6 +79,7 @@ class Integers(NamedTuple):
         stream: uint8, the message.
         reads: whether the message is read (decode), or written (encode).
         frequencies: int64 `(H, W, C)` for that of each level coded, of 2^24, or empty.
+        room: int64 `(4, levels or components or channels)`, memory of `settle`.
     """
 
     weights: np.ndarray
@@ -95,84 +98,144 @@ class Integers(NamedTuple):
     stream: np.ndarray
     reads: bool
     frequencies: np.ndarray
+    room: np.ndarray
 
 
 class Work(NamedTuple):
-    """Memory of `settle`, int64."""
+    """Pointers to all that is touched at a pixel.
 
-    weights: np.ndarray
-    means: np.ndarray
-    inverse_scales: np.ndarray
-    residuals: np.ndarray
+    Handing an array on counts a reference, which takes longer than most operations here; a pointer is
+    a number. What it points to is kept by the world, the tables and the places.
+    """
+
+    operations: Any
+    taps: Any
+    maps: Any
+    spec: Any
+    outs: Any
+    cells: Any
+    sources: Any
+    packed: Any
+    numbers: Any
+    sigmoid: Any
+    tanh: Any
+    exponential: Any
+    logistic: Any
+    inverse_scale_of: Any
+    coupling: Any
+    narrow: Any
+    gathered_at: int
+    wide: Any
+    sums: Any
+    coder: Any
+    stream: Any
+    stream_size: int
+    reads: bool
+    frequencies: Any
+    keeps_frequencies: bool
+    weights: Any
+    means: Any
+    inverse_scales: Any
+    residuals: Any
 
 
 def _is_ours(world: Any) -> bool:
     return isinstance(world, types.NamedTuple) and world.instance_class is Integers
 
 
+@njit(inline="always")
+def _at(taps: Any, t: int, sources: Any, maps: Any, column: int) -> int:
+    """Return where a tap reads."""
+    place: int = (
+        sources[t] + column * maps[taps[t * TAP_COLUMNS + TAP_MAP] * MAP_COLUMNS + MAP_STEP]
+    )
+    return place
+
+
 @njit(error_model="numpy")
-def _run(
-    first: int, last: int, column: int, operations: np.ndarray, taps: np.ndarray, maps: np.ndarray,
-    weights: np.ndarray, numbers: np.ndarray, sigmoid: np.ndarray, tanh: np.ndarray,
-    outs: np.ndarray, cells: np.ndarray, sources: np.ndarray,
-    narrow: np.ndarray, gathered_at: int, wide: np.ndarray, sums: np.ndarray,
-) -> None:  # fmt: skip
-    """Run operations first .. last - 1 at one pixel; outs, cells, sources are places at column 0."""
+def _run(first: int, last: int, column: int, work: Work) -> None:
+    """Run operations first .. last - 1 at one pixel."""
+    operations, taps, maps = work.operations, work.taps, work.maps
+    outs, cells, sources = work.outs, work.cells, work.sources
+    numbers, narrow, wide, sums = work.numbers, work.narrow, work.wide, work.sums
     for n in range(first, last):
-        code, count = operations[n, OP_CODE], operations[n, OP_COUNT]
-        tap, taps_end = operations[n, OP_TAPS], operations[n, OP_TAPS_END]
-        out = at_column(operations[n, OP_MAP], column, outs[n], maps)
-        source = at_column(taps[tap, TAP_MAP], column, sources[tap], maps)
-        low, high = whole32(operations[n, OP_LOW]), whole32(operations[n, OP_HIGH])
-        vectors = (count + LANES - 1) // LANES
+        row = n * OPERATION_COLUMNS
+        code, count = operations[row + OP_CODE], operations[row + OP_COUNT]
+        tap, taps_end = operations[row + OP_TAPS], operations[row + OP_TAPS_END]
+        out = outs[n] + column * maps[operations[row + OP_MAP] * MAP_COLUMNS + MAP_STEP]
+        source = _at(taps, tap, sources, maps, column)
+        low, high = whole32(operations[row + OP_LOW]), whole32(operations[row + OP_HIGH])
+        bias, vectors = operations[row + OP_BIAS], operations[row + OP_VECTORS]
         if code == LINEAR:
             residual = -1
-            if operations[n, OP_RESIDUAL]:
+            if operations[row + OP_RESIDUAL]:
                 residual = source
                 tap += 1
-                source = at_column(taps[tap, TAP_MAP], column, sources[tap], maps)
+                source = _at(taps, tap, sources, maps, column)
             if taps_end - tap > 1:
-                to = gathered_at
+                to = work.gathered_at
                 for t in range(tap, taps_end):
-                    source = at_column(taps[t, TAP_MAP], column, sources[t], maps)
-                    gather(narrow, source, taps[t, TAP_COUNT], to)
-                    to += taps[t, TAP_COUNT]
+                    size = taps[t * TAP_COLUMNS + TAP_COUNT]
+                    gather(narrow, _at(taps, t, sources, maps, column), size, to)
+                    to += size
                 narrow[to] = 0
-                source = gathered_at
-            product(narrow, source, operations[n, OP_PAIRS], weights, operations[n, OP_WEIGHTS], numbers,
-                    operations[n, OP_BIAS], vectors, low, high, sums)  # fmt: skip
-            if operations[n, OP_WIDE]:
+                source = work.gathered_at
+            product(narrow, source, operations[row + OP_PAIRS], work.packed,
+                    operations[row + OP_WEIGHTS], numbers, bias, vectors, low, high, sums)  # fmt: skip
+            if operations[row + OP_WIDE]:
                 keep_wide(sums, wide, out, count, residual)
             else:
                 keep_narrow(sums, narrow, out, count)
         elif code == REQUANTISE:
-            requantise(wide, source, narrow, out, count, numbers, operations[n, OP_BIAS],
-                        LANES * vectors, low, high)  # fmt: skip
+            requantise(wide, source, narrow, out, count, numbers, bias, LANES * vectors, low, high)
         elif code == ADD:
             for t in range(tap, taps_end):
-                source = at_column(taps[t, TAP_MAP], column, sources[t], maps)
-                add(narrow, wide, operations[n, OP_WIDE], out, count, source, t == tap)
+                source = _at(taps, t, sources, maps, column)
+                add(narrow, wide, operations[row + OP_WIDE], out, count, source, t == tap)
         elif code == LSTM:
-            before = at_column(taps[tap + 1, TAP_MAP], column, sources[tap + 1], maps)
-            cell = at_column(operations[n, OP_CELL], column, cells[n], maps)
-            lstm(
-                wide, narrow, out, cell, count, source, before, operations[n, OP_LOW], sigmoid, tanh
-            )
+            before = _at(taps, tap + 1, sources, maps, column)
+            cell = cells[n] + column * maps[operations[row + OP_CELL] * MAP_COLUMNS + MAP_STEP]
+            lstm(wide, narrow, out, cell, count, source, before, operations[row + OP_LOW],
+                 work.sigmoid, work.tanh)  # fmt: skip
 
 
 @overload(workspace)
-def _(world, tables):  # type: ignore[no-untyped-def]
+def _(world, tables, places):  # type: ignore[no-untyped-def]
     if not _is_ours(world):
         return None
 
-    def with_integers(world, tables):  # type: ignore[no-untyped-def]
-        spec = tables.spec
-        size = max(spec[SPEC_COMPONENTS], spec[SPEC_LEVELS])
+    def with_integers(world, tables, places):  # type: ignore[no-untyped-def]
+        room = world.room
         return Work(
-            np.zeros(size, np.int64),
-            np.zeros(size, np.int64),
-            np.zeros(size, np.int64),
-            np.zeros(spec[SPEC_CHANNELS], np.int64),
+            pointer(tables.operations),
+            pointer(tables.taps),
+            pointer(tables.maps),
+            pointer(tables.spec),
+            pointer(places.outs),
+            pointer(places.cells),
+            pointer(places.sources),
+            pointer(world.weights),
+            pointer(world.numbers),
+            pointer(world.sigmoid),
+            pointer(world.tanh),
+            pointer(world.exponential),
+            pointer(world.logistic),
+            pointer(world.inverse_scales),
+            pointer(world.coupling),
+            pointer(world.narrow),
+            world.gathered_at,
+            pointer(world.wide),
+            pointer(world.sums),
+            pointer(world.coder),
+            pointer(world.stream),
+            len(world.stream),
+            world.reads,
+            pointer(world.frequencies),
+            world.frequencies.size > 0,
+            pointer(room[0]),
+            pointer(room[1]),
+            pointer(room[2]),
+            pointer(room[3]),
         )
 
     return with_integers
@@ -202,16 +265,13 @@ def _(world, tables, row, column, border):  # type: ignore[no-untyped-def]
 
 
 @overload(run_section)
-def _(world, tables, places, section, column):  # type: ignore[no-untyped-def]
+def _(world, tables, places, section, column, work):  # type: ignore[no-untyped-def]
     if not _is_ours(world):
         return None
 
-    def with_integers(world, tables, places, section, column):  # type: ignore[no-untyped-def]
-        outs, cells, sources = places
+    def with_integers(world, tables, places, section, column, work):  # type: ignore[no-untyped-def]
         sections = tables.sections
-        _run(sections[section], sections[section + 1], column, tables.operations, tables.taps,
-             tables.maps, world.weights, world.numbers, world.sigmoid, world.tanh, outs, cells,
-             sources, world.narrow, world.gathered_at, world.wide, world.sums)  # fmt: skip
+        _run(sections[section], sections[section + 1], column, work)
 
     return with_integers
 
@@ -222,9 +282,6 @@ def _(world, tables, image, row, column, group, parameters, pixel, work):  # typ
         return None
 
     def with_integers(world, tables, image, row, column, group, parameters, pixel, work):  # type: ignore[no-untyped-def]
-        count = tables.spec[SPEC_PARAMETERS + 3 * group + 2]
-        settle_integers(
-            world, tables.spec, image, row, column, group, parameters, count, pixel, work
-        )
+        settle_integers(work, image, row, column, group, parameters, pixel)
 
     return with_integers

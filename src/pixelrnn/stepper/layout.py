@@ -22,14 +22,17 @@ from pixelrnn.stepper.program import (
     Tap,
 )
 from pixelrnn.stepper.tables import (
+    MAP_COLUMNS,
     MAP_ROWS,
     MAP_STRIDE,
     OP_HIGH,
     OP_LOW,
     OP_PAIRS,
+    OP_VECTORS,
     OP_WEIGHTS,
     OP_WIDE,
     OPERATION_COLUMNS,
+    TAP_COLUMNS,
 )
 
 Integers = npt.NDArray[np.int64]
@@ -49,7 +52,7 @@ class Layout:
 
     def maps(self, width: int) -> Integers:
         """Return where each map is in its memory for images of this width."""
-        table = np.zeros((len(self.program.maps), 6), dtype=np.int64)
+        table = np.zeros((len(self.program.maps), MAP_COLUMNS), dtype=np.int64)
         bases = {False: 0, True: 0}  # integers: narrow maps and wide ones have memory of their own
         for number, feature_map in enumerate(self.program.maps):
             size, reach = feature_map.features, _reach(self.program, number)
@@ -114,6 +117,7 @@ def lay_out_integers(program: Program) -> Layout:
         taps += [_tap_row(tap, 0) for tap in operation.taps]
         products = [tap.weights for tap in operation.taps if tap.weights is not None]
         row[OP_WIDE] = program.maps[operation.out.map].wide
+        row[OP_VECTORS] = -(-operation.out.count // LANES)
         if products:
             row[OP_PAIRS] = (sum(len(each) for each in products) + 1) // 2
             row[OP_WEIGHTS] = weights_at
@@ -145,7 +149,7 @@ def _layout(
     _check(program)
     return Layout(
         np.array(operations, dtype=np.int64).reshape(-1, OPERATION_COLUMNS),
-        np.array(taps, dtype=np.int64).reshape(-1, 6),
+        np.array(taps, dtype=np.int64).reshape(-1, TAP_COLUMNS),
         ends.astype(np.int64),
         _spec(program),
         weights,
@@ -162,7 +166,7 @@ def _tap_row(tap: Tap, weights: int) -> list[int]:
 def _operation_row(operation: Operation, taps: int, taps_end: int, bias: int) -> list[int]:
     out, cell = operation.out, operation.cell or operation.out
     return [operation.code, out.map, out.first, out.count, taps, taps_end, bias,
-            int(operation.residual), cell.map, int(operation.relu), 0, 0, 0, 0, 0]  # fmt: skip
+            int(operation.residual), cell.map, int(operation.relu), 0, 0, 0, 0, 0, 0]  # fmt: skip
 
 
 def _spec(program: Program) -> Integers:

@@ -69,7 +69,7 @@ def run_rows(
     outs, cells = np.zeros(len(operations), np.int64), np.zeros(len(operations), np.int64)
     sources = np.zeros(len(taps), np.int64)
     places = Places(outs, cells, sources)
-    work = workspace(world, tables)
+    work = workspace(world, tables, places)
     for row in range(first_row, last_row):
         find_row(row, operations, taps, maps, outs, cells, sources)
         begin_row(world, tables, row, width)
@@ -82,7 +82,7 @@ def run_rows(
             begin_pixel(world, tables, row, column, border)
             pixel = at_column(spec[SPEC_IMAGE], column, pixels, maps)
             for group in range(groups):
-                run_section(world, tables, places, group, column)
+                run_section(world, tables, places, group, column, work)
                 which, first = (
                     spec[SPEC_PARAMETERS + 3 * group],
                     spec[SPEC_PARAMETERS + 3 * group + 1],
@@ -92,7 +92,7 @@ def run_rows(
         if sections[groups] < sections[groups + 1]:
             for column in range(width - 1, -1, -1):
                 begin_pixel(world, tables, row, column, -1)
-                run_section(world, tables, places, groups, column)
+                run_section(world, tables, places, groups, column, work)
 
 
 def is_compiled(world: type) -> bool:

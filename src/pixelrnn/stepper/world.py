@@ -28,8 +28,8 @@ class Places(NamedTuple):
     sources: np.ndarray
 
 
-def workspace(world: Any, tables: Tables) -> Any:
-    """Return memory for `settle`."""
+def workspace(world: Any, tables: Tables, places: Places) -> Any:
+    """Return what `run_section` and `settle` work with; it lives no longer than its arguments."""
     raise NotImplementedError
 
 
@@ -43,7 +43,9 @@ def begin_pixel(world: Any, tables: Tables, row: int, column: int, border: int) 
     raise NotImplementedError
 
 
-def run_section(world: Any, tables: Tables, places: Places, section: int, column: int) -> None:
+def run_section(
+    world: Any, tables: Tables, places: Places, section: int, column: int, work: Any
+) -> None:
     """Run the operations of a section at one pixel."""
     raise NotImplementedError
 
