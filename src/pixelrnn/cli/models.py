@@ -63,7 +63,8 @@ def list_models(as_json: AsJson = False) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "images", "weights", "integers", "what it is"):
+    table.add_column("name", no_wrap=True)
+    for column in ("images", "weights", "integers", "what it is"):
         table.add_column(column, overflow="fold")
     for fact in facts:
         kind = "grey" if fact["channels"] == 1 else "RGB"
@@ -120,7 +121,7 @@ def export(
         ),
     ] = None,
     activation_bits: Annotated[
-        int, typer.Option(min=4, max=14, help="Of what is multiplied, its sign left out.")
+        int, typer.Option(min=4, max=13, help="Of what is multiplied, its sign left out.")
     ] = 12,
     weight_bits: Annotated[
         int, typer.Option(min=4, max=16, help="Of a weight, sign included.")

@@ -1,8 +1,9 @@
 """Exact coding: trained models as integer programs, and images as files that any machine can read."""
 
 from pixelrnn.coding.album import Album
-from pixelrnn.coding.codec import DEFAULT_TILE, Codec, write
+from pixelrnn.coding.codec import DEFAULT_TILE, Codec
 from pixelrnn.coding.program_file import CodingModel, load_program, name_model, save_program
+from pixelrnn.coding.writing import write
 
 __all__ = [
     "DEFAULT_TILE",

@@ -9,9 +9,10 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 
 from pixelrnn import shipped
-from pixelrnn.coding.codec import PIXELS_AT_ONCE, Codec
+from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import HASH_BYTES, Entry, Header, read_header, read_index
 from pixelrnn.coding.program_file import CodingModel, load_program
+from pixelrnn.coding.writing import PIXELS_AT_ONCE
 from pixelrnn.errors import CompressedFileError, ModelFileError
 from pixelrnn.stepper.runner import Images
 

@@ -28,8 +28,10 @@ def largest_magnitudes(program: Program) -> Bounds:
         number: np.abs(feature_map.fill.astype(np.int64))
         for number, feature_map in enumerate(program.maps)
     }
-    image = program.image
-    bounds[image.map][:] = np.maximum(bounds[image.map], program.num_levels - 1)
+    for given in (program.image, program.border):
+        if given is not None:
+            part = bounds[given.map][given.first : given.first + given.count]
+            np.maximum(part, program.num_levels - 1, out=part)
     before = None
     # What is read of the row above is known once the row is: twice through is enough but for maps that
     # add to themselves, which grow for ever and are found out by growing.

@@ -11,9 +11,11 @@ from pixelrnn.stepper import integer_tables as units
 from pixelrnn.stepper.layout import lay_out_integers
 from pixelrnn.stepper.program import ADD, LINEAR, LSTM, Features, Operation, Program
 from pixelrnn.stepper.range_coder import TOTAL_BITS
+from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE
 
 MAX_REACH = 1024  # pixels, from the one at hand
 MAX_FEATURES = 1 << 16  # of all maps together
+MAX_MEMORY = 1 << 24  # numbers, for an image of one column
 NUM_GATES = 4
 
 
@@ -26,8 +28,12 @@ def check_program(program: Program) -> None:
         for tap in operation.taps:
             _check_tap(program, operation, tap.features, tap.row, tap.column)
         _check_inside(program, operation.out)
+        _check_nothing_idle(operation)
         _CHECKS.get(operation.code, _check_requantise)(program, operation)
-    lay_out_integers(program)  # raises for what comes later in the order
+    layout = lay_out_integers(program)  # raises for what comes later in the order
+    maps = layout.maps(width=1)
+    memory = int((maps[:, MAP_ROWS] * maps[:, MAP_STRIDE]).sum())
+    _require(memory <= MAX_MEMORY, "maps that reach so far that they need too much memory")
 
 
 def _require(holds: bool, trouble: str) -> None:
@@ -127,7 +133,7 @@ def _check_tap(
     # A joined tap of a product runs over the features of several pixels.
     joined = (
         operation.code == LINEAR
-        and features.first == 0
+        and _is_whole(features.first, 0, 0)
         and _is_whole(features.count, 1, size * MAX_REACH)
     )
     if not joined:
@@ -136,6 +142,16 @@ def _check_tap(
 
 def _is_wide(program: Program, features: Features) -> bool:
     return program.maps[features.map].wide
+
+
+def _check_nothing_idle(operation: Operation) -> None:
+    """Refuse arrays that an operation has no use for."""
+    idle = operation.taps[: operation.residual] if operation.code == LINEAR else operation.taps
+    _require(all(tap.weights is None for tap in idle), "weights that nothing multiplies")
+    if operation.code in (ADD, LSTM):
+        _require(operation.bias is None, "a bias that nothing adds")
+    if operation.code == ADD:
+        _require(operation.rescale is None, "a sum with shifts")
 
 
 def _check_linear(program: Program, operation: Operation) -> None:
@@ -190,7 +206,10 @@ def _check_lstm(program: Program, operation: Operation) -> None:
     _require(gates.features.count == NUM_GATES * count and before.features.count == count, "gates")
     wide = [_is_wide(program, each) for each in (gates.features, before.features, cell)]
     _require(cell.count == count and all(wide) and not _is_wide(program, operation.out), "an LSTM")
-    shift = operation.rescale.low if operation.rescale else None
+    if operation.rescale is None:
+        raise ValueError("an LSTM without a shift")
+    _check_array(operation.rescale.shifts, np.int32, (1,))
+    shift = operation.rescale.low
     _require(_is_whole(shift, 2 * units.GATE_BITS - 14, 2 * units.GATE_BITS - 1), "an LSTM's shift")
 
 

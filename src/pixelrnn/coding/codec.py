@@ -10,9 +10,8 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 
@@ -24,7 +23,6 @@ from pixelrnn.coding.container import (
     Entry,
     Header,
     Message,
-    Writer,
 )
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
@@ -35,7 +33,6 @@ from pixelrnn.stepper.runner import Images, spread
 
 COMPILING = "compiling the coding loop, once on this machine: 10 to 30 seconds"
 DEFAULT_TILE = 128
-PIXELS_AT_ONCE = 1 << 22  # in memory: a few images of a camera, thousands of small ones
 
 
 @dataclass(frozen=True)
@@ -254,48 +251,3 @@ def _check_claims(entry: Entry, parts: Sequence[_Part], levels: int) -> None:
                 f"{entry.name or 'an image'} claims {part.size:,} levels in {message.size:,} bytes, which "
                 "cannot be: the file is damaged"
             )
-
-
-def write(
-    codec: Codec,
-    images: Iterable[tuple[str, Images]],
-    stream: BinaryIO,
-    *,
-    on_progress: Callable[[int], None] | None = None,
-    pixels_at_once: int = PIXELS_AT_ONCE,
-) -> list[Entry]:
-    """Write a file of images, some at a time; return what its index says.
-
-    Args:
-        codec: how.
-        images: name, or "", and pixels uint8 `(H, W, bands)` of each.
-        stream: where to.
-        on_progress: called with the pixels done since its last call, from any thread.
-        pixels_at_once: how many pixels are worked on at the same time; it changes no byte.
-
-    Raises:
-        ImageMismatchError: if an image does not fit the model.
-    """
-    writer = Writer(stream, codec.header)
-    for portion in _portions(images, pixels_at_once):
-        coded = codec.encode([image for _, image in portion], on_progress)
-        for (name, _), (entry, messages) in zip(portion, coded, strict=True):
-            named = Entry(entry.height, entry.width, entry.bands, entry.crc, entry.messages, name)
-            writer.add(named, messages)
-    writer.close()
-    return writer.entries
-
-
-def _portions(
-    images: Iterable[tuple[str, Images]], pixels_at_once: int
-) -> Iterator[list[tuple[str, Images]]]:
-    portion: list[tuple[str, Images]] = []
-    pixels = 0
-    for name, image in images:
-        portion.append((name, image))
-        pixels += image.shape[0] * image.shape[1]
-        if pixels >= pixels_at_once:
-            yield portion
-            portion, pixels = [], 0
-    if portion:
-        yield portion

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from pixelrnn.coding.varints import CUT_SHORT, Reader, varint
 from pixelrnn.errors import CompressedFileError
 
 MAGIC = b"\x89PXR"
@@ -38,7 +39,6 @@ PLANES: dict[int, Planes] = {
     1: ((), ((0,),), ((0,), (1,)), ((0,), (1,), (2,)), ((0,), (1,), (2,), (3,))),
     3: ((), ((0,),), ((0,), (1,)), ((0, 1, 2),), ((0, 1, 2), (3,))),
 }
-CUT_SHORT = "it is cut short or damaged; get it again"
 
 
 @dataclass(frozen=True)
@@ -130,31 +130,19 @@ class Writer:
         self.stream.write(FOOTER.pack(len(index), zlib.crc32(index)))
 
 
-def _varint(number: int) -> bytes:
-    """Return a number in groups of 7 bits, the lowest first; the top bit says that more follow."""
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def _index_bytes(entries: Sequence[Entry]) -> bytes:
     out = io.BytesIO()
-    out.write(_varint(len(entries)))
+    out.write(varint(len(entries)))
     for count, entry in _runs(entries):
-        out.write(
-            _varint(count) + bytes([entry.bands]) + _varint(entry.height) + _varint(entry.width)
-        )
+        out.write(varint(count) + bytes([entry.bands]) + varint(entry.height) + varint(entry.width))
     for entry in entries:
         out.write(struct.pack("<I", entry.crc))
     for entry in entries:
         for message in entry.messages:
-            out.write(_varint(2 * message.size + message.is_bare))
+            out.write(varint(2 * message.size + message.is_bare))
     names = "\0".join(entry.name for entry in entries)
     packed = zlib.compress(names.encode(), 9) if any(entry.name for entry in entries) else b""
-    out.write(_varint(len(packed)) + packed)
+    out.write(varint(len(packed)) + packed)
     return out.getvalue()
 
 
@@ -176,31 +164,6 @@ def num_messages(height: int, width: int, tile: int, planes: int) -> int:
     if not tile:
         return planes
     return planes * -(-height // tile) * -(-width // tile)
-
-
-class _Reader:
-    """Reads numbers from bytes, and says so where there are too few."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
-
-    def bytes(self, count: int) -> bytes:
-        if count > len(self.data) - self.at:
-            raise CompressedFileError(CUT_SHORT)
-        self.at += count
-        return self.data[self.at - count : self.at]
-
-    def varint(self) -> int:
-        number = shift = 0
-        while True:
-            (byte,) = self.bytes(1)
-            number |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return number
-            if shift > 63:
-                raise CompressedFileError("a number in its index is too long; get it again")
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -258,14 +221,14 @@ def read_index(stream: BinaryIO, header: Header) -> list[Entry]:
     index = stream.read(length)
     if zlib.crc32(index) != crc:
         raise CompressedFileError(CUT_SHORT)
-    entries = _entries(_Reader(index), header, begin)
+    entries = _entries(Reader(index), header, begin)
     end = entries[-1].start + entries[-1].size if entries else begin
     if end != size - FOOTER.size - length:
         raise CompressedFileError("its index does not fit its length: it is damaged; get it again")
     return entries
 
 
-def _entries(reader: _Reader, header: Header, begin: int) -> list[Entry]:
+def _entries(reader: Reader, header: Header, begin: int) -> list[Entry]:
     count = reader.varint()
     shapes: list[tuple[int, int, int]] = []
     while len(shapes) < count:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelrnn.coding.album import Album
-from pixelrnn.coding.codec import Codec, write
+from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.program_file import CodingModel
+from pixelrnn.coding.writing import write
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.stepper.runner import Images, spread
 

@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 
 from pixelrnn.coding.bounds import largest_magnitudes
 from pixelrnn.coding.checks import check_program
+from pixelrnn.coding.container import MAX_NAME_BYTES
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing
 from pixelrnn.shipped import PROGRAM, file_of
@@ -67,8 +68,10 @@ def name_model(name: str, program: Program) -> CodingModel:
     Raises:
         ModelFileError: if the name is empty, too long or not printable.
     """
-    if not (1 <= len(name.encode()) <= 64 and name.isprintable()):
-        raise ModelFileError(f"a model's name has 1 to 64 printable characters, not {name!r}")
+    if not (name.isprintable() and 1 <= len(name.encode()) <= MAX_NAME_BYTES):
+        raise ModelFileError(
+            f"a model's name has 1 to {MAX_NAME_BYTES} bytes of printable characters, not {name!r}"
+        )
     return CodingModel(name, program, _hash(*_taken_apart(program)))
 
 
@@ -112,7 +115,7 @@ def load_program(name_or_path: str | Path) -> CodingModel:
             metadata = opened.metadata() or {}
             _check_format(file, metadata)
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, TypeError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{file} is not a safetensors file, or it is damaged ({error}); get it again"
         ) from error
@@ -221,7 +224,7 @@ def _line(operation: Operation, name: str, arrays: Arrays) -> dict[str, Any]:
 def _put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     """Return the program of a structure; `_taken_apart` the other way round."""
     groups = structure["groups"]
-    if not (isinstance(groups, int) and 1 <= groups <= 3):
+    if not (type(groups) is int and 1 <= groups <= 3):
         raise ValueError(f"{groups} colour groups")
     arrays = dict(arrays)
     program = Program(structure["channels"], structure["num_levels"], groups)

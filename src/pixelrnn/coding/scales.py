@@ -8,6 +8,7 @@ A real number x becomes an integer q with x = scale * q. Every feature of every 
                     `integer_tables.py`, the likelihood, or, in the residual stream, 2^-14
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,7 +34,9 @@ from pixelrnn.stepper.program import (
     Tap,
 )
 
-STREAM_BITS = 14  # of the residual stream, behind the point
+STREAM_BITS = 14  # of the residual stream, behind the point, at most
+STEM_BITS = 12  # of a weight of the first layer, at least: few levels are large numbers
+LEAST = 0.01  # that the scale of a feature must hold, though a whole map never moved
 LEAST_SHARE = 64  # of the largest feature of a map: what the scale of each must hold at least
 
 
@@ -42,7 +45,7 @@ class Widths:
     """How many bits the integers have.
 
     Attributes:
-        activation_bits: of the magnitude of what is multiplied; 4 to 14.
+        activation_bits: of the magnitude of what is multiplied; 4 to 13.
         weight_bits: of a weight, its sign included; 4 to 16.
         margin: how many times larger than on the calibration images a value may be before it is clamped.
     """
@@ -52,8 +55,8 @@ class Widths:
     margin: float = 1.1
 
     def __post_init__(self) -> None:
-        if not (4 <= self.activation_bits <= 14 and 4 <= self.weight_bits <= 16):
-            raise ValueError(f"activations have 4 to 14 bits and weights 4 to 16, not {self}")
+        if not (4 <= self.activation_bits <= 13 and 4 <= self.weight_bits <= 16):
+            raise ValueError(f"activations have 4 to 13 bits and weights 4 to 16, not {self}")
 
     @property
     def largest(self) -> int:
@@ -147,10 +150,11 @@ def _find_wide(program: Program, scales: Scales) -> None:
             scales.wide[operation.cell.map] = np.full(cells, 2.0**-GATE_BITS)
         if operation.code == ADD and out.map in scales.wide:  # a copy
             scales.wide[operation.taps[0].features.map] = Scales.of(scales.wide, out)
+    stream = 2.0 ** -min(STREAM_BITS, STEM_BITS + math.floor(math.log2(program.num_levels - 1)))
     for operation in program.operations:
         if operation.code == LINEAR and not operation.relu:
             size = program.maps[operation.out.map].features
-            scales.wide.setdefault(operation.out.map, np.full(size, 2.0**-STREAM_BITS))
+            scales.wide.setdefault(operation.out.map, np.full(size, stream))
 
 
 def _parameters(program: Program) -> tuple[Features, ...]:
@@ -183,5 +187,5 @@ def _fitting(largest: Floats, widths: Widths) -> Floats:
 
     A feature that hardly moved on the calibration images may move more on others.
     """
-    least = max(float(largest.max()) / LEAST_SHARE, 1e-6)
+    least = max(float(largest.max()) / LEAST_SHARE, LEAST)
     return np.maximum(largest, least) * widths.margin / widths.largest

@@ -1,0 +1,115 @@
+"""Many images are coded a few at a time: memory, progress, and an end when it is asked for."""
+
+import gc
+import io
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+from pixelrnn.coding import Album, Codec, write
+from pixelrnn.coding.container import Entry, Message
+from pixelrnn.stepper import coder
+
+MOST_SECONDS = 60
+
+
+@pytest.fixture
+def model(coding_model):
+    return coding_model("pixelcnn", "logistic-mixture", 3, 256)
+
+
+def draw(height, width, bands, seed):
+    """An image of noise, uint8 `(height, width, bands)`."""
+    return np.random.default_rng(seed).integers(256, size=(height, width, bands), dtype=np.uint8)
+
+
+class Counted:
+    """Counts how many images are in memory at once, at most."""
+
+    def __init__(self):
+        self.alive, self.most = set(), 0
+
+    def add(self, image):
+        number = len(self.alive) + 1000 * self.most
+        self.alive.add(number)
+        weakref.finalize(image, self.alive.discard, number)
+        gc.collect(0)
+        self.most = max(self.most, len(self.alive))
+        return image
+
+
+def most_alive_while_writing(model, pixels_at_once):
+    counted = Counted()
+    images = (("", counted.add(draw(4, 4, 3, seed))) for seed in range(40))
+    write(Codec(model), images, io.BytesIO(), pixels_at_once=pixels_at_once)
+    return counted.most
+
+
+def test_images_are_read_a_few_at_a_time(model):
+    assert most_alive_while_writing(model, 3 * 16) <= 2 * 3  # one portion goes, the next one comes
+    assert most_alive_while_writing(model, 1) <= 3
+    assert most_alive_while_writing(model, 64 * 16) == 40
+
+
+def test_images_are_decoded_a_few_at_a_time(model, monkeypatch):
+    stream, images = io.BytesIO(), [draw(4, 4, 3, seed) for seed in range(40)]
+    write(Codec(model), [("", image) for image in images], stream)
+    album, real = Album(stream, coding_model=model), Codec.decode_many
+    for portion, expected in ((3, 2 * 3), (1, 3), (64, 40)):
+        counted = Counted()
+
+        def decode_many(self, *arguments, counted=counted, **options):
+            return [counted.add(image) for image in real(self, *arguments, **options)]
+
+        monkeypatch.setattr(Codec, "decode_many", decode_many)
+        found = album.in_turn(pixels_at_once=portion * 16)
+        for image, original in zip(found, images, strict=True):
+            np.testing.assert_array_equal(image, original, strict=True)
+        assert counted.most <= expected
+    assert counted.most == 40
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("tile", [0, 7])
+def test_progress_adds_up_to_the_pixels(channels, tile, coding_model):
+    model = coding_model("pixelcnn", "logistic-mixture", channels, 256)
+    images = [draw(5 + n, 20 - n, 1 + n % 4, n) for n in range(12)]
+    pixels = sum(image.shape[0] * image.shape[1] for image in images)
+    stream, written, read = io.BytesIO(), [], []
+    entries = write(
+        Codec(model, tile=tile),
+        [("", image) for image in images],
+        stream,
+        on_progress=written.append,
+    )
+    list(Album(stream, coding_model=model).in_turn(read.append))
+    rounded = sum(len(entry.messages) for entry in entries)
+    for done in (written, read):
+        assert pixels - rounded <= sum(done) <= pixels
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_no_large_tile_is_waited_for(reads, model, monkeypatch):
+    """The loop runs over some thousand pixels at a time, and an end is heard of in between."""
+    small, large = np.zeros((1, 1, 3), np.uint8), np.zeros((100 * 128, 128, 3), np.uint8)
+    codec, calls, begun = Codec(model, tile=0, threads=2), [], threading.Event()
+    coded = [
+        (Entry(*image.shape, 0, (Message(size),)), [bytes(size)])
+        for image, size in ((small, 1), (large, 1000))
+    ]
+
+    def interrupted(tables, world, image, first, last):
+        if len(image) == 1:
+            begun.wait(MOST_SECONDS)
+            raise KeyboardInterrupt
+        begun.set()
+        calls.append(first)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(coder, "run_rows", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        codec.decode_many(coded) if reads else codec.encode([small, large])
+    assert 1 <= len(calls) < 50
