@@ -1,5 +1,6 @@
 """A file of compressed images as a sequence: one image is decoded when it is asked for."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ class Album(Sequence[Images]):
         self._threads = threads
         self._lock = threading.Lock()
         self._stream: BinaryIO | None = None
+        self._process = os.getpid()  # that opened it
         self._codec: Codec | None = None
         self._model: CodingModel | None = coding_model
         with self._naming():
@@ -186,9 +188,13 @@ class Album(Sequence[Images]):
             self.close()
 
     def _opened(self) -> BinaryIO:
-        if self._stream is None:
-            source = self._source
-            self._stream = Path(source).open("rb") if isinstance(source, (str, Path)) else source  # noqa: SIM115
+        if self._stream is None or self._process != os.getpid():
+            # A forked process has the file of its parent, but must not move the place in it.
+            self._process = os.getpid()
+            if isinstance(self._source, (str, Path)):
+                self._stream = Path(self._source).open("rb")  # noqa: SIM115 - it stays open
+            else:
+                self._stream = self._source
         return self._stream
 
     @contextmanager

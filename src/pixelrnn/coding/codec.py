@@ -113,7 +113,7 @@ class Codec:
             ImageMismatchError: if an image is empty, too large, or has levels that the model has not.
         """
         for image in images:
-            self._check(image)
+            self.check(image)
         parts = [list(self._parts(*image.shape)) for image in images]
         jobs = [(n, m) for n, of_image in enumerate(parts) for m in range(len(of_image))]
         messages: list[list[bytes]] = [[b""] * len(of_image) for of_image in parts]
@@ -122,7 +122,7 @@ class Codec:
             n, m = jobs[job]
             part = parts[n][m]
             tile = images[n][part.rows, part.columns][..., list(part.bands)]
-            messages[n][m] = self._coder.encode(np.ascontiguousarray(tile))
+            messages[n][m] = yield from self._coder.encoding(np.ascontiguousarray(tile))
             if on_progress:
                 on_progress(part.size // images[n].shape[2])
             yield
@@ -159,7 +159,7 @@ class Codec:
         """
         parts = [list(self._parts(e.height, e.width, e.bands)) for e, _ in coded]
         for (entry, _), of_image in zip(coded, parts, strict=True):
-            _check_claims(entry, of_image, self.model.program.num_levels)
+            _check_bare(entry, of_image)
         images = [np.zeros((e.height, e.width, e.bands), np.uint8) for e, _ in coded]
         jobs = [(n, m) for n, of_image in enumerate(parts) for m in range(len(of_image))]
 
@@ -170,7 +170,7 @@ class Codec:
                 levels = np.frombuffer(messages[m].ljust(part.size, b"\0"), np.uint8)
                 tile = levels[: part.size].reshape(part.shape)
             else:
-                tile = self._coder.decode(messages[m], *part.shape)
+                tile = yield from self._coder.decoding(messages[m], *part.shape)
             first, last = part.bands[0], part.bands[-1]
             images[n][part.rows, part.columns, first : last + 1] = tile
             if on_progress:
@@ -195,7 +195,8 @@ class Codec:
             total -= float(np.log2(found / TOTAL).sum())
         return total
 
-    def _check(self, image: Images) -> None:
+    def check(self, image: Images) -> None:
+        """Raise `ImageMismatchError` unless an image can be encoded; see `encode`."""
         if image.dtype != np.uint8 or image.ndim != 3 or not 1 <= image.shape[2] <= 4:
             raise ImageMismatchError(
                 f"an image to compress is uint8 (H, W, 1 to 4), not {image.dtype} {image.shape}"
@@ -241,13 +242,11 @@ class Codec:
         return Entry(height, width, bands, crc, tuple(sizes)), messages
 
 
-def _check_claims(entry: Entry, parts: Sequence[_Part], levels: int) -> None:
-    """Refuse what no message of its length can hold: each level costs a little at least."""
-    least_bits = -math.log2(1 - (levels - 1) / TOTAL)
+def _check_bare(entry: Entry, parts: Sequence[_Part]) -> None:
+    """Refuse bare levels of another number than there are."""
     for part, message in zip(parts, entry.messages, strict=True):
-        possible = part.size * least_bits <= 8 * (message.size + 8)
-        if not (message.size == part.size if message.is_bare else possible):
+        if message.is_bare and message.size != part.size:
             raise CompressedFileError(
-                f"{entry.name or 'an image'} claims {part.size:,} levels in {message.size:,} bytes, which "
-                "cannot be: the file is damaged"
+                f"{entry.name or 'an image'} claims {part.size:,} levels in {message.size:,} bytes, "
+                "one each: the file is damaged"
             )

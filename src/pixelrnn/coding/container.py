@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from pixelrnn.coding.varints import CUT_SHORT, Reader, varint
-from pixelrnn.errors import CompressedFileError
+from pixelrnn.errors import CompressedFileError, DataError
 
 MAGIC = b"\x89PXR"
 VERSION = 1
@@ -28,7 +28,7 @@ MAX_PIXELS = 1 << 27  # of an image
 MAX_BANDS = 4
 MAX_TILE = (1 << 16) - 1
 MAX_NAME_BYTES = 64
-MAX_NAMES_BYTES = 1 << 27  # unpacked
+MAX_FILE_NAME_BYTES = 1024
 AFTER_NAME = struct.Struct(f"<{HASH_BYTES}sBHI")
 FOOTER = struct.Struct("<II")
 
@@ -108,7 +108,11 @@ class Entry:
 
 @dataclass
 class Writer:
-    """Writes a file, image by image; `close` writes the index."""
+    """Writes a file, image by image; `close` writes the index.
+
+    Raises:
+        DataError: if a name holds a zero, which ends it, or is longer than 1,024 bytes.
+    """
 
     stream: BinaryIO
     header: Header
@@ -118,7 +122,9 @@ class Writer:
         self.stream.write(self.header.to_bytes())
 
     def add(self, entry: Entry, messages: Sequence[bytes]) -> None:
-        """Append an image."""
+        """Append an image; raises as the class says."""
+        if "\0" in entry.name or len(entry.name.encode()) > MAX_FILE_NAME_BYTES:
+            raise DataError(f"{entry.name!r} cannot be the name of an image: give a shorter one")
         for message in messages:
             self.stream.write(message)
         self.entries.append(entry)
@@ -195,6 +201,8 @@ def read_header(stream: BinaryIO) -> Header:
         name = rest[:name_bytes].decode()
     except UnicodeDecodeError as error:
         raise CompressedFileError("the name of its model is not text") from error
+    if not 1 <= name_bytes <= MAX_NAME_BYTES:
+        raise CompressedFileError(f"the name of its model has {name_bytes} bytes: it is damaged")
     if channels not in PLANES:
         raise CompressedFileError(f"its model is of {channels} colours: it is damaged")
     return Header(name, channels, digest, tile)
@@ -230,13 +238,14 @@ def read_index(stream: BinaryIO, header: Header) -> list[Entry]:
 
 def _entries(reader: Reader, header: Header, begin: int) -> list[Entry]:
     count = reader.varint()
+    if 4 * count > len(reader.data):  # each image has a CRC of 4 bytes
+        raise CompressedFileError("its index counts images that are not there: it is damaged")
     shapes: list[tuple[int, int, int]] = []
     while len(shapes) < count:
         run, (bands,), height, width = (
             reader.varint(), reader.bytes(1), reader.varint(), reader.varint()
         )  # fmt: skip
-        # Each image has a CRC of 4 bytes behind the shapes: so few bytes cannot hold so many images.
-        if not 1 <= run <= min(count - len(shapes), len(reader.data)):
+        if not 1 <= run <= count - len(shapes):
             raise CompressedFileError("its index counts images that are not there: it is damaged")
         _check_shape(bands, height, width)
         shapes += [(bands, height, width)] * run
@@ -271,12 +280,12 @@ def _check_shape(bands: int, height: int, width: int) -> None:
 def _names(packed: bytes, count: int) -> list[str]:
     if not packed:
         return [""] * count
-    unpacker = zlib.decompressobj()
+    unpacker, limit = zlib.decompressobj(), count * (MAX_FILE_NAME_BYTES + 1)
     try:
-        text = unpacker.decompress(packed, MAX_NAMES_BYTES).decode()
+        text = unpacker.decompress(packed, limit + 1).decode()
     except (zlib.error, UnicodeDecodeError) as error:
         raise CompressedFileError("the names in its index are damaged; get it again") from error
-    names = text.split("\0")
-    if len(names) != count or not unpacker.eof or unpacker.unused_data:
+    names = text.split("\0") if len(text) <= limit else []
+    if not count or len(names) != count or not unpacker.eof or unpacker.unused_data:
         raise CompressedFileError("the names in its index are damaged; get it again")
     return names

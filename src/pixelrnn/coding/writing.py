@@ -31,7 +31,7 @@ def write(
         ImageMismatchError: if an image does not fit the model.
     """
     writer = Writer(stream, codec.header)
-    for portion in _portions(images, pixels_at_once):
+    for portion in _portions(codec, images, pixels_at_once):
         coded = codec.encode([image for _, image in portion], on_progress)
         for (name, _), (entry, messages) in zip(portion, coded, strict=True):
             named = Entry(entry.height, entry.width, entry.bands, entry.crc, entry.messages, name)
@@ -41,11 +41,12 @@ def write(
 
 
 def _portions(
-    images: Iterable[tuple[str, Images]], pixels_at_once: int
+    codec: Codec, images: Iterable[tuple[str, Images]], pixels_at_once: int
 ) -> Iterator[list[tuple[str, Images]]]:
     portion: list[tuple[str, Images]] = []
     pixels = 0
     for name, image in images:
+        codec.check(image)
         portion.append((name, image))
         pixels += image.shape[0] * image.shape[1]
         if pixels >= pixels_at_once:

@@ -1,6 +1,8 @@
 """Images to messages and back, by an integer program: one image a call, any number of calls at a time."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ from pixelrnn.stepper.tables import OP_COUNT, OP_PAIRS
 from pixelrnn.stepper.world import Tables
 
 NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
+Result = TypeVar("Result")
 KEPT_WIDTHS = 8  # of images, whose memory is kept ready
 NO_MESSAGE = np.zeros(0, np.uint8)
 
@@ -65,33 +68,36 @@ class Coder:
         C is that of the program, or 1 for a grey image, which is coded as the red of one whose
         colours are equal.
         """
+        return _finished(self.encoding(image))
+
+    def encoding(self, image: Images) -> Generator[None, None, bytes]:
+        """Do the same in steps of some thousand pixels, between which it may be left."""
         world, tables = self._world(image.shape, NO_MESSAGE, reads=False)
-        return self._written(world, tables, image.copy())
+        return (yield from _written(world, tables, image.copy()))
 
     def frequencies(self, image: Images) -> npt.NDArray[np.int64]:
         """Return the frequency, of 2^24, of each level of an image, int64 `(H, W, C)`."""
         found = np.zeros(image.shape, np.int64)
         world, tables = self._world(image.shape, NO_MESSAGE, reads=False, frequencies=found)
-        self._written(world, tables, image.copy())
+        _finished(_written(world, tables, image.copy()))
         return found
 
     def decode(self, message: bytes, height: int, width: int, channels: int) -> Images:
         """Return the image of a message, uint8 `(height, width, channels)`; of any other, some image."""
+        return _finished(self.decoding(message, height, width, channels))
+
+    def decoding(
+        self, message: bytes, height: int, width: int, channels: int
+    ) -> Generator[None, None, Images]:
+        """Do the same in steps of some thousand pixels, between which it may be left."""
         image = np.zeros((height, width, channels), np.uint8)
-        world, tables = self._world(
-            image.shape, np.frombuffer(message, np.uint8).copy(), reads=True
-        )
+        stream = np.frombuffer(message, np.uint8).copy()
+        world, tables = self._world(image.shape, stream, reads=True)
         range_coder.start_reading(world.coder, world.stream)
         for first, last in portions(height, width):
             run_rows(tables, world, image, first, last)
+            yield
         return image
-
-    def _written(self, world: Integers, tables: Tables, image: Images) -> bytes:
-        range_coder.start(world.coder)
-        for first, last in portions(*image.shape[:2]):
-            run_rows(tables, world, image, first, last)
-        size = range_coder.finish(world.coder, world.stream)
-        return world.stream[:size].tobytes()
 
     def _world(
         self,
@@ -141,3 +147,22 @@ class Coder:
                 self._memories.clear()
             self._memories[width] = found
         return found
+
+
+def _written(world: Integers, tables: Tables, image: Images) -> Generator[None, None, bytes]:
+    range_coder.start(world.coder)
+    for first, last in portions(*image.shape[:2]):
+        run_rows(tables, world, image, first, last)
+        yield
+    size = range_coder.finish(world.coder, world.stream)
+    return world.stream[:size].tobytes()
+
+
+def _finished(steps: Generator[None, None, Result]) -> Result:
+    """Return what comes out in the end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
