@@ -27,7 +27,9 @@ def replacing(path: Path) -> Iterator[Path]:
         >>> [file.name for file in folder.iterdir()]
         ['a.txt']
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    # Shortened, since file systems allow names of 255 bytes, which the name itself may have.
+    name = path.name.encode(errors="surrogateescape")[:200].decode(errors="ignore")
+    beside = path.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
         beside.touch()
         mode = beside.stat().st_mode

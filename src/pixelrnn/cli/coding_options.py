@@ -54,7 +54,19 @@ def pixels_of(headers: "Sequence[ImageHeader]") -> "Iterator[tuple[str, Images]]
     from pixelrnn.data.image_files import read_bands
 
     for header in headers:
-        yield header.path.name, read_bands(header)
+        # A file system may hold names that are no text; what is no letter becomes a question mark.
+        name = header.path.name.encode(errors="replace").decode()
+        yield name, read_bands(header)
+
+
+def printable(text: str) -> str:
+    """Return a text from elsewhere with nothing in it that a terminal would obey.
+
+    Example:
+        >>> printable("two" + chr(10) + "lines")
+        'two?lines'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def counted(number: int, thing: str) -> str:

@@ -14,7 +14,7 @@ from pixelrnn.errors import OutputError
 if TYPE_CHECKING:
     from pixelrnn.coding import Album
 
-MAX_NAME_LENGTH = 200
+MAX_STEM_BYTES = 200  # file systems allow 255, and a few are added
 
 
 def decompress(
@@ -99,7 +99,8 @@ def file_names(names: list[str]) -> list[str]:
     for n, name in enumerate(names):
         plain = name.replace("\\", "/").rsplit("/", 1)[-1]
         stem = Path(plain).stem if plain.strip(".") else ""
-        stem = "".join(c for c in stem if c.isprintable())[:MAX_NAME_LENGTH].strip()
+        stem = "".join(c for c in stem if c.isprintable())
+        stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore").strip()
         stem = stem.lstrip(".") or f"{n:0{digits}}"
         candidate, again = stem, 1
         while candidate.lower() in taken:  # some file systems do not tell cases apart

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.coding_options import CodingModelOption, counted
+from pixelrnn.cli.coding_options import CodingModelOption, counted, printable
 from pixelrnn.cli.drawing import AsJson
 
 if TYPE_CHECKING:
@@ -73,20 +73,21 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
 def _show(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     here = "" if facts["model_is_here"] else ", which is not here"
     tile = f"tiles of {facts['tile']} pixels" if facts["tile"] else "no tiles"
     rate = f", {facts['bits_per_dim']:.4f} bits/dim" if facts["num_images"] else ""
     typer.echo(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
                f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
-    typer.echo(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
+    typer.echo(f"model {printable(facts['model'])} (program {facts['program_hash']}){here}; {tile}")
     table = Table(box=None, pad_edge=False)
     table.add_column("image", overflow="fold")
     for name in ("size", "kind", "bytes", "bits/dim"):
         table.add_column(name, justify="right")
     for n, image in enumerate(facts["images"][:MAX_ROWS]):
         table.add_row(
-            image["name"] or str(n),
+            Text(printable(image["name"]) or str(n)),
             f"{image['height']} x {image['width']}",
             KINDS[image["bands"]],
             f"{image['num_bytes']:,}",

@@ -8,7 +8,7 @@ import typer
 
 from pixelrnn import shipped
 from pixelrnn.cli.drawing import AsJson, require_writable
-from pixelrnn.errors import RecipeError
+from pixelrnn.errors import OutputError, RecipeError
 
 MEASURED_IMAGES = 512
 
@@ -143,6 +143,10 @@ def export(
     from pixelrnn.training import RunFolder
 
     require_writable([("-o", out, ".safetensors")])
+    weights = shipped.file_of(run, shipped.WEIGHTS)
+    weights = weights / store.MODEL_FILE if weights.is_dir() else weights
+    if out.exists() and weights.exists() and out.samefile(weights):
+        raise OutputError(f"{out} holds the weights themselves: give another name with -o")
     model = store.load(run)
     folder = RunFolder(Path(run))
     if data is not None:

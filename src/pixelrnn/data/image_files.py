@@ -116,6 +116,8 @@ def read_bands(header: ImageHeader) -> Images:
         mode += "A"
     with _opened(header.path) as image:
         image.load()
+        if (image.height, image.width) != header.size:
+            raise UnreadableImageError(header.path, "not the image that it was a moment ago")
         pixels = np.array(image.convert(mode), np.uint8)
     return pixels.reshape(*header.size, len(mode))
 
