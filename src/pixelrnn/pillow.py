@@ -119,6 +119,8 @@ def _pixels(frames: list[Image.Image]) -> Iterator[tuple[str, np.ndarray]]:
         yield "", np.array(frame, np.uint8).reshape(frame.height, frame.width, -1)
 
 
+# Pillow's own PIXAR takes the same suffix when all its formats are loaded: that must not come later.
+Image.init()
 Image.register_open(FORMAT, PxrImageFile, _accept)
 Image.register_save(FORMAT, _save)
 Image.register_save_all(FORMAT, _save_all)

@@ -93,7 +93,7 @@ def wrong_shape(file):
 
 
 BAD_MODELS = {
-    "missing": (lambda file: file.unlink(), "there is no model at"),
+    "missing": (lambda file: file.unlink(), "there is no model"),
     "bytes": (lambda file: file.write_bytes(b"hello"), "is not a safetensors file"),
     "short": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "damaged"),
     "pickle": (lambda file: file.write_bytes(pickle.dumps({})), "is not a safetensors file"),

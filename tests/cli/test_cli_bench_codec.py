@@ -58,7 +58,7 @@ def test_json(pixelrnn, given, tmp_path):
     assert json.loads(out.read_text()) == found
     assert (found["format_version"], found["kind"]) == (1, "codec benchmark")
     assert (found["num_images"], found["split"], found["image_shape"]) == (7, "all", [3, 4, 6])
-    assert (found["threads"], found["repeats"], found["tile"]) == (2, 1, 0)
+    assert (found["threads"], found["repeats"], found["tile_pixels"]) == (2, 1, 0)
     assert found["environment"]["processor"]
     assert found["finished"] is True
     assert [each["name"] for each in found["codecs"]] == NAMES
@@ -76,7 +76,7 @@ def test_several_models_in_tiles(pixelrnn, given):
     found = json.loads(answer.out)
     first, second = found["models"]
     assert first["bits_per_dim_all_in_one"] == second["bits_per_dim_all_in_one"]
-    assert found["tile"] == 3
+    assert found["tile_pixels"] == 3
 
 
 def test_a_model_that_comes_with_the_package(pixelrnn):

@@ -124,7 +124,7 @@ def test_a_palette_comes_back_in_its_colours(there_and_back, tmp_path):
 def test_tiles(tile, there_and_back, tmp_path):
     paths = save(tmp_path / "in", "a.png", "b.png")
     found, about = there_and_back(*paths, "--tile", tile)
-    assert about["tile"] == tile
+    assert about["tile_pixels"] == tile
     for path, original in zip(found, paths, strict=True):
         assert_same(path, original)
 
@@ -290,7 +290,7 @@ def test_json(there_and_back, tmp_path):
     assert about.pop("seconds") > 0
     assert about == {
         "out": str(tmp_path / "there" / "album.pxr"),
-        "model": "colour-pixelcnn", "program_hash": model.hash.hex(), "tile": 128, "num_images": 2,
+        "model": "colour-pixelcnn", "program_hash": model.hash.hex(), "tile_pixels": 128, "num_images": 2,
         "num_bytes": size,
         "input_bytes": sum(path.stat().st_size for path in paths),
         "bits_per_dim": 8 * size / (2 * 3 * SIZE[0] * SIZE[1]),

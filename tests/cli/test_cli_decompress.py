@@ -203,7 +203,7 @@ def test_info_json(pixelrnn, album, images, model):
     assert about["model"] == "colour-pixelcnn"
     assert about["program_hash"] == model.hash[:16].hex()
     assert about["model_is_here"] is True
-    assert (about["num_images"], about["tile"]) == (5, 6)
+    assert (about["num_images"], about["tile_pixels"]) == (5, 6)
     assert about["num_bytes"] == album.stat().st_size
     assert about["bits_per_dim"] == 8 * album.stat().st_size / sum(each.size for each in images)
     for found, name, image in zip(about["images"], NAMES, images, strict=True):

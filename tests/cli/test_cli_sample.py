@@ -273,7 +273,7 @@ def test_a_model_that_does_not_know_its_size(fails, tmp_path):
 
 
 def test_no_model(fails, tmp_path):
-    assert "there is no model at" in fails("sample", tmp_path, "--out", tmp_path / "a.png")
+    assert "there is no model in" in fails("sample", tmp_path, "--out", tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("option", ["--out", "--gif", "--npz"])

@@ -161,12 +161,14 @@ def test_no_index_that_laps_over_the_header():
 @pytest.mark.parametrize(
     "messages",
     [
+        (Message(5), Message(1 << 26)),
+        (Message(1 << 26), Message(0)),
         (Message(1 << 26, is_bare=True), Message(1 << 26)),
         (Message(0, is_bare=True), Message(1 << 26)),
     ],
 )
-def test_bare_levels_are_as_many_as_there_are(messages, coding_model):
+def test_more_pixels_than_a_message_can_hold(messages, coding_model):
     """Refused by the lengths alone: there is nothing to decode, nor room for the image."""
     entry = Entry(1 << 13, 1 << 14, 2, 0, messages)
-    with pytest.raises(CompressedFileError, match="one each"):
+    with pytest.raises(CompressedFileError, match="which cannot be"):
         Codec(coding_model(), tile=0).decode(entry, [])

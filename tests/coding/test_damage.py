@@ -232,7 +232,7 @@ def test_bits_of_the_model_file(content, images, model_file, tmp_path):
 
 def test_the_checks_would_see_a_wrong_pixel(reader, content, monkeypatch):
     """Without the checksum of pixels, damage shows as wrong images, and the tests above turn red."""
-    monkeypatch.setattr(Codec, "decode_many", _without_checksum(Codec.decode_many))
+    monkeypatch.setattr("pixelrnn.coding.album.check_pixels", lambda *_: None)
     begin, _ = index_of(content)
     wrong = 0
     for bit in range(8 * 40, 8 * begin, 16):
@@ -241,18 +241,3 @@ def test_the_checks_would_see_a_wrong_pixel(reader, content, monkeypatch):
         except AssertionError:
             wrong += 1
     assert wrong > reader.refused
-
-
-def _without_checksum(decode_many):
-    def decode(self, coded, **options):
-        class Anything(int):
-            def __ne__(self, other):
-                return False
-
-        entries = [
-            (type(entry)(**entry.__dict__ | {"crc": Anything()}), messages)
-            for entry, messages in coded
-        ]
-        return decode_many(self, entries, **options)
-
-    return decode

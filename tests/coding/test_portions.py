@@ -113,3 +113,16 @@ def test_no_large_tile_is_waited_for(reads, model, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         codec.decode_many(coded) if reads else codec.encode([small, large])
     assert 1 <= len(calls) < 50
+
+
+def test_time_grows_with_the_images_not_with_their_square(model):
+    """All of so many tiny images are one portion; in small portions they take as long."""
+    stream, images = io.BytesIO(), np.zeros((8000, 1, 1, 1), np.uint8)
+    images[:] = 200  # bare, so that nothing but the portions takes time
+    write(Codec(model), (("", image) for image in images), stream)
+    album, seconds = Album(stream, coding_model=model, threads=1), []
+    for pixels_at_once in (100, 1 << 22):
+        began = time.process_time()
+        assert all(image == 200 for image in album.in_turn(pixels_at_once=pixels_at_once))
+        seconds.append(time.process_time() - began)
+    assert seconds[1] < 4 * seconds[0]

@@ -141,7 +141,7 @@ def _about(data: "DataSet", split: str, shape: tuple[int, ...], tile: int) -> di
         "data_sha256": data.sha256(split),
         "image_shape": list(shape[1:]),
         "num_levels": data.num_levels,
-        "tile": tile,
+        "tile_pixels": tile,
         "environment": environment(),
     }
 

@@ -92,7 +92,7 @@ def compress(
         "out": str(out),
         "model": codec.model.name,
         "program_hash": codec.model.hash.hex(),
-        "tile": codec.tile,
+        "tile_pixels": codec.tile,
         "num_images": len(entries),
         "num_bytes": num_bytes,
         "input_bytes": sum(header.path.stat().st_size for header in headers),

@@ -62,7 +62,7 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
         "album": str(album),
         "model": header.model,
         "program_hash": header.hash.hex(),
-        "tile": header.tile,
+        "tile_pixels": header.tile,
         "num_images": len(images),
         "num_bytes": opened.num_bytes,
         "bits_per_dim": 8 * opened.num_bytes / opened.num_dims if images else None,
@@ -76,7 +76,7 @@ def _show(facts: dict[str, Any]) -> None:
     from rich.text import Text
 
     here = "" if facts["model_is_here"] else ", which is not here"
-    tile = f"tiles of {facts['tile']} pixels" if facts["tile"] else "no tiles"
+    tile = f"tiles of {facts['tile_pixels']} pixels" if facts["tile_pixels"] else "no tiles"
     rate = f", {facts['bits_per_dim']:.4f} bits/dim" if facts["num_images"] else ""
     typer.echo(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
                f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip

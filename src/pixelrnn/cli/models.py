@@ -135,6 +135,7 @@ def export(
     from pixelrnn.coding import name_model, save_program
     from pixelrnn.coding.fixed_point import export
     from pixelrnn.coding.measuring import measure_files
+    from pixelrnn.coding.program_file import check_name
     from pixelrnn.coding.scales import Widths
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.data import load
@@ -147,6 +148,7 @@ def export(
     weights = weights / store.MODEL_FILE if weights.is_dir() else weights
     if out.exists() and weights.exists() and out.samefile(weights):
         raise OutputError(f"{out} holds the weights themselves: give another name with -o")
+    called = check_name(name or Path(run).resolve().name.removesuffix(".safetensors"))
     model = store.load(run)
     folder = RunFolder(Path(run))
     if data is not None:
@@ -162,7 +164,7 @@ def export(
     make_loop_ready(lambda line: typer.echo(line, err=True))
     widths = Widths(activation_bits, weight_bits)
     program = export(model.lower(), images.images("train"), widths)
-    named = name_model(name or Path(run).resolve().name.removesuffix(".safetensors"), program)
+    named = name_model(called, program)
     save_program(named, out)
     some = images.validation[:MEASURED_IMAGES] if images.count("validation") else images.train[:64]
     sizes = measure_files(named, some)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 
 from pixelrnn import shipped
-from pixelrnn.coding.codec import Codec
+from pixelrnn.coding.codec import Codec, check_pixels
 from pixelrnn.coding.container import HASH_BYTES, Entry, Header, read_header, read_index
 from pixelrnn.coding.program_file import CodingModel, load_program
 from pixelrnn.coding.writing import PIXELS_AT_ONCE
@@ -126,12 +126,13 @@ class Album(Sequence[Images]):
             pixels_at_once: how many pixels are worked on at the same time.
         """
         portion: list[Entry] = []
+        pixels = 0
         for entry in self.entries:
             portion.append(entry)
-            pixels = sum(each.height * each.width for each in portion)
+            pixels += entry.height * entry.width
             if pixels >= pixels_at_once or entry is self.entries[-1]:
                 yield from self._decoded(portion, on_progress)
-                portion = []
+                portion, pixels = [], 0
 
     def pixels(self, index: int) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; raises as indexing does."""
@@ -140,10 +141,14 @@ class Album(Sequence[Images]):
 
     def _decoded(
         self, entries: Sequence[Entry], on_progress: Callable[[int], None] | None = None
-    ) -> list[Images]:
+    ) -> Iterator[Images]:
+        """Decode some images, and yield them; a damaged one ends it, after those before it."""
         with self._naming():
             coded = [(entry, self.messages(entry)) for entry in entries]
-            return self._ready().decode_many(coded, on_progress=on_progress)
+            images = self._ready().decode_many(coded, on_progress=on_progress, check=False)
+            for entry, image in zip(entries, images, strict=True):
+                check_pixels(entry, image)
+                yield image
 
     def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
         """Compile the loop, or load what was compiled before; see `Codec.make_ready`."""

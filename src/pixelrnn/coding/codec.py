@@ -31,6 +31,7 @@ from pixelrnn.stepper.patience import told_if_slow
 from pixelrnn.stepper.range_coder import TOTAL
 from pixelrnn.stepper.runner import Images, spread
 
+BITS_PER_BYTE = 8
 COMPILING = "compiling the coding loop, once on this machine: 10 to 30 seconds"
 DEFAULT_TILE = 128
 
@@ -146,6 +147,7 @@ class Codec:
         *,
         threads: int | None = None,
         on_progress: Callable[[int], None] | None = None,
+        check: bool = True,
     ) -> list[Images]:
         """Decode images, each uint8 `(H, W, bands)`.
 
@@ -153,13 +155,14 @@ class Codec:
             coded: of each image its entry, and the messages of its tiles.
             threads: tiles at the same time; by default as many as the codec has.
             on_progress: called with the pixels done since its last call, from any thread.
+            check: whether to compare the pixels with their checksum; who does not must do it later.
 
         Raises:
             CompressedFileError: if the pixels of an image are not those that went in.
         """
         parts = [list(self._parts(e.height, e.width, e.bands)) for e, _ in coded]
         for (entry, _), of_image in zip(coded, parts, strict=True):
-            _check_bare(entry, of_image)
+            _check_claims(entry, of_image, self.model.program.num_levels)
         images = [np.zeros((e.height, e.width, e.bands), np.uint8) for e, _ in coded]
         jobs = [(n, m) for n, of_image in enumerate(parts) for m in range(len(of_image))]
 
@@ -178,12 +181,9 @@ class Codec:
             yield
 
         spread(work, len(jobs), threads or self.threads)
-        for (entry, _), image in zip(coded, images, strict=True):
-            if zlib.crc32(image.data) != entry.crc:
-                raise CompressedFileError(
-                    f"{entry.name or 'an image'} is damaged: its pixels are not those that went in "
-                    "(CRC-32); get the file again"
-                )
+        if check:
+            for (entry, _), image in zip(coded, images, strict=True):
+                check_pixels(entry, image)
         return images
 
     def ideal_bits(self, image: Images) -> float:
@@ -195,22 +195,23 @@ class Codec:
             total -= float(np.log2(found / TOTAL).sum())
         return total
 
-    def check(self, image: Images) -> None:
-        """Raise `ImageMismatchError` unless an image can be encoded; see `encode`."""
+    def check(self, image: Images, name: str = "") -> None:
+        """Raise `ImageMismatchError`, naming the image, unless it can be encoded; see `encode`."""
+        which = f"{name}: " if name else ""
         if image.dtype != np.uint8 or image.ndim != 3 or not 1 <= image.shape[2] <= 4:
             raise ImageMismatchError(
-                f"an image to compress is uint8 (H, W, 1 to 4), not {image.dtype} {image.shape}"
+                f"{which}an image to compress is uint8 (H, W, 1 to 4), not {image.dtype} {image.shape}"
             )
         height, width, _ = image.shape
         if not image.size or max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
             raise ImageMismatchError(
-                f"an image of {height} x {width} pixels cannot be compressed: it has 1 to "
+                f"{which}an image of {height} x {width} pixels cannot be compressed: it has 1 to "
                 f"{MAX_PIXELS:,} pixels, and no side is longer than {MAX_SIDE:,}"
             )
         levels = self.model.program.num_levels
         if int(image.max()) >= levels:
             raise ImageMismatchError(
-                f"{self.model.name} is a model of images with {levels} levels, and a pixel here is "
+                f"{which}{self.model.name} is a model of images with {levels} levels, and a pixel here is "
                 f"{int(image.max())}: take another --model, such as colour-pixelcnn"
             )
 
@@ -232,6 +233,8 @@ class Codec:
         """Return the entry of an image, and its messages: bare levels where coding does not pay."""
         sizes = []
         for n, part in enumerate(parts):
+            least = _least_bytes(part.size, self.model.program.num_levels)
+            messages[n] = messages[n].ljust(least, b"\0")
             is_bare = len(messages[n]) >= part.size
             if is_bare:
                 tile = image[part.rows, part.columns][..., list(part.bands)]
@@ -242,11 +245,29 @@ class Codec:
         return Entry(height, width, bands, crc, tuple(sizes)), messages
 
 
-def _check_bare(entry: Entry, parts: Sequence[_Part]) -> None:
-    """Refuse bare levels of another number than there are."""
+def check_pixels(entry: Entry, image: Images) -> None:
+    """Raise `CompressedFileError` unless an image has the pixels that went in."""
+    if zlib.crc32(image.data) != entry.crc:
+        raise CompressedFileError(
+            f"{entry.name or 'an image'} is damaged: its pixels are not those that went in (CRC-32); "
+            "get the file again"
+        )
+
+
+def _least_bytes(size: int, levels: int) -> int:
+    """Return how long a message must be to hold so many levels: each costs a little at least.
+
+    It is less than that, rounded down, so that only huge flat images have to be filled up with zeros.
+    """
+    return max(0, size * (levels - 1) // (BITS_PER_BYTE * TOTAL) - BITS_PER_BYTE)
+
+
+def _check_claims(entry: Entry, parts: Sequence[_Part], levels: int) -> None:
+    """Refuse more levels than a message of its length can hold, before there is room for them."""
     for part, message in zip(parts, entry.messages, strict=True):
-        if message.is_bare and message.size != part.size:
+        enough = message.size >= _least_bytes(part.size, levels)
+        if not (message.size == part.size if message.is_bare else enough):
             raise CompressedFileError(
-                f"{entry.name or 'an image'} claims {part.size:,} levels in {message.size:,} bytes, "
-                "one each: the file is damaged"
+                f"{entry.name or 'an image'} claims {part.size:,} levels in {message.size:,} bytes, which "
+                "cannot be: the file is damaged"
             )

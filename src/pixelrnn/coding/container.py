@@ -29,6 +29,7 @@ MAX_BANDS = 4
 MAX_TILE = (1 << 16) - 1
 MAX_NAME_BYTES = 64
 MAX_FILE_NAME_BYTES = 1024
+MAX_NAMES_BYTES = 1 << 26  # of all images together
 AFTER_NAME = struct.Struct(f"<{HASH_BYTES}sBHI")
 FOOTER = struct.Struct("<II")
 
@@ -280,7 +281,10 @@ def _check_shape(bands: int, height: int, width: int) -> None:
 def _names(packed: bytes, count: int) -> list[str]:
     if not packed:
         return [""] * count
-    unpacker, limit = zlib.decompressobj(), count * (MAX_FILE_NAME_BYTES + 1)
+    unpacker, limit = (
+        zlib.decompressobj(),
+        min(count * (MAX_FILE_NAME_BYTES + 1), MAX_NAMES_BYTES),
+    )
     try:
         text = unpacker.decompress(packed, limit + 1).decode()
     except (zlib.error, UnicodeDecodeError) as error:

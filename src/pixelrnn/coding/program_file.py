@@ -68,11 +68,17 @@ def name_model(name: str, program: Program) -> CodingModel:
     Raises:
         ModelFileError: if the name is empty, too long or not printable.
     """
+    check_name(name)
+    return CodingModel(name, program, _hash(*_taken_apart(program)))
+
+
+def check_name(name: str) -> str:
+    """Return a name if a model can be called so; raises as `name_model` does."""
     if not (name.isprintable() and 1 <= len(name.encode()) <= MAX_NAME_BYTES):
         raise ModelFileError(
             f"a model's name has 1 to {MAX_NAME_BYTES} bytes of printable characters, not {name!r}"
         )
-    return CodingModel(name, program, _hash(*_taken_apart(program)))
+    return name
 
 
 def save_program(model: CodingModel, path: Path) -> None:

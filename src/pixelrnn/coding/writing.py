@@ -46,7 +46,7 @@ def _portions(
     portion: list[tuple[str, Images]] = []
     pixels = 0
     for name, image in images:
-        codec.check(image)
+        codec.check(image, name)
         portion.append((name, image))
         pixels += image.shape[0] * image.shape[1]
         if pixels >= pixels_at_once:
