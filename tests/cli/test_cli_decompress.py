@@ -15,7 +15,7 @@ BANDS = [3, 1, 4, 2, 3]
 NAMES = ["a.png", "b c.jpg", "ü.png", "", "a.png"]
 FILES = ["a.png", "b c.png", "ü.png", "3.png", "a-2.png"]
 # What the name of a number's key must say: a unit, a count, or one of the words that need none.
-UNIT = r".*(_bytes|_per_dim|seconds)|num_.*|height|width|bands|tile"
+UNIT = r"tile_pixels|.*(_bytes|_per_dim|seconds)|num_.*|height|width|bands"
 
 
 @pytest.fixture(scope="module")
