@@ -66,7 +66,12 @@ def export(program: Program, images: Images, widths: Widths = Widths()) -> Progr
     stepped = Runner(program).run(images[:CALIBRATION_IMAGES], np.array(True), want_largest=True)
     largest = np.asarray(stepped.largest, np.float64)
     result = _Exporter(program, find_scales(program, largest, widths), widths).export()
-    largest_magnitudes(result)  # the proof
+    try:
+        largest_magnitudes(result)  # the proof
+    except ValueError as error:
+        raise ExportError(
+            f"{error}: this model needs fewer bits of activations or of weights"
+        ) from error
     return result
 
 
