@@ -179,3 +179,24 @@ def test_wider_integers_lose_less(kind, likelihood, tiny_model):
     assert differences[4] > differences[6] > differences[8] > differences[12]
     assert lost[4] > 3 * abs(lost[12])
     assert abs(lost[12]) < 5e-4
+
+
+@pytest.mark.parametrize("rooms", [(2, 4, 8), (2,)])
+def test_a_state_outside_the_image_may_be_larger_than_any_inside(
+    rooms, tiny_model, smooth_images, monkeypatch
+):
+    """It is learned, and no clamp holds it; sums must have room for it, too."""
+    model = tiny_model("diagonal-bilstm")
+    with torch.no_grad():
+        for block in model.blocks:
+            block.lstm.recurrence.initial_hidden.fill_(3.5)
+            block.out.weight.mul_(3)
+    images = smooth_images(3, 1, 6, 6)
+    monkeypatch.setattr("pixelrnn.coding.fixed_point.HIDDEN_ROOMS", rooms)
+    if rooms == (2,):  # the proof does see it
+        with pytest.raises(ExportError, match="32 bits"):
+            export(model.lower(), images)
+        return
+    program = export(model.lower(), images)
+    coder, image = Coder(program), np.ascontiguousarray(images[0].transpose(1, 2, 0))
+    np.testing.assert_array_equal(coder.decode(coder.encode(image), *image.shape), image)

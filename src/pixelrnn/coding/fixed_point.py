@@ -41,6 +41,9 @@ from pixelrnn.stepper.runner import Images, Runner
 
 CALIBRATION_IMAGES = 128
 MAX_SHIFT = 30
+# A hidden state is at most 1, and two are added; but the state outside the image is learned, and may be
+# larger. The proof knows it, and where it fails there is made room for it.
+HIDDEN_ROOMS = (2, 4, 8)
 TOO_LARGE = 2.0**40  # for any sum
 
 
@@ -65,14 +68,15 @@ def export(program: Program, images: Images, widths: Widths = Widths()) -> Progr
     """
     stepped = Runner(program).run(images[:CALIBRATION_IMAGES], np.array(True), want_largest=True)
     largest = np.asarray(stepped.largest, np.float64)
-    result = _Exporter(program, find_scales(program, largest, widths), widths).export()
-    try:
-        largest_magnitudes(result)  # the proof
-    except ValueError as error:
-        raise ExportError(
-            f"{error}: this model needs fewer bits of activations or of weights"
-        ) from error
-    return result
+    scales = find_scales(program, largest, widths)
+    for room in HIDDEN_ROOMS:
+        result = _Exporter(program, scales, widths, room).export()
+        try:
+            largest_magnitudes(result)  # the proof
+            return result
+        except ValueError as error:
+            trouble = error
+    raise ExportError(f"{trouble}: this model needs fewer bits of activations or of weights")
 
 
 @dataclass
@@ -82,6 +86,7 @@ class _Exporter:
     source: Program
     scales: Scales
     widths: Widths
+    room: int
     narrow: dict[int, Features] = field(default_factory=dict)
     wide: dict[int, Features] = field(default_factory=dict)
 
@@ -169,7 +174,7 @@ class _Exporter:
         if features.map == self.source.image.map:
             return self.source.num_levels - 1
         is_hidden = features.map in self.scales.hidden  # or the sum of two
-        return 2 << self.widths.activation_bits if is_hidden else self.widths.largest
+        return self.room << self.widths.activation_bits if is_hidden else self.widths.largest
 
     def _requantise(self, source: Features, out: Features, *, low: int) -> None:
         """Make wide values narrow, feature by feature: scales differ by powers of two."""
