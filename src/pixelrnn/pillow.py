@@ -26,9 +26,9 @@ from PIL import Image, ImageFile
 from pixelrnn.coding import DEFAULT_TILE, Album, Codec, load_program, write
 from pixelrnn.coding.container import MAGIC
 from pixelrnn.errors import PixelRNNError
+from pixelrnn.shipped import DEFAULT_MODEL
 
 FORMAT, SUFFIX, MIME = "PXR", ".pxr", "image/x-pxr"
-DEFAULT_MODEL = "colour-pixelcnn"
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 

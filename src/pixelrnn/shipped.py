@@ -14,6 +14,7 @@ from pathlib import Path
 from pixelrnn.errors import ModelFileError
 
 FOLDER = Path(__file__).parent / "weights"
+DEFAULT_MODEL = "colour-pixelcnn"  # that compresses if nothing is said
 WEIGHTS, PROGRAM, CARD = ".safetensors", ".integer.safetensors", ".md"
 
 

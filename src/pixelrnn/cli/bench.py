@@ -11,6 +11,7 @@ from pixelrnn.cli.bench_codec import codec
 from pixelrnn.cli.bench_train import train
 from pixelrnn.cli.drawing import (
     AsJson,
+    Repeats,
     Size,
     Threads,
     positive,
@@ -71,10 +72,7 @@ def sample(
             parser=_batches, metavar="N,N", help="Images drawn together.", show_default="1,64"
         ),
     ] = _Batches([1, 64]),  # noqa: B008 - it is not changed
-    repeats: Annotated[
-        int,
-        typer.Option(parser=positive, metavar="INTEGER", help="Of each; the median is shown."),
-    ] = 5,
+    repeats: Repeats = 5,
     threads: Threads = None,
     out: Annotated[
         Path | None, typer.Option(help="Also write the JSON to this file.", show_default=False)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.coding_options import DEFAULT_MODEL, counted
+from pixelrnn.cli.coding_options import counted
 from pixelrnn.cli.drawing import (
     AsJson,
+    Repeats,
     Threads,
     pixels_progress,
     positive,
@@ -19,6 +20,7 @@ from pixelrnn.cli.drawing import (
 )
 from pixelrnn.cli.options import Data
 from pixelrnn.errors import RecipeError
+from pixelrnn.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,10 +66,7 @@ def codec(
             show_default="0 for images up to 128 pixels, 128 for larger ones",
         ),
     ] = None,
-    repeats: Annotated[
-        int,
-        typer.Option(parser=positive, metavar="INTEGER", help="Of each; the median is shown."),
-    ] = 3,
+    repeats: Repeats = 3,
     threads: Threads = None,
     out: Annotated[
         Path | None, typer.Option(help="Also write the JSON to this file.", show_default=False)

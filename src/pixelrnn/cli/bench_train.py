@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.drawing import AsJson, Size, positive, require_writable, size, tell
+from pixelrnn.cli.drawing import AsJson, Repeats, Size, positive, require_writable, size, tell
 from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
 
@@ -49,10 +49,7 @@ def train(
             show_default="the recipe's",
         ),
     ] = None,
-    repeats: Annotated[
-        int,
-        typer.Option(parser=positive, metavar="INTEGER", help="Of each; the median is shown."),
-    ] = 5,
+    repeats: Repeats = 5,
     threads: Annotated[
         int | None,
         typer.Option(

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from pixelrnn.data.image_files import ImageHeader
     from pixelrnn.stepper.runner import Images
 
-DEFAULT_MODEL = "colour-pixelcnn"
-
 CodingModelOption = Annotated[
     str | None,
     typer.Option(

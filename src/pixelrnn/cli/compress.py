@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.coding_options import (
-    DEFAULT_MODEL,
     CodingModelOption,
     counted,
     image_headers,
@@ -16,6 +15,7 @@ from pixelrnn.cli.coding_options import (
 )
 from pixelrnn.cli.drawing import AsJson, Threads, pixels_progress, require_writable, tell
 from pixelrnn.errors import CompressedFileError, OutputError
+from pixelrnn.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from pixelrnn.data.image_files import ImageHeader

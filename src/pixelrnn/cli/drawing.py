@@ -110,6 +110,9 @@ Threads = Annotated[
         show_default="one a core",
     ),
 ]
+Repeats = Annotated[
+    int, typer.Option(parser=positive, metavar="INTEGER", help="Of each; the median is shown.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

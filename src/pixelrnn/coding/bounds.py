@@ -8,6 +8,7 @@ is added to it.
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.coding.scales import of_features
 from pixelrnn.stepper.integer_kernels import CELL_LIMIT
 from pixelrnn.stepper.integer_tables import GATE_BITS
 from pixelrnn.stepper.program import ADD, LSTM, Features, Operation, Program
@@ -50,7 +51,7 @@ def largest_magnitudes(program: Program) -> Bounds:
 def _bound(program: Program, operation: Operation, bounds: Bounds) -> None:
     out, rescale = operation.out, operation.rescale
     if operation.code == ADD:
-        total = sum(_of(bounds, tap.features, program) for tap in operation.taps)
+        total = sum(of_features(bounds, tap.features) for tap in operation.taps)
         _widen(bounds, out, np.asarray(total), program)
         return
     if rescale is None:
@@ -65,21 +66,14 @@ def _bound(program: Program, operation: Operation, bounds: Bounds) -> None:
     if operation.bias is not None:
         sums += np.abs(operation.bias.astype(np.int64))
     for tap in operation.taps[operation.residual :]:
-        of_tap = _of(bounds, tap.features, program)
+        of_tap = of_features(bounds, tap.features)
         sums += of_tap if tap.weights is None else of_tap @ np.abs(tap.weights.astype(np.int64))
     if sums.max(initial=0) > INT32_MAX:
         raise ValueError("a sum of this program may need more than 32 bits")
     results = np.minimum((sums >> rescale.shifts) + 1, max(abs(rescale.low), rescale.high))
     if operation.residual:
-        results = results + _of(bounds, operation.taps[0].features, program)
+        results = results + of_features(bounds, operation.taps[0].features)
     _widen(bounds, out, results, program)
-
-
-def _of(bounds: Bounds, features: Features, program: Program) -> npt.NDArray[np.int64]:
-    """Return the bounds of some features, which may run over several pixels."""
-    size = program.maps[features.map].features
-    columns = -(-(features.first + features.count) // size)
-    return np.tile(bounds[features.map], columns)[features.first : features.first + features.count]
 
 
 def _widen(bounds: Bounds, out: Features, results: npt.NDArray[np.int64], program: Program) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.coding.bounds import INT32_MAX, largest_magnitudes
-from pixelrnn.coding.scales import Scales, Widths, find_scales, products
+from pixelrnn.coding.scales import Scales, Widths, find_scales, of_features, products
 from pixelrnn.errors import ExportError
 from pixelrnn.stepper.integer_tables import GATE_BITS, curves
 from pixelrnn.stepper.program import (
@@ -145,8 +145,8 @@ class _Exporter:
             (self.wide, self.scales.wide) if is_wide else (self.narrow, self.scales.narrow)
         )
         taps = products(operation)
-        inputs = np.concatenate([Scales.of(self.scales.narrow, tap.features) for tap in taps])
-        outputs = Scales.of(scales, operation.out)
+        inputs = np.concatenate([of_features(self.scales.narrow, tap.features) for tap in taps])
+        outputs = of_features(scales, operation.out)
         bounds = np.concatenate([np.full(t.features.count, self._bound(t.features)) for t in taps])
         bias = np.zeros(operation.out.count) if operation.bias is None else operation.bias
         weights = np.concatenate([tap.weights for tap in taps])
@@ -178,7 +178,7 @@ class _Exporter:
 
     def _requantise(self, source: Features, out: Features, *, low: int) -> None:
         """Make wide values narrow, feature by feature: scales differ by powers of two."""
-        ratio = Scales.of(self.scales.narrow, out) / Scales.of(self.scales.wide, source)
+        ratio = of_features(self.scales.narrow, out) / of_features(self.scales.wide, source)
         shifts = np.log2(ratio).round().astype(np.int32)
         self.result.append(
             Operation(

@@ -29,6 +29,7 @@ from pixelrnn.stepper.program import (
     RELU,
     Features,
     Floats,
+    Numbers,
     Operation,
     Program,
     Tap,
@@ -78,12 +79,15 @@ class Scales:
     wide: dict[int, Floats] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
 
-    @staticmethod
-    def of(scales: dict[int, Floats], features: Features) -> Floats:
-        """Return the scales of some features, which may run over several pixels."""
-        of_map = scales[features.map]
-        columns = -(-(features.first + features.count) // len(of_map))
-        return np.tile(of_map, columns)[features.first : features.first + features.count]
+
+def of_features(by_map: dict[int, Numbers], features: Features) -> Numbers:
+    """Return what some features have of what each feature of each map has.
+
+    They may run over several pixels, as those of a joined tap do.
+    """
+    of_map = by_map[features.map]
+    columns = -(-(features.first + features.count) // len(of_map))
+    return np.tile(of_map, columns)[features.first : features.first + features.count]
 
 
 def find_scales(program: Program, largest: npt.NDArray[np.float64], widths: Widths) -> Scales:
@@ -107,14 +111,14 @@ def find_scales(program: Program, largest: npt.NDArray[np.float64], widths: Widt
         if operation.code == LINEAR
         for tap in products(operation)
     }
-    for operation, of_features in zip(program.operations, largest, strict=True):
+    for operation, seen in zip(program.operations, largest, strict=True):
         out = operation.out
         rectified = operation.code == RELU or (operation.code == LINEAR and operation.relu)
         if rectified or (operation.code == LINEAR and out.map in multiplied):
-            wanted = _fitting(of_features[: out.count], widths)
+            wanted = _fitting(seen[: out.count], widths)
             if not operation.relu:  # from wide to narrow by a shift alone
                 wide = operation.taps[0].features if operation.code == RELU else out
-                unit = Scales.of(scales.wide, wide)
+                unit = of_features(scales.wide, wide)
                 wanted = unit * 2.0 ** np.ceil(np.log2(wanted / unit)).clip(0)
             size = program.maps[out.map].features
             of_map = scales.narrow.setdefault(out.map, np.ones(size))
@@ -149,7 +153,7 @@ def _find_wide(program: Program, scales: Scales) -> None:
             scales.wide[gates.map] = np.full(gates.count, 2.0**-GATE_STEP_BITS)
             scales.wide[operation.cell.map] = np.full(cells, 2.0**-GATE_BITS)
         if operation.code == ADD and out.map in scales.wide:  # a copy
-            scales.wide[operation.taps[0].features.map] = Scales.of(scales.wide, out)
+            scales.wide[operation.taps[0].features.map] = of_features(scales.wide, out)
     stream = 2.0 ** -min(STREAM_BITS, STEM_BITS + math.floor(math.log2(program.num_levels - 1)))
     for operation in program.operations:
         if operation.code == LINEAR and not operation.relu:
