@@ -33,7 +33,7 @@ LAYERS = (
     ("stepper",),
     ("kernels",),
     ("data",),
-    ("ordering", "units", "files", "shipped"),
+    ("registry", "ordering", "units", "files", "shipped"),
     ("errors",),
 )
 MAX_LINES = 300

@@ -26,7 +26,7 @@ from pixelrnn.data.dataset import Images
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.evaluation import Evaluation, evaluate
 from pixelrnn.files import replacing
-from pixelrnn.models import PixelRNN, store
+from pixelrnn.models import AutoregressiveModel, store
 from pixelrnn.ordering import Place
 from pixelrnn.training import RunFolder
 
@@ -55,7 +55,7 @@ FILE_KEYS = (
 MAX_NAME_BYTES = 64
 
 
-def require_fit(model: PixelRNN, data: DataSet) -> None:
+def require_fit(model: AutoregressiveModel, data: DataSet) -> None:
     """Raise `ImageMismatchError` unless the model is of images like these.
 
     Fewer levels than the model's would be scored, but as images that they are not.
@@ -125,7 +125,7 @@ def assess(
 
 
 def _write_evaluation(
-    run: RunFolder, model: PixelRNN, images: Images, evaluation: Evaluation
+    run: RunFolder, model: AutoregressiveModel, images: Images, evaluation: Evaluation
 ) -> None:
     bits = evaluation.bits_per_dim_per_image
     ranks = bits.argsort(kind="stable")
@@ -149,7 +149,7 @@ def _write_evaluation(
 
 def _draw(
     run: RunFolder,
-    model: PixelRNN,
+    model: AutoregressiveModel,
     images: Images,
     on_compiling: Callable[[str], None] | None,
 ) -> float:
@@ -179,7 +179,7 @@ def _draw(
 
 def _measure_file(
     run: RunFolder,
-    model: PixelRNN,
+    model: AutoregressiveModel,
     data: DataSet,
     evaluation: Evaluation,
     on_compiling: Callable[[str], None] | None,
@@ -206,7 +206,7 @@ def _measure_file(
     return dict(zip(FILE_KEYS, figures, strict=True))
 
 
-def _exported(run: RunFolder, model: PixelRNN, data: DataSet) -> CodingModel | None:
+def _exported(run: RunFolder, model: AutoregressiveModel, data: DataSet) -> CodingModel | None:
     """Return the model in integers, named after its folder, or nothing where it has none."""
     try:
         program = export(model.lower(), data.images("train"))
@@ -244,7 +244,7 @@ def _middle(images: Images) -> Place:
     return Place(row=height * 3 // 4, column=width // 2, channel=channels - 1)
 
 
-def _receptive_field(model: PixelRNN, image: Images, place: Place) -> np.ndarray:
+def _receptive_field(model: AutoregressiveModel, image: Images, place: Place) -> np.ndarray:
     """Return what the trained model was seen to depend on at `place`, for one image, in float64."""
     watched = copy.deepcopy(model).double()
     images = torch.from_numpy(image[None].copy())

@@ -63,7 +63,11 @@ def make_layers_ready(
         told_if_slow(on_compiling, COMPILING_LAYERS, is_ready=lambda: ready),
         torch.random.fork_rng(devices=[]),
     ):
-        model = build(config.model_copy(update=sizes))
+        model = build(
+            config.model_copy(
+                update={key: sizes[key] for key in sizes if key in type(config).model_fields}
+            )
+        )
         model.nats(images).backward()
         with torch.inference_mode():
             model.log_prob_map(images, dtype=torch.float64)  # as evaluation asks for it

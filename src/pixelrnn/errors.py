@@ -23,6 +23,12 @@ class RecipeError(PixelRNNError):
     """A recipe or a setting that does not exist, has the wrong type or is out of range."""
 
 
+class UnknownKindError(PixelRNNError, KeyError):
+    """A kind of model or likelihood that is not registered."""
+
+    __str__ = Exception.__str__  # a KeyError puts its message into quotes
+
+
 class ModelFileError(PixelRNNError):
     """A model file that is not ours, of a later version, damaged, or not of the right shape."""
 

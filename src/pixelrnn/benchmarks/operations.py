@@ -9,14 +9,15 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from pixelrnn.errors import RecipeError
 from pixelrnn.layers import LineLSTM, MaskedConv2d
-from pixelrnn.models import PixelRNN
+from pixelrnn.models import AutoregressiveModel, PixelRNN
 
 OPERATIONS = 2  # a multiplication and an addition
 PRODUCTS, PRODUCTS_OF_AN_IMAGE = 3, 2
 
 
-def training_flops_per_image(model: PixelRNN, height: int, width: int) -> int:
+def training_flops_per_image(model: AutoregressiveModel, height: int, width: int) -> int:
     """Return the floating-point operations of one training image of `height` x `width` pixels.
 
     Taps that fall outside the image are counted, as if they were inside.
@@ -30,6 +31,8 @@ def training_flops_per_image(model: PixelRNN, height: int, width: int) -> int:
         >>> training_flops_per_image(model, 1, 1) == 2 * (2 * 2 * 2 * 24 + 3 * (9 + 4))
         True
     """
+    if not isinstance(model, PixelRNN):
+        raise RecipeError(f"the operations of a {model.config.kind} are not known: bench others")
     from_the_image = [model.stem]
     if model.prediction is not None:
         from_the_image.append(model.prediction.conv)
@@ -40,7 +43,7 @@ def training_flops_per_image(model: PixelRNN, height: int, width: int) -> int:
     return OPERATIONS * products * height * width
 
 
-def used_weights(model: PixelRNN) -> Iterator[tuple[nn.Module, nn.Parameter]]:
+def used_weights(model: AutoregressiveModel) -> Iterator[tuple[nn.Module, nn.Parameter]]:
     """Yield the weights that are multiplied at every pixel, each with the layer that has it."""
     for module in model.modules():
         if isinstance(module, MaskedConv2d):

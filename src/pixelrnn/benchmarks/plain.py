@@ -14,16 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelrnn.benchmarks.plain_lstm import PlainDiagonalBiLSTM, PlainRowLSTM
+from pixelrnn.errors import RecipeError
 from pixelrnn.layers import MaskedConv2d, RowLSTM
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
-from pixelrnn.likelihoods import Categorical, LogisticMixture, scale_levels
-from pixelrnn.models import PixelRNN
+from pixelrnn.likelihoods import Categorical, Likelihood, LogisticMixture, scale_levels
+from pixelrnn.models import AutoregressiveModel, PixelRNN
 from pixelrnn.models.lstm_block import LSTMBlock
 from pixelrnn.models.pixel_cnn import PixelCNNBlock
 from pixelrnn.models.pixelrnn import Head
 
 
-def plain(model: PixelRNN) -> "PlainModel":
+def plain(model: AutoregressiveModel) -> "PlainModel":
     """Return the same network in plain operations, with a copy of the weights as its own parameters.
 
     Example:
@@ -34,7 +35,14 @@ def plain(model: PixelRNN) -> "PlainModel":
         >>> bool(torch.isclose(plain(model).loss(images), nats))
         True
     """
+    if not isinstance(model, PixelRNN):
+        raise _not_written(model)
     return PlainModel(model)
+
+
+def _not_written(part: nn.Module | Likelihood) -> RecipeError:
+    name = type(part).__name__
+    return RecipeError(f"{name} is not written in plain operations: measure with --no-plain")
 
 
 class PlainConv2d(nn.Module):
@@ -158,12 +166,20 @@ class PlainModel(nn.Module):
     def loss(self, images: Tensor) -> Tensor:
         """Return the mean negative log-likelihood of uint8 `(B, C, H, W)`, nats a sub-pixel."""
         parameters = self(images)
-        if isinstance(self.likelihood, Categorical):
-            return F.cross_entropy(parameters.transpose(1, 2), images.long())
-        return -cast(LogisticMixture, self.likelihood).in_torch(parameters, images).mean()
+        match self.likelihood:
+            case Categorical():
+                return F.cross_entropy(parameters.transpose(1, 2), images.long())
+            case LogisticMixture():
+                return -self.likelihood.in_torch(parameters, images).mean()
+            case _:
+                raise _not_written(self.likelihood)
 
 
 def _plain_block(block: nn.Module) -> nn.Module:
-    if isinstance(block, PixelCNNBlock):
-        return PlainPixelCNNBlock(block)
-    return PlainLSTMBlock(cast(LSTMBlock, block))
+    match block:
+        case PixelCNNBlock():
+            return PlainPixelCNNBlock(block)
+        case LSTMBlock():
+            return PlainLSTMBlock(block)
+        case _:
+            raise _not_written(block)

@@ -6,7 +6,7 @@ import lightning
 from torch import Tensor
 
 from pixelrnn.benchmarks.plain import PlainModel, plain
-from pixelrnn.models import PixelRNN
+from pixelrnn.models import AutoregressiveModel
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.recipe import Recipe
@@ -60,8 +60,8 @@ class Steps:
 class PlainTrainingModule(TrainingModule):
     """The plain version of a model in training: all but the loss is as for the model itself."""
 
-    def __init__(self, model: PixelRNN, recipe: Recipe) -> None:
-        super().__init__(cast(PixelRNN, plain(model)), recipe)
+    def __init__(self, model: AutoregressiveModel, recipe: Recipe) -> None:
+        super().__init__(cast(AutoregressiveModel, plain(model)), recipe)
 
     def training_step(self, images: Tensor, _: int) -> Tensor:
         """Return the loss of a batch, uint8 `(B, C, H, W)`; see the base class."""

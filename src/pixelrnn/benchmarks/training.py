@@ -18,7 +18,7 @@ from pixelrnn.benchmarks.stand_ins import for_known_images, smooth_images
 from pixelrnn.benchmarks.steps import PlainTrainingModule, Steps
 from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.errors import RecipeError
-from pixelrnn.models import LABELS
+from pixelrnn.models import LABELS, PixelRNNConfig
 from pixelrnn.training.fit import initial_model
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.recipe import Recipe
@@ -200,6 +200,8 @@ def _with_model(recipe: Recipe, **values: Any) -> Recipe:
 
 def _larger(recipe: Recipe) -> dict[str, Recipe]:
     model = recipe.model
+    if not isinstance(model, PixelRNNConfig):
+        raise RecipeError(f"{recipe.name} has no layers and features to double")
     height, width = model.image_size or (0, 0)
     return {
         "twice the layers": _with_model(recipe, layers=2 * model.layers),

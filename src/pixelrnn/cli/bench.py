@@ -24,7 +24,7 @@ from pixelrnn.errors import RecipeError
 
 if TYPE_CHECKING:
     from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing
-    from pixelrnn.models import PixelRNN
+    from pixelrnn.models import AutoregressiveModel
 
 app = typer.Typer(no_args_is_help=True, help="How fast it is, measured on this machine.")
 
@@ -114,7 +114,7 @@ app.command()(train)
 app.command()(codec)
 
 
-def _model(name: str) -> tuple["PixelRNN", str]:
+def _model(name: str) -> tuple["AutoregressiveModel", str]:
     """Return a trained model, or a fresh one by a recipe, and which of the two it is."""
     from pixelrnn.models import store
 
@@ -133,7 +133,7 @@ def _model(name: str) -> tuple["PixelRNN", str]:
         return build(config).eval(), "fresh weights"
 
 
-def _usual_sizes(model: "PixelRNN") -> list[Size]:
+def _usual_sizes(model: "AutoregressiveModel") -> list[Size]:
     if model.config.image_size is None:
         raise RecipeError(
             "this model does not say how large its images were: give --sizes, such as 32x32,64x64"
@@ -142,12 +142,14 @@ def _usual_sizes(model: "PixelRNN") -> list[Size]:
     return [Size(height, width), Size(2 * height, 2 * width)]
 
 
-def _about(name: str, kind: str, model: "PixelRNN", threads: int | None) -> dict[str, Any]:
+def _about(
+    name: str, kind: str, model: "AutoregressiveModel", threads: int | None
+) -> dict[str, Any]:
     return {
         "format_version": 1,
         "model": name,
         "weights": kind,
-        "kind": model.config.kind,  # type: ignore[attr-defined]
+        "kind": model.config.kind,
         "likelihood": model.config.likelihood.kind,
         "parameters": model.num_parameters(),
         "cores": os.cpu_count(),

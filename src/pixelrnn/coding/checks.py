@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pixelrnn.stepper import integer_tables as units
 from pixelrnn.stepper.layout import lay_out_integers
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, Features, Operation, Program
+from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Operation, Program
 from pixelrnn.stepper.range_coder import TOTAL_BITS
 from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE
 
@@ -29,7 +29,8 @@ def check_program(program: Program) -> None:
             _check_tap(program, operation, tap.features, tap.row, tap.column)
         _check_inside(program, operation.out)
         _check_nothing_idle(operation)
-        _CHECKS.get(operation.code, _check_requantise)(program, operation)
+        _require(operation.code in _CHECKS, f"an operation of code {operation.code}")
+        _CHECKS[operation.code](program, operation)
     layout = lay_out_integers(program)  # raises for what comes later in the order
     maps = layout.maps(width=1)
     memory = int((maps[:, MAP_ROWS] * maps[:, MAP_STRIDE]).sum())
@@ -223,4 +224,9 @@ def _check_requantise(program: Program, operation: Operation) -> None:
     _check_rescale(program, operation)
 
 
-_CHECKS = {LINEAR: _check_linear, ADD: _check_add, LSTM: _check_lstm}
+_CHECKS = {
+    LINEAR: _check_linear,
+    ADD: _check_add,
+    LSTM: _check_lstm,
+    REQUANTISE: _check_requantise,
+}

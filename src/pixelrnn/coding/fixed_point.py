@@ -137,6 +137,8 @@ class _Exporter:
                     rescale=Rescale(shift, int(shift[0]), 0),
                 )
             )
+        else:
+            raise ValueError(f"no integers are known for an operation of code {operation.code}")
 
     def _linear(self, operation: Operation) -> None:
         """Convert a product; where its sums are multiplied in turn, they are also made narrow."""

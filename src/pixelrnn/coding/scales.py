@@ -173,6 +173,8 @@ def _parameter_units(program: Program) -> list[Floats]:
     logit = 2.0**-LOGIT_STEP_BITS
     if likelihood is None or likelihood.kind == "categorical":
         return [np.full(parameters.count, logit) for parameters in _parameters(program)]
+    if likelihood.kind != "logistic-mixture":
+        raise ValueError(f"no integers are known for a likelihood {likelihood.kind!r}")
     k = likelihood.components
     level = 2 / (program.num_levels - 1) * 2.0**-LEVEL_BITS
     of_each = {

@@ -1,16 +1,30 @@
-"""Likelihoods: from the parameters that a network gives to exact log-probabilities of levels."""
+"""Likelihoods: from the parameters that a network gives to exact log-probabilities of levels.
 
-from typing import Annotated
+To add one: a file in this folder, whose configuration is registered under its kind (`register`).
+"""
+
+from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 
 from pydantic import Field
 
-from pixelrnn.likelihoods.base import Likelihood, scale_levels
+from pixelrnn.likelihoods.base import LIKELIHOODS, Likelihood, LikelihoodConfig, scale_levels
 from pixelrnn.likelihoods.categorical import Categorical, CategoricalConfig
 from pixelrnn.likelihoods.logistic_mixture import LogisticMixture, LogisticMixtureConfig
+from pixelrnn.registry import import_all
 
-LikelihoodConfig = Annotated[CategoricalConfig | LogisticMixtureConfig, Field(discriminator="kind")]
+import_all(__name__, __path__)
+
+if TYPE_CHECKING:
+    AnyLikelihoodConfig: TypeAlias = LikelihoodConfig
+else:
+    AnyLikelihoodConfig = Annotated[
+        Union[tuple(LIKELIHOODS.values())],  # noqa: UP007 - of as many as there are
+        Field(discriminator="kind"),
+    ]
 
 __all__ = [
+    "LIKELIHOODS",
+    "AnyLikelihoodConfig",
     "Categorical",
     "CategoricalConfig",
     "Likelihood",

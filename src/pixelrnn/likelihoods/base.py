@@ -1,11 +1,13 @@
 """What every likelihood offers: from the parameters of all positions to exact log-probabilities."""
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import TypeVar, final
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from pixelrnn.registry import Registry
 from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 
@@ -22,6 +24,29 @@ def scale_levels(images: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
         [-1.0, 0.0, 1.0]
     """
     return images.to(dtype) * (2 / (num_levels - 1)) - 1
+
+
+class LikelihoodConfig(BaseModel, ABC):
+    """What a likelihood is told, beside channels and levels; registered, a recipe can name it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+
+    @abstractmethod
+    def build(self, channels: int, num_levels: int) -> "Likelihood":
+        """Return the likelihood for images of `channels` colours and `num_levels` levels."""
+
+
+LIKELIHOODS = Registry[type[LikelihoodConfig]]("likelihood")
+
+_Config = TypeVar("_Config", bound=LikelihoodConfig)
+
+
+def register(config: type[_Config]) -> type[_Config]:
+    """Register the configuration of a likelihood under the default of its `kind`; a decorator."""
+    LIKELIHOODS.add(config.model_fields["kind"].default, config)
+    return config
 
 
 class Likelihood(ABC):

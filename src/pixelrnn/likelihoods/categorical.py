@@ -10,17 +10,15 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from pixelrnn.likelihoods.base import Likelihood
+from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, register
 from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 
-class CategoricalConfig(BaseModel):
+@register
+class CategoricalConfig(LikelihoodConfig):
     """A softmax over all levels of each sub-pixel, as in the paper."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["categorical"] = "categorical"
 

@@ -27,13 +27,13 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pixelrnn import kernels
 from pixelrnn.kernels import memory, mixture, threads
-from pixelrnn.likelihoods.base import Likelihood, scale_levels
+from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, register, scale_levels
 from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 MIN_LOG_SCALE = -7.0
@@ -42,10 +42,9 @@ INITIAL_LOG_SCALE = -2.5
 MEAN_UNIT = 0.1  # of the means that the network gives
 
 
-class LogisticMixtureConfig(BaseModel):
+@register
+class LogisticMixtureConfig(LikelihoodConfig):
     """A mixture of discretised logistics for the whole pixel."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["logistic-mixture"] = "logistic-mixture"
     components: int = Field(default=5, ge=1, le=64, description="logistics in the mixture")

@@ -1,9 +1,9 @@
 """Models: each gives every image an exact probability and keeps the contract of `base.py`.
 
-To add one: a file with its configuration and class, and a line in `MODELS` and `AnyModelConfig`.
+To add one: a file in this folder with its configuration and its class, which `register` decorates.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 
 from pydantic import Field
 
@@ -11,36 +11,30 @@ from pixelrnn.models.base import AutoregressiveModel, ModelConfig
 from pixelrnn.models.diagonal_bilstm import DiagonalBiLSTMConfig, DiagonalBiLSTMModel
 from pixelrnn.models.pixel_cnn import PixelCNN, PixelCNNConfig
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig
+from pixelrnn.models.registry import (
+    CONFIGS,
+    LABELS,
+    MODELS,
+    build,
+    register,
+    require_registered,
+)
 from pixelrnn.models.row_lstm import RowLSTMConfig, RowLSTMModel
+from pixelrnn.registry import import_all
 
-AnyModelConfig = Annotated[
-    PixelCNNConfig | RowLSTMConfig | DiagonalBiLSTMConfig, Field(discriminator="kind")
-]
+import_all(__name__, __path__, leave=["store"])
+require_registered(__name__)
 
-MODELS: dict[str, type[PixelRNN]] = {
-    "pixelcnn": PixelCNN,
-    "row-lstm": RowLSTMModel,
-    "diagonal-bilstm": DiagonalBiLSTMModel,
-}
-
-LABELS = {
-    "pixelcnn": "PixelCNN",
-    "row-lstm": "Row LSTM",
-    "diagonal-bilstm": "Diagonal BiLSTM",
-}
-
-
-def build(config: AnyModelConfig) -> PixelRNN:
-    """Return a freshly initialised model of this configuration.
-
-    Example:
-        >>> build(PixelCNNConfig(channels=1, features=4)).num_parameters() > 0
-        True
-    """
-    return MODELS[config.kind](config)
-
+if TYPE_CHECKING:
+    AnyModelConfig: TypeAlias = ModelConfig
+else:
+    AnyModelConfig = Annotated[
+        Union[tuple(CONFIGS.values())],  # noqa: UP007 - of as many as there are
+        Field(discriminator="kind"),
+    ]
 
 __all__ = [
+    "CONFIGS",
     "LABELS",
     "MODELS",
     "AnyModelConfig",
@@ -55,4 +49,5 @@ __all__ = [
     "RowLSTMConfig",
     "RowLSTMModel",
     "build",
+    "register",
 ]

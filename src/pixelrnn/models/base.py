@@ -12,11 +12,11 @@ from typing import Annotated, final
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from pixelrnn.errors import ImageMismatchError
-from pixelrnn.likelihoods import Likelihood, LikelihoodConfig, LogisticMixtureConfig
+from pixelrnn.likelihoods import AnyLikelihoodConfig, Likelihood, LogisticMixtureConfig
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Images, Runner
@@ -31,14 +31,26 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    kind: str
     channels: int = Field(default=3, description="colours of a pixel: 1 (grey) or 3 (RGB)")
     num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
-    likelihood: LikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
+    likelihood: AnyLikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
     image_size: tuple[Side, Side] | None = Field(
         default=None,
         strict=False,
         description="(height, width) of the training images: the default size of samples",
     )
+
+    def fewest_parameters(self) -> int:
+        """Return a lower bound of the parameters, cheap to compute: no model is built."""
+        return 0
+
+    @field_validator("channels")
+    @classmethod
+    def _grey_or_colour(cls, channels: int) -> int:
+        if channels not in (1, 3):
+            raise ValueError("an image has 1 channel (grey) or 3 (RGB)")
+        return channels
 
 
 class AutoregressiveModel(nn.Module, ABC):

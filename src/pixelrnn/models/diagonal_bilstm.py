@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pixelrnn.layers import DiagonalBiLSTM
 from pixelrnn.models.lstm_block import LSTMBlock
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig
+from pixelrnn.models.registry import register
 
 
 class DiagonalBiLSTMConfig(PixelRNNConfig):
@@ -22,6 +23,7 @@ class DiagonalBiLSTMConfig(PixelRNNConfig):
 
 
 @final
+@register("Diagonal BiLSTM", DiagonalBiLSTMConfig, rank=3)
 class DiagonalBiLSTMModel(PixelRNN):
     """Diagonal BiLSTM layers on the shared skeleton.
 

@@ -23,6 +23,7 @@ from pixelrnn.layers import MaskedConv2d, pointwise, run_chain
 from pixelrnn.layers.masked_conv import lower_relu
 from pixelrnn.layers.masks import Needed
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig, odd
+from pixelrnn.models.registry import register
 from pixelrnn.stepper.program import Features, Program
 
 
@@ -52,6 +53,7 @@ class PixelCNNConfig(PixelRNNConfig):
 
 
 @final
+@register("PixelCNN", PixelCNNConfig, rank=1)
 class PixelCNN(PixelRNN):
     """PixelCNN on the shared skeleton.
 

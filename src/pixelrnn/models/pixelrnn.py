@@ -25,7 +25,7 @@ from pixelrnn.layers import LinearPrediction, MaskedConv2d, feature_groups, poin
 from pixelrnn.layers.masked_conv import lower_relu
 from pixelrnn.layers.masks import Needed
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
-from pixelrnn.likelihoods import scale_levels
+from pixelrnn.likelihoods import Categorical, scale_levels
 from pixelrnn.models.base import AutoregressiveModel, ModelConfig
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.program import Features, Program
@@ -52,16 +52,9 @@ class PixelRNNConfig(ModelConfig):
         h, head = self.features, self.head_features
         return self.layers * h * h + h * head + (self.head_layers - 1) * head * head // 2
 
-    @field_validator("channels")
-    @classmethod
-    def _grey_or_colour(cls, channels: int) -> int:
-        if channels not in (1, 3):
-            raise ValueError("an image has 1 channel (grey) or 3 (RGB)")
-        return channels
-
     @model_validator(mode="after")
     def _a_feature_for_each_colour(self) -> Self:
-        colours = self.channels if self.likelihood.kind == "categorical" else 1
+        colours = self.likelihood.build(self.channels, self.num_levels).groups
         if min(self.features, self.head_features) < colours:
             raise ValueError(
                 f"features and head_features must be at least {colours}: one for each colour"
@@ -148,7 +141,7 @@ class PixelRNN(AutoregressiveModel):
     def nats(self, images: Tensor) -> Tensor:
         """Return the negative log-probability of all images together; see the base class."""
         levels, output = self.config.num_levels, self.head.output
-        if self.config.likelihood.kind != "categorical" or not can_fuse(output, images, levels):
+        if type(self.likelihood) is not Categorical or not can_fuse(output, images, levels):
             return super().nats(images)
         self.check_images(images)
         maps = self.head.before_output(self._block_outputs(self._scaled(images)))

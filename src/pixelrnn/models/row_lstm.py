@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pixelrnn.layers import RowLSTM
 from pixelrnn.models.lstm_block import LSTMBlock
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig, odd
+from pixelrnn.models.registry import register
 
 
 class RowLSTMConfig(PixelRNNConfig):
@@ -29,6 +30,7 @@ class RowLSTMConfig(PixelRNNConfig):
 
 
 @final
+@register("Row LSTM", RowLSTMConfig, rank=2)
 class RowLSTMModel(PixelRNN):
     """Row LSTM layers on the shared skeleton.
 

@@ -26,7 +26,9 @@ from torch.nn.modules.module import (
 from pixelrnn import shipped
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing, write_json
-from pixelrnn.models import AnyModelConfig, PixelRNN, build
+from pixelrnn.likelihoods import LIKELIHOODS
+from pixelrnn.models import MODELS, AnyModelConfig, AutoregressiveModel, build
+from pixelrnn.registry import choice
 
 MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -39,7 +41,7 @@ MASK_ENTRIES_PER_WEIGHT = 2
 SLACK = 2
 
 
-def save(model: PixelRNN, folder: Path) -> None:
+def save(model: AutoregressiveModel, folder: Path) -> None:
     """Write `model.safetensors` and `config.json` into `folder`.
 
     Raises:
@@ -60,7 +62,7 @@ def save(model: PixelRNN, folder: Path) -> None:
     write_json(folder / CONFIG_FILE, config)
 
 
-def load(path: str | Path) -> PixelRNN:
+def load(path: str | Path) -> AutoregressiveModel:
     """Return a model in evaluation mode, on the CPU.
 
     Args:
@@ -125,9 +127,21 @@ def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:
     try:
         config: AnyModelConfig = TypeAdapter(AnyModelConfig).validate_json(metadata["config"])
     except (KeyError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "none there"
+        reason = _reason(error) if isinstance(error, ValidationError) else "none there"
         raise ModelFileError(f"{file} has no usable configuration: {reason}") from error
     return config
+
+
+def _reason(error: ValidationError) -> str:
+    """Return the first problem of a configuration; a kind that is not known is named with those known."""
+    first = error.errors()[0]
+    match first["loc"], first.get("ctx", {}):
+        case (), {"tag": kind}:
+            return f"there is no model {kind!r}; {choice(kind, MODELS)}"
+        case (_, "likelihood"), {"tag": kind}:
+            return f"there is no likelihood {kind!r}; {choice(kind, LIKELIHOODS)}"
+        case _:
+            return first["msg"]
 
 
 def _shapes(file: Path, opened: Any) -> dict[str, tuple[int, ...]]:

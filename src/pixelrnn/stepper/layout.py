@@ -169,11 +169,16 @@ def _operation_row(operation: Operation, taps: int, taps_end: int, bias: int) ->
             int(operation.residual), cell.map, int(operation.relu), 0, 0, 0, 0, 0, 0]  # fmt: skip
 
 
+_LIKELIHOODS = {"categorical": CATEGORICAL, "logistic-mixture": LOGISTIC_MIXTURE}
+
+
 def _spec(program: Program) -> Integers:
     likelihood = program.likelihood
     if likelihood is None or len(likelihood.parameters) != program.groups:
         raise ValueError("a program needs a likelihood with parameters for each group")
-    kind = CATEGORICAL if likelihood.kind == "categorical" else LOGISTIC_MIXTURE
+    kind = _LIKELIHOODS.get(likelihood.kind)
+    if kind is None:
+        raise ValueError(f"the loop has no likelihood {likelihood.kind!r}")
     border = program.border
     return np.array(
         [

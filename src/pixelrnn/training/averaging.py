@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
-from pixelrnn.models import PixelRNN
+from pixelrnn.models import AutoregressiveModel
 from pixelrnn.training.module import TrainingModule
 
 
@@ -54,7 +54,7 @@ class MovingAverage(WeightAveraging):
         self._latest_update_step = trainer.global_step
 
     @property
-    def model(self) -> PixelRNN:
+    def model(self) -> AutoregressiveModel:
         """The model with the averaged weights."""
         if self._average_model is None:
             raise RuntimeError("there is no average before training starts")

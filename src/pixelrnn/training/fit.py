@@ -19,7 +19,7 @@ from pixelrnn.data import SPLITS, DataSet, load
 from pixelrnn.data.dataset import Images
 from pixelrnn.errors import RecipeError
 from pixelrnn.evaluation import evaluate
-from pixelrnn.models import LABELS, PixelRNN, build, store
+from pixelrnn.models import LABELS, AutoregressiveModel, build, store
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
 from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
@@ -123,7 +123,7 @@ def _train(
     return run
 
 
-def initial_model(recipe: Recipe) -> PixelRNN:
+def initial_model(recipe: Recipe) -> AutoregressiveModel:
     """Return the model with weights drawn from the recipe's seed; the global generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
@@ -243,7 +243,7 @@ def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
     }
 
 
-def _measured(model: PixelRNN, data: DataSet) -> dict[str, Any]:
+def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
     """Return bits/dim on the validation images, and on training images evenly spread."""
     train = data.images("train")
     count = min(TRAIN_IMAGES_EVALUATED, len(train))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pixelrnn.errors import NonFiniteLossError
-from pixelrnn.models import PixelRNN
+from pixelrnn.models import AutoregressiveModel
 from pixelrnn.training.recipe import OptimizerTable, Recipe
 
 
@@ -21,7 +21,7 @@ class TrainingModule(lightning.LightningModule):
         recipe: how it is trained.
     """
 
-    def __init__(self, model: PixelRNN, recipe: Recipe) -> None:
+    def __init__(self, model: AutoregressiveModel, recipe: Recipe) -> None:
         super().__init__()
         self.model = model
         self.recipe = recipe

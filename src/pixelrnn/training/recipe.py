@@ -15,10 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pixelrnn.data import DataOptions, DataSet
 from pixelrnn.errors import RecipeError
-from pixelrnn.models import AnyModelConfig
+from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.training.recipe_errors import explain, nearest
-
-MODEL_SLUGS = ("pixelcnn", "row-lstm", "diagonal-bilstm")
 
 
 class Table(BaseModel):
@@ -154,8 +152,13 @@ def shipped_recipes() -> list[str]:
 
 def suites() -> list[str]:
     """Return the suites: what comes before the model in the recipes' names."""
-    found = {name.removesuffix(f"-{slug}") for name in shipped_recipes() for slug in MODEL_SLUGS}
-    return sorted(found - set(shipped_recipes()))
+    return sorted({suite for name in shipped_recipes() if (suite := _suite(name))})
+
+
+def _suite(recipe: str) -> str:
+    """Return the suite of a recipe of the package, or nothing: its name ends in its own model's kind."""
+    kind = _read(recipe).get("model", {}).get("kind")
+    return recipe.removesuffix(f"-{kind}") if kind in MODELS and recipe.endswith(f"-{kind}") else ""
 
 
 def suite_recipes(suite: str) -> dict[str, str]:
@@ -175,8 +178,8 @@ def suite_recipes(suite: str) -> dict[str, str]:
         )
     if suite not in suites():
         raise RecipeError(f"there is no suite {suite!r}{nearest(suite, suites())}")
-    names = shipped_recipes()
-    return {slug: f"{suite}-{slug}" for slug in MODEL_SLUGS if f"{suite}-{slug}" in names}
+    of_suite = {name for name in shipped_recipes() if _suite(name) == suite}
+    return {kind: f"{suite}-{kind}" for kind in MODELS if f"{suite}-{kind}" in of_suite}
 
 
 def load_recipe(

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pixelrnn.registry import choice
+
 _LONGEST_INPUT = 80
 _WANTED = {  # where pydantic speaks of Python, in the words of TOML
     "tuple_type": "input should be a list, such as [1, 2]",
@@ -58,7 +60,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         case "union_tag_invalid":
             expected = first["ctx"]["expected_tags"].replace("'", "").split(", ")
             tag = first["ctx"]["tag"]
-            return f"{path}.kind = {tag!r} is not known{nearest(tag, expected)}"
+            return f"{path}.kind = {tag!r} is not known; {choice(tag, expected)}"
         case "union_tag_not_found":
             return f"the key {path}.kind is missing"
         case "value_error":
