@@ -33,7 +33,7 @@ LAYERS = (
     ("stepper",),
     ("kernels",),
     ("data",),
-    ("registry", "ordering", "units", "files", "shipped"),
+    ("registry", "agreement", "ordering", "units", "files", "shipped"),
     ("errors",),
 )
 MAX_LINES = 300

@@ -43,7 +43,7 @@ class Registry(Mapping[str, T], Generic[T]):
         Raises:
             ValueError: if the kind is taken.
         """
-        if not isinstance(kind, str):
+        if not kind:
             raise TypeError(f"a {self._what} without a kind: give its configuration one")
         if kind in self._entries:
             raise ValueError(f"two of one kind: there is a {self._what} {kind!r} already")

@@ -31,7 +31,7 @@ class LikelihoodConfig(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: str
+    kind: str = ""
 
     @abstractmethod
     def build(self, channels: int, num_levels: int) -> "Likelihood":

@@ -1,4 +1,4 @@
-"""The contract that every autoregressive model keeps; `audit.py` checks it.
+"""The contract that every autoregressive model keeps; `audit/` checks it.
 
     p(image) = prod over positions n of   p(x_n | x_0, ..., x_{n-1})        (paper, equation 1)
 
@@ -31,7 +31,7 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    kind: str
+    kind: str = ""
     channels: int = Field(default=3, description="colours of a pixel: 1 (grey) or 3 (RGB)")
     num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
     likelihood: AnyLikelihoodConfig = Field(default_factory=LogisticMixtureConfig)

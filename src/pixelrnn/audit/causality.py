@@ -1,0 +1,134 @@
+"""Does a model peek at what it has yet to predict?"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelrnn import ordering
+from pixelrnn.audit.violation import ContractViolation, named
+from pixelrnn.models import AutoregressiveModel
+
+CHANGES_AT_ONCE = 64  # images of a batch: memory, not the result
+PARAMETERS_AT_ONCE = 1 << 22  # of the likelihood, of a batch: 32 MB in float64
+
+
+@torch.no_grad()
+def check_causal(model: AutoregressiveModel, image: Tensor, generator: torch.Generator) -> None:
+    """Check that changing one sub-pixel leaves everything at or before it bit for bit as it was.
+
+    Every sub-pixel is changed in turn, to a random other level. The parameters of each position not
+    after it, and the log-probability of each before it, must be `torch.equal`.
+
+    Args:
+        model: the model, best in float64.
+        image: uint8 `(C, H, W)`.
+        generator: draws the new levels.
+
+    Raises:
+        ContractViolation: names the changed sub-pixel and one that moved though it comes earlier.
+    """
+    places = _in_order(image)[:, None]
+    for steps in torch.arange(image.numel()).split(CHANGES_AT_ONCE):
+        changed = each_changed(image, places[steps], model.config.num_levels, generator)
+        _compare(model, image, changed, steps)
+
+
+@torch.no_grad()
+def check_causal_at(
+    model: AutoregressiveModel,
+    image: Tensor,
+    steps: Tensor,
+    generator: torch.Generator,
+    on_progress: Callable[[int], None] | None = None,
+) -> None:
+    """Check that nothing at or before some positions hangs on what comes at or after them.
+
+    For each of them *all* sub-pixels from there on are changed at once, so that one look of the model
+    stands for all of them. What is found is then sought sub-pixel by sub-pixel, to be named.
+
+    Args:
+        model: the model, best in float64.
+        image: uint8 `(C, H, W)`.
+        steps: positions in the order, int64 `(n,)`.
+        generator: draws the new levels.
+        on_progress: called with the positions done since its last call.
+
+    Raises:
+        ContractViolation: names a sub-pixel that moved and the later one that it hangs on.
+    """
+    order = torch.from_numpy(_order(image))
+    likelihood = model.likelihood
+    numbers = likelihood.groups * (likelihood.head_maps + likelihood.prediction_maps)
+    at_once = PARAMETERS_AT_ONCE // (numbers * image[0].numel())
+    for some in steps.split(min(CHANGES_AT_ONCE, max(1, at_once))):
+        levels = model.config.num_levels
+        shifts = torch.randint(1, levels, (len(some), *image.shape), generator=generator)
+        later = order >= some[:, None, None, None]
+        changed = torch.where(later, (image + shifts) % levels, image).to(torch.uint8)
+        try:
+            _compare(model, image, changed, some)
+        except ContractViolation:
+            _seek(model, image, some[0], generator)
+            raise
+        if on_progress:
+            on_progress(len(some))
+
+
+def _seek(
+    model: AutoregressiveModel, image: Tensor, first: Tensor, generator: torch.Generator
+) -> None:
+    """Change the sub-pixels from `first` on one by one, to name the one that is peeked at."""
+    places = _in_order(image)[:, None]
+    for steps in torch.arange(int(first), image.numel()).split(CHANGES_AT_ONCE // 4):
+        changed = each_changed(image, places[steps], model.config.num_levels, generator)
+        _compare(model, image, changed, steps)
+
+
+def _order(image: Tensor) -> np.ndarray:
+    channels, height, width = image.shape
+    return ordering.positions(channels=channels, height=height, width=width)
+
+
+def _in_order(image: Tensor) -> Tensor:
+    """Return the flat indices of all sub-pixels, in the order in which they are predicted."""
+    return torch.from_numpy(_order(image)).flatten().argsort()
+
+
+def each_changed(
+    image: Tensor, flat_places: Tensor, num_levels: int, generator: torch.Generator
+) -> Tensor:
+    """Return copies of the image, copy n with the sub-pixels `flat_places[n]` changed."""
+    count = len(flat_places)
+    copies = image.repeat(count, 1, 1, 1)  # a copy even if there is but one
+    steps = torch.randint(1, num_levels, (count, 1), generator=generator)
+    flat = copies.view(count, image.numel())
+    rows = torch.arange(count)[:, None]
+    flat[rows, flat_places] = ((flat[rows, flat_places] + steps) % num_levels).to(torch.uint8)
+    return copies
+
+
+def _compare(model: AutoregressiveModel, image: Tensor, changed: Tensor, steps: Tensor) -> None:
+    """Raise if, of copy n, anything moved that is not after position `steps[n]`."""
+    channels, _, width = image.shape
+    order = torch.from_numpy(_order(image))
+    originals = image.expand(len(changed), -1, -1, -1).contiguous()
+    # The same batch shape twice: the same sums, in the same order, unless a changed value gets in.
+    before, after = model(originals), model(changed)
+    nats_before = model.likelihood.log_prob(before, originals)
+    nats_after = model.likelihood.log_prob(after, changed)
+    parameter_order = order if before.shape[1] == channels else order[:1]
+    moved = (before != after).any(dim=2)  # (positions, groups, H, W)
+    bounds = steps[:, None, None, None]
+    for what, leaks in (
+        ("the parameters", moved & (parameter_order <= bounds)),
+        ("the score", (nats_before != nats_after) & (order < bounds)),
+    ):
+        if leaks.any():
+            number, channel, row, column = leaks.nonzero()[0].tolist()
+            later = ordering.place(int(steps[number]), channels=channels, width=width)
+            raise ContractViolation(
+                f"not causal: {what} of {named(ordering.Place(row, column, channel))} changed with "
+                f"the later sub-pixel at {named(later)}"
+            )

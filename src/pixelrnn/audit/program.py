@@ -1,0 +1,144 @@
+"""Is a model's program the model: does it compute the same, draw what is scored, and code exactly?"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelrnn.agreement import Sizes, disagreements
+from pixelrnn.audit.violation import ContractViolation, named
+from pixelrnn.coding import CodingModel
+from pixelrnn.coding.measuring import measure_files
+from pixelrnn.models import AutoregressiveModel
+from pixelrnn.ordering import Place
+from pixelrnn.stepper.program import Program
+from pixelrnn.stepper.runner import Runner
+from pixelrnn.units import bits_per_dim
+
+# Of the largest parameter, and in nats a sub-pixel on average: rounding, and room for long sums of it.
+STEPS_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
+NATS_TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-2}
+DRAWN, BINS = 48, 16
+UNLIKELY = 1e-6
+
+
+def program_of(model: AutoregressiveModel) -> Program:
+    """Return the model's program.
+
+    Raises:
+        ContractViolation: if it has none.
+    """
+    try:
+        return model.lower()
+    except NotImplementedError:
+        name = type(model).__name__
+        raise ContractViolation(f"no program: {name}.lower is not written") from None
+
+
+@torch.no_grad()
+def check_steps(model: AutoregressiveModel, images: Tensor) -> None:
+    """Check that the program gives, pixel by pixel, what `forward` gives for whole images.
+
+    Args:
+        model: the model, float32 or, as proof, float64.
+        images: uint8 `(B, C, H, W)`.
+
+    Raises:
+        ContractViolation: names the first sub-pixel at which they differ.
+    """
+    dtype = model.dtype
+    runner = Runner(program_of(model), dtype=np.float64 if dtype == torch.float64 else np.float32)
+    stepped = runner.run(images.numpy(), np.array(True), want_nats=True, want_parameters=True)
+    parameters = model(images)
+    nats = model.likelihood.log_prob(parameters, images)
+    assert stepped.parameters is not None
+    assert stepped.nats is not None
+    if stepped.parameters.shape != tuple(parameters.shape):
+        raise ContractViolation(
+            f"not the same program: it gives parameters {stepped.parameters.shape[1:3]}, "
+            f"forward {tuple(parameters.shape[1:3])}"
+        )
+    apart = (torch.from_numpy(stepped.parameters) - parameters).abs().amax(dim=2)
+    _require_close("parameters", apart, STEPS_TOLERANCE[dtype] * float(parameters.abs().max()))
+    nats_apart = (torch.from_numpy(stepped.nats) - nats).abs()
+    if not float(nats_apart.mean()) <= NATS_TOLERANCE[dtype] * (1 + float(nats.abs().mean())):
+        _require_close("score", nats_apart, NATS_TOLERANCE[dtype])
+
+
+def _require_close(what: str, apart: Tensor, within: float) -> None:
+    wrong = ~(apart <= within)  # NaN is wrong, too
+    if wrong.any():
+        order = wrong.permute(0, 2, 3, 1).nonzero()[0].tolist()
+        image, row, column, channel = order
+        difference = float(apart[image, channel, row, column])
+        raise ContractViolation(
+            f"not the same program: the {what} of {named(Place(row, column, channel))} differ from "
+            f"those of forward by {difference:.3g}"
+        )
+
+
+@torch.no_grad()
+def check_samples(model: AutoregressiveModel, height: int, width: int, seed: int = 0) -> None:
+    """Check that images are drawn as often as they are likely: the levels' ranks are uniform.
+
+    The probability of all lower levels and a random share of its own is uniform between 0 and 1, for
+    every drawn sub-pixel given those before it (a chi-square test over 16 bins).
+
+    Raises:
+        ContractViolation: if it is so uneven as happens once in a million.
+    """
+    program_of(model)
+    drawn = model.sample(DRAWN, size=(height, width), seed=seed)
+    images = torch.from_numpy(drawn)
+    parameters = model(images)
+    generator = torch.Generator().manual_seed(seed)
+    counts = torch.zeros(BINS, dtype=torch.float64)
+    for channel in range(images.shape[1]):
+        pmf = model.likelihood.log_pmf(parameters, images, channel).exp().double()
+        level = images[:, channel].long()[:, None]
+        own = pmf.gather(1, level)
+        below = (pmf.cumsum(dim=1).gather(1, level) - own).clamp(0, 1)
+        share = torch.rand(own.shape, generator=generator, dtype=torch.float64)
+        counts += torch.histc(below + share * own, BINS, 0.0, 1.0)
+    expected = float(counts.sum()) / BINS
+    statistic = ((counts - expected) ** 2 / expected).sum()
+    freedom = torch.tensor((BINS - 1) / 2, dtype=torch.float64)
+    likely = float(torch.special.gammaincc(freedom, statistic / 2))
+    if not likely >= UNLIKELY:
+        raise ContractViolation(
+            f"not drawn as scored: the levels of {int(counts.sum()):,} drawn sub-pixels would be so "
+            f"uneven with a probability of {likely:.1g}"
+        )
+
+
+@torch.no_grad()
+def check_codes(model: AutoregressiveModel, coding: CodingModel, images: Tensor) -> str:
+    """Check that images come back from a file, and are as large in it as the model says.
+
+    Args:
+        model: the model in floats.
+        coding: the same in integers.
+        images: uint8 `(B, C, H, W)`.
+
+    Returns:
+        The sizes in words.
+
+    Raises:
+        ContractViolation: if float, integer and file sizes differ by more than rounding explains.
+        CompressedFileError: if other pixels come back.
+    """
+    sizes = measure_files(coding, images.numpy())
+    cost = -model.log_prob_map(images, dtype=torch.float64)
+    found = Sizes(
+        num_images=len(images),
+        dims_per_image=images[0].numel(),
+        float_bits_per_dim=bits_per_dim(float(cost.sum()), images.numel()),
+        integer_bits_per_dim=sizes.ideal_bits_per_dim,
+        message_bits_per_dim=sizes.message_bits_per_dim,
+        file_bits_per_dim=sizes.file_bits_per_dim,
+    )
+    for trouble in disagreements(found):
+        raise ContractViolation(trouble)
+    return (
+        f"{found.float_bits_per_dim:.4f} bits/dim in floats, {found.integer_bits_per_dim:.4f} in "
+        f"integers, {found.message_bits_per_dim:.4f} as messages"
+    )

@@ -1,0 +1,72 @@
+"""Do a model's numbers add up: over the levels, over all images, and in any batch?"""
+
+import itertools
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelrnn.audit.violation import ContractViolation
+from pixelrnn.models import AutoregressiveModel
+
+NORMALISATION_TOLERANCE = 1e-12
+
+
+@torch.no_grad()
+def check_pmf(model: AutoregressiveModel, images: Tensor) -> None:
+    """Check that the levels of every sub-pixel sum to one, to 1e-12.
+
+    Raises:
+        ContractViolation: gives the largest deviation.
+    """
+    parameters = model(images)
+    for channel in range(images.shape[1]):
+        total = model.likelihood.log_pmf(parameters, images, channel).exp().sum(dim=1)
+        worst = float((total - 1).abs().max())
+        if not worst <= NORMALISATION_TOLERANCE:
+            raise ContractViolation(
+                f"not normalised: the levels of colour {channel} sum to one only within {worst:.3g}"
+            )
+
+
+@torch.no_grad()
+def check_normalised(model: AutoregressiveModel, height: int, width: int) -> None:
+    """Check that the probabilities of *all* images of a small world sum to one.
+
+    The world has `num_levels ** (C * height * width)` images: keep it below a million or so.
+
+    Raises:
+        ContractViolation: gives the sum.
+    """
+    shape = (model.config.channels, height, width)
+    levels = range(model.config.num_levels)
+    worlds = itertools.product(levels, repeat=int(np.prod(shape)))
+    total = 0.0
+    for chunk in _batched(worlds, 4096):
+        images = torch.tensor(chunk, dtype=torch.uint8).view(-1, *shape)
+        total += float(model.log_prob(images).exp().sum())
+    if not abs(total - 1) <= NORMALISATION_TOLERANCE * 100:
+        raise ContractViolation(f"not normalised: all images together have probability {total!r}")
+
+
+def _batched(items: Iterable[tuple[int, ...]], size: int) -> Iterable[list[tuple[int, ...]]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
+
+
+@torch.no_grad()
+def check_batch_invariant(model: AutoregressiveModel, images: Tensor) -> None:
+    """Check that an image scores the same alone as in a batch: nothing is normalised over images.
+
+    Call it in training mode: in evaluation mode batch normalisation would not show.
+
+    Raises:
+        ContractViolation: gives the largest difference in nats.
+    """
+    together = model.log_prob(images)
+    alone = torch.cat([model.log_prob(image[None]) for image in images])
+    worst = float((together - alone).abs().max())
+    if not worst <= 1e-9 * float(together.abs().max()):
+        raise ContractViolation(f"an image scores differently in a batch, by {worst:.3g} nats")
