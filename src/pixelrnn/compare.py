@@ -13,11 +13,12 @@ from typing import Any, Literal
 from rich.console import Console
 
 from pixelrnn import baselines, report
-from pixelrnn.assessment import FILE_KEYS, SAMPLES_FILE, assess
+from pixelrnn.assessment import FILE_KEYS, SAMPLES_FILE, assess, require_contract
 from pixelrnn.baselines import Baseline
 from pixelrnn.data import DataSet, load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.files import make_folder, write_json
+from pixelrnn.models import store
 from pixelrnn.training import Recipe, RunFolder, load_recipe, suite_recipes, train
 
 RESULT_KEYS = (
@@ -36,6 +37,7 @@ RESULT_KEYS = (
     "seconds_per_sample",
     "hidden_half_bits_per_dim",
     *FILE_KEYS,
+    "alarms",
 )
 LONGER_THAN_ANY_TIME = 10**12  # image presentations: the minutes end the run
 
@@ -45,7 +47,7 @@ class Comparison:
     """What `compare` found.
 
     Attributes:
-        results: the content of `results.json`.
+        results: the content of `results.json`; each model's `alarms` say which figures not to believe.
         report: the page.
     """
 
@@ -76,7 +78,9 @@ def compare(
 
     Raises:
         PixelRNNError: with what to do about it: an unknown suite, key or image, a folder that
-            cannot be written to or holds other runs, a loss that is not finite, Ctrl-C.
+            cannot be written to or holds other runs, a loss that is not finite, Ctrl-C. A
+            ContractViolation names the model that breaks the contract; nothing is shown of any then,
+            and once it is mended the same call goes on.
     """
     console = console or Console(stderr=True)
     recipes = suite_recipes_for(suite, data, settings, equal)
@@ -91,6 +95,8 @@ def compare(
     for run, recipe in zip(runs, recipes.values(), strict=True):
         _train_or_go_on(run, recipe, images, console, command)
     lines = _baselines(runs, images, console)
+    for run in runs:  # all, before any figure is believed
+        require_contract(run, store.load(run.path), images.images("train"))
     for run in runs:
         if not _is_assessed(run):
             console.print(f"{run.result()['label']}: evaluating {len(test):,} test images")

@@ -29,6 +29,12 @@ class UnknownKindError(PixelRNNError, KeyError):
     __str__ = Exception.__str__  # a KeyError puts its message into quotes
 
 
+class DisagreementError(PixelRNNError):
+    """Figures of one model that cannot all be true: what was measured is shown, but not to be believed."""
+
+    exit_code = 1
+
+
 class ModelFileError(PixelRNNError):
     """A model file that is not ours, of a later version, damaged, or not of the right shape."""
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pixelrnn.agreement import SURPRISE_BITS
 from pixelrnn.data.dataset import Images
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.units import bits, bits_per_dim
@@ -27,11 +28,13 @@ class Evaluation:
         nats: negative log-likelihood, `(N, C)`: of each image, by colour.
         nats_map: the same summed over the images, `(C, H, W)`.
         seconds: how long it took.
+        surprise_bits: of each image, `(N,)`: what lies above 12 bits at single sub-pixels.
     """
 
     nats: Floats
     nats_map: Floats
     seconds: float
+    surprise_bits: Floats | None = None
 
     @property
     def num_images(self) -> int:
@@ -107,13 +110,15 @@ def evaluate(
     """
     started = time.perf_counter()
     nats = np.full((len(images), images.shape[1]), np.nan)  # what is left out would show
-    nats_map = np.zeros(images.shape[1:])
+    nats_map, surprise = np.zeros(images.shape[1:]), np.zeros(len(images))
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):
             batch = torch.from_numpy(images[start : start + batch_size].copy()).to(model.device)
             cost = -model.log_prob_map(batch, dtype=torch.float64)
             nats[start : start + batch_size] = cost.sum(dim=(2, 3)).cpu().numpy()
             nats_map += cost.sum(dim=0).cpu().numpy()
+            above = (cost * bits(1.0) - SURPRISE_BITS).clamp(min=0)
+            surprise[start : start + batch_size] = above.sum(dim=(1, 2, 3)).cpu().numpy()
             if on_progress:
                 on_progress(min(start + batch_size, len(images)))
-    return Evaluation(nats, nats_map, time.perf_counter() - started)
+    return Evaluation(nats, nats_map, time.perf_counter() - started, surprise)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixelrnn.agreement import Sizes, disagreements
+from pixelrnn.agreement import SURPRISE_BITS, Sizes, disagreements
 from pixelrnn.audit.violation import ContractViolation, named
 from pixelrnn.coding import CodingModel
 from pixelrnn.coding.measuring import measure_files
@@ -12,7 +12,7 @@ from pixelrnn.models import AutoregressiveModel
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Runner
-from pixelrnn.units import bits_per_dim
+from pixelrnn.units import bits, bits_per_dim
 
 # Of the largest parameter, and in nats a sub-pixel on average: rounding, and room for long sums of it.
 STEPS_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
@@ -128,6 +128,7 @@ def check_codes(model: AutoregressiveModel, coding: CodingModel, images: Tensor)
     """
     sizes = measure_files(coding, images.numpy())
     cost = -model.log_prob_map(images, dtype=torch.float64)
+    above = (cost * bits(1.0) - SURPRISE_BITS).clamp(min=0)
     found = Sizes(
         num_images=len(images),
         dims_per_image=images[0].numel(),
@@ -135,6 +136,7 @@ def check_codes(model: AutoregressiveModel, coding: CodingModel, images: Tensor)
         integer_bits_per_dim=sizes.ideal_bits_per_dim,
         message_bits_per_dim=sizes.message_bits_per_dim,
         file_bits_per_dim=sizes.file_bits_per_dim,
+        surprise_bits_per_dim=float(above.mean()),
     )
     for trouble in disagreements(found):
         raise ContractViolation(trouble)

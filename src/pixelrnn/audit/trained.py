@@ -17,7 +17,7 @@ from pixelrnn.audit.program import check_codes, check_samples, check_steps, prog
 from pixelrnn.audit.sums import check_batch_invariant, check_normalised, check_pmf
 from pixelrnn.audit.violation import ContractViolation
 from pixelrnn.coding import CodingModel, name_model
-from pixelrnn.coding.fixed_point import export
+from pixelrnn.coding.fixed_point import CALIBRATION_IMAGES, export
 from pixelrnn.data.dataset import Images
 from pixelrnn.models import AutoregressiveModel
 
@@ -73,7 +73,7 @@ def checks(
     """Yield the checks of a model with the weights that it has.
 
     Args:
-        model: the model, float32, on the processor.
+        model: the model, float32.
         images: some that it is meant for, uint8 `(N, C, H, W)`; by default random ones.
         coding: the model in integers, where there is one; by default it is exported.
         quick: leave out what takes more than seconds.
@@ -108,8 +108,8 @@ class _Trained:
         quick: bool,
         seed: int,
     ) -> None:
-        self.model = model
-        self.exact = copy.deepcopy(model).cpu().double()
+        self.model = copy.deepcopy(model).cpu()
+        self.exact = copy.deepcopy(self.model).double()
         self.images = None if images is None else _cropped(images)
         self.coding = coding
         self.quick = quick
@@ -202,7 +202,8 @@ class _Trained:
         images = self._to_code()
         coding = self.coding
         if coding is None:
-            coding = name_model("model", export(program_of(self.model), images.numpy()))
+            seen = images.numpy() if self.images is None else self.images
+            coding = name_model("model", export(program_of(self.model), seen))
         covered = check_codes(self.model, coding, images)
         return f"{len(images)} images of {_by(images.shape[2:])}, decoded again: {covered}"
 
@@ -218,7 +219,7 @@ class _Trained:
 
 
 def _cropped(images: Images) -> Images:
-    return np.ascontiguousarray(images[:CODED, :, :LARGEST_SIDE, :LARGEST_SIDE])
+    return np.ascontiguousarray(images[:CALIBRATION_IMAGES, :, :LARGEST_SIDE, :LARGEST_SIDE])
 
 
 def _by(size: tuple[int, ...] | torch.Size) -> str:

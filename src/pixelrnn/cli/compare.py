@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelrnn.cli.options import Data, Settings, command_line
+from pixelrnn.cli.options import Data, Settings, command_line, raise_alarms
 
 
 class Equal(StrEnum):
@@ -63,6 +63,11 @@ def compare(
     else:
         _show(comparison.results)
         typer.echo(f"The report: {comparison.report}")
+    raise_alarms(
+        f"{model['label']}: {alarm}"
+        for model in comparison.results["models"]
+        for alarm in model["alarms"] or ()
+    )
 
 
 def _show(results: dict[str, Any]) -> None:

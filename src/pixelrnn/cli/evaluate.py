@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.drawing import tell
-from pixelrnn.cli.options import Data, images_progress
+from pixelrnn.cli.options import Data, images_progress, raise_alarms
 from pixelrnn.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def evaluate(
     result of a finished run is also kept in its folder, with the codecs beside it, for
     `pixelrnn report`.
     """
-    from pixelrnn.assessment import assess, require_fit
+    from pixelrnn.assessment import assess, require_contract, require_fit
     from pixelrnn.evaluation import evaluate as evaluate_model
     from pixelrnn.models import store
     from pixelrnn.training import RunFolder
@@ -56,6 +56,7 @@ def evaluate(
     images = _images(model, run, data, settings or [])
     require_fit(loaded, images)
     chosen = images.images(split)
+    require_contract(run, loaded, chosen)
     keep = data is None and split == "test"
     if keep and (reason := _why_not_kept(run, images)):
         typer.echo(f"the result is not kept in {model}: {reason}", err=True)
@@ -78,7 +79,9 @@ def evaluate(
                 loaded, chosen, batch_size=batch_size, on_progress=on_progress
             )
     result = _result(model, images, split, evaluation)
+    result["alarms"] = run.result()["alarms"] if keep else []
     typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
+    raise_alarms(result["alarms"])
 
 
 def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:

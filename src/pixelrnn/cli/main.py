@@ -8,6 +8,7 @@ import typer
 
 from pixelrnn import __version__
 from pixelrnn.cli import bench, data, models
+from pixelrnn.cli.check import check
 from pixelrnn.cli.compare import compare
 from pixelrnn.cli.complete import complete
 from pixelrnn.cli.compress import compress
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (compare, train, evaluate, sample, complete, report, compress, decompress, info):
+for verb in (compare, train, evaluate, check, sample, complete, report, compress, decompress, info):
     app.command()(verb)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

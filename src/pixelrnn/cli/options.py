@@ -2,11 +2,13 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+
+from pixelrnn.errors import DisagreementError
 
 Settings = Annotated[
     list[str] | None,
@@ -33,8 +35,14 @@ def command_line() -> str:
     return shlex.join(["pixelrnn", *sys.argv[1:]])
 
 
+def raise_alarms(alarms: Iterable[str]) -> None:
+    """Raise `DisagreementError` if there are alarms: what was printed is not to be believed."""
+    if found := list(alarms):
+        raise DisagreementError("; ".join(found))
+
+
 @contextmanager
-def images_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def images_progress(label: str, total: float) -> Iterator[Callable[[float], None]]:
     """Show a bar on standard error while images are worked on; yields what to call with the count."""
     from rich.console import Console
     from rich.progress import Progress

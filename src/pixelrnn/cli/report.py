@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelrnn.cli.options import raise_alarms
+
 
 def report(
     runs: Annotated[
@@ -29,9 +31,10 @@ def report(
     ] = None,
 ) -> None:
     """Compare trained models on one page that opens without a network."""
-    from pixelrnn.report import build, find_run_folders
+    from pixelrnn.report import alarms, build, find_run_folders
 
     folders, unfinished = find_run_folders(runs)
     for folder in unfinished:
         typer.echo(f"left out: {folder} has no result.json yet", err=True)
     typer.echo(build(folders, out, title=title, benchmark=benchmark))
+    raise_alarms(alarms(folders))

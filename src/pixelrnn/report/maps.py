@@ -14,8 +14,8 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import MaxNLocator
 
-from pixelrnn import ordering
 from pixelrnn.report import formats, svg
+from pixelrnn.report.alarms import looks_ahead, named
 from pixelrnn.report.comparison import Entry
 
 COLOUR_MAP = "viridis"
@@ -114,11 +114,10 @@ def _colour_bar(norm: Normalize, clipped: bool, name: str) -> Markup:
 def _field_panel(entry: Entry, prefix: str) -> Panel:
     evaluation = entry.run.evaluation
     assert evaluation is not None
-    channels, height, width = evaluation.receptive_field.shape
-    row, column, channel = evaluation.receptive_field_at
-    order = ordering.positions(channels=channels, height=height, width=width)
-    here = ordering.position(ordering.Place(row, column, channel), channels=channels, width=width)
-    peeks = bool((evaluation.receptive_field & (order >= here)).any())
+    _, height, width = evaluation.receptive_field.shape
+    row, column, _ = evaluation.receptive_field_at
+    ahead = looks_ahead(evaluation)
+    peeks: npt.NDArray[np.bool_] = ahead.any(axis=0)
     seen = evaluation.receptive_field.any(axis=0)
     raster = np.arange(height * width).reshape(height, width)
     earlier = raster < row * width + column
@@ -126,8 +125,8 @@ def _field_panel(entry: Entry, prefix: str) -> Panel:
         f"sees {formats.count(int((seen & earlier).sum()))} of the "
         f"{formats.count(int(earlier.sum()))} earlier pixels"
     )
-    if peeks:
-        caption += "; it also depends on sub-pixels that it should not know yet"
+    if peeks.any():
+        caption += f"; it also depends on what it must not know yet: {named(ahead)}"
     drawing_size, box = _panel_size((height, width))
     with svg.figure(*drawing_size) as drawing:
         axes = _panel_axes(drawing, box, (height, width))
@@ -137,7 +136,8 @@ def _field_panel(entry: Entry, prefix: str) -> Panel:
             (~earlier & ~seen, svg.LATER),
             (earlier & ~seen, svg.BLIND),
             (earlier & seen, svg.series(entry.colour)),
-            (~earlier & seen, svg.ALARM if peeks else svg.series(entry.colour)),
+            (~earlier & seen, svg.series(entry.colour)),
+            (peeks, svg.ALARM),
         ):
             _fill(axes, mask, colour)
         _grid(axes, height, width)
@@ -147,7 +147,7 @@ def _field_panel(entry: Entry, prefix: str) -> Panel:
             name=f"{prefix}-field-{entry.colour}",
             alt=f"Receptive field of {entry.name} at row {row}, column {column}: {caption}",
         )
-    return Panel(entry, picture, caption, alarm=peeks)
+    return Panel(entry, picture, caption, alarm=bool(peeks.any()))
 
 
 def _fill(axes: Axes, mask: npt.NDArray[np.bool_], colour: str) -> None:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from pixelrnn import __version__
 from pixelrnn.errors import ModelFileError, OutputError
 from pixelrnn.report import formats, tables
+from pixelrnn.report.alarms import Alarm, of_group, withheld
 from pixelrnn.report.benchmark_file import read_training_speed
 from pixelrnn.report.comparison import Entry, Group, group_by_data
 from pixelrnn.report.curves import LearningCurves, learning_curves
@@ -57,6 +58,7 @@ class Section:
     name: str
     group: Group
     facts: tuple[tuple[str, str], ...]
+    alarms: tuple[Alarm, ...]
     verdict: Verdict
     models: tuple[tables.ModelRow, ...]
     lines: tuple[tables.LineRow, ...]
@@ -160,6 +162,7 @@ def _distinct(words: Iterable[str | None]) -> list[str]:
 def _section(group: Group, name: str) -> Section:
     result = group.first.result
     num_images = group.num_images or result.num_images
+    found = of_group(group)
     facts = [
         ("Data", result.data),
         ("Images", formats.image_kind(result.image_shape, result.num_levels)),
@@ -170,7 +173,8 @@ def _section(group: Group, name: str) -> Section:
         name=name,
         group=group,
         facts=tuple(facts),
-        verdict=verdict(group),
+        alarms=found,
+        verdict=withheld(verdict(group), found),
         models=tables.model_rows(group),
         lines=tables.line_rows(group),
         files=tables.file_table(group),

@@ -77,6 +77,7 @@ class Result(_Record):
     integer_bits_per_dim: pydantic.FiniteFloat | None = None
     message_bits_per_dim: pydantic.FiniteFloat | None = None
     file_bits_per_dim: pydantic.FiniteFloat | None = None
+    surprise_bits_per_dim: pydantic.FiniteFloat | None = None
     file_bytes: pydantic.PositiveInt | None = None
     command: str | None = None
     baselines: tuple[Baseline, ...] = ()
