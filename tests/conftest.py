@@ -14,23 +14,29 @@ import torch
 from torch import Tensor
 
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
-from pixelrnn.likelihoods import LogisticMixture
+from pixelrnn.likelihoods import LIKELIHOODS, LogisticMixture
 from pixelrnn.likelihoods.logistic_mixture import MEAN_UNIT
-from pixelrnn.models import MODELS, PixelRNN
+from pixelrnn.models import CONFIGS, MODELS, AutoregressiveModel, PixelRNN
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `reference`, the plain versions
 torch.set_num_threads(1)
 
 
-@pytest.fixture(params=["pixelcnn", "row-lstm", "diagonal-bilstm"])
+@pytest.fixture(params=MODELS)
 def kind(request: pytest.FixtureRequest) -> str:
-    """Each of the three models in turn."""
+    """Each of the models that are registered, in turn."""
     return request.param
 
 
-@pytest.fixture(params=["categorical", "logistic-mixture"])
+@pytest.fixture(params=LIKELIHOODS)
 def likelihood(request: pytest.FixtureRequest) -> str:
-    """Each of the two likelihoods in turn."""
+    """Each of the likelihoods that are registered, in turn."""
+    return request.param
+
+
+@pytest.fixture(params=[kind for kind in MODELS if issubclass(MODELS[kind], PixelRNN)])
+def skeleton_kind(request: pytest.FixtureRequest) -> str:
+    """Each of the models of the common skeleton, into whose parts faults can be planted."""
     return request.param
 
 
@@ -47,7 +53,7 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 
 
 @pytest.fixture
-def tiny_model() -> Callable[..., PixelRNN]:
+def tiny_model() -> Callable[..., AutoregressiveModel]:
     """A function that builds a tiny model."""
     return build_tiny_model
 
@@ -81,31 +87,36 @@ def build_tiny_model(
     noise: float = 0.0,
     dtype: torch.dtype = torch.float64,
     **settings: object,
-) -> PixelRNN:
+) -> AutoregressiveModel:
     """Build a tiny model in float64.
 
     Args:
         kind: a key of `MODELS`.
-        likelihood: "categorical" or "logistic-mixture" (two components).
+        likelihood: a key of `LIKELIHOODS`; a mixture has two components.
         channels: 1 or 3.
         seed: of the initial weights.
         noise: standard deviation of what is added to every parameter, so that none (biases, initial
             states) is left at zero.
         dtype: of the weights.
-        settings: other keys of the configuration.
+        settings: other keys of the configuration; a test that asks a model for one that it has not is
+            skipped.
     """
     about = {"kind": likelihood}
-    if likelihood == "logistic-mixture":
+    if "components" in LIKELIHOODS[likelihood].model_fields:
         about["components"] = 2
+    unknown = settings.keys() - CONFIGS[kind].model_fields.keys()
+    if unknown:
+        pytest.skip(f"{kind} has no {', '.join(sorted(unknown))}")
     sizes = {"features": 7, "head_features": 8, "layers": 2, "stem_kernel_size": 3, "num_levels": 5}
     keys = {"kind": kind, "likelihood": about, "channels": channels} | sizes | settings
-    config = MODELS[kind].__annotations__["config"].model_validate(keys)
+    known = {key: value for key, value in keys.items() if key in CONFIGS[kind].model_fields}
+    config = CONFIGS[kind].model_validate(known)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         model = MODELS[kind](config).to(dtype)
         for parameter in model.parameters():
             parameter.add_(noise * torch.randn_like(parameter))
-        if likelihood == "logistic-mixture":
+        if isinstance(model, PixelRNN) and isinstance(model.likelihood, LogisticMixture):
             spread_means(model, noise)
     return model
 
@@ -113,7 +124,6 @@ def build_tiny_model(
 def spread_means(model: PixelRNN, noise: float) -> None:
     """Let the means of a mixture vary as much as its other parameters: their units are small."""
     mixture = model.likelihood
-    assert isinstance(mixture, LogisticMixture)
     means = slice(mixture.components, mixture.components * (1 + mixture.channels))
     model.head.output.weight.view(mixture.head_maps, -1)[means] /= MEAN_UNIT
     model.head.output.bias[means] /= MEAN_UNIT

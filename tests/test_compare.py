@@ -20,9 +20,10 @@ from pixelrnn.data import load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
+from pixelrnn.training import suite_recipes
 
 EXCERPT = Path(__file__).resolve().parents[1] / "../shared/data/cifar-10-binary-3000.tar.gz"
-MODELS = ["pixelcnn", "row-lstm", "diagonal-bilstm"]
+MODELS = list(suite_recipes("digits"))
 TINY = ("model.features=4", "model.layers=1", "training.image_presentations=128",
         "training.batch_size=64", "training.validations=2")  # fmt: skip
 MODEL_KEYS = {

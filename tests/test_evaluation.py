@@ -12,13 +12,8 @@ import torch
 
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.evaluation import Evaluation, evaluate
-from pixelrnn.models import DiagonalBiLSTMConfig, PixelCNNConfig, RowLSTMConfig, build
+from pixelrnn.models import CONFIGS, build
 
-CONFIGS = {
-    "pixelcnn": PixelCNNConfig,
-    "row-lstm": RowLSTMConfig,
-    "diagonal-bilstm": DiagonalBiLSTMConfig,
-}
 COUNT = 23  # not a multiple of 7: the last batch of 7 is short
 BITS = 1 / math.log(2)
 

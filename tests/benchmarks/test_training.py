@@ -11,8 +11,8 @@ from pixelrnn.benchmarks.training import benchmark_scaling, benchmark_suite, ben
 from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.data import load
 from pixelrnn.errors import NonFiniteLossError, RecipeError
-from pixelrnn.models import MODELS, store
-from pixelrnn.training import load_recipe, train
+from pixelrnn.models import store
+from pixelrnn.training import load_recipe, suite_recipes, train
 from pixelrnn.training.fit import draw_batches, initial_model
 from pixelrnn.training.module import TrainingModule
 
@@ -81,10 +81,10 @@ def test_times_become_figures(kind, monkeypatch):
 def test_a_suite_as_json():
     counts = []
     found = benchmark_suite(
-        [recipe(kind) for kind in MODELS],
+        [recipe(kind) for kind in suite_recipes("digits")],
         size=(5, 7), threads=2, repeats=2, with_scaling=True, on_progress=counts.append,
     )  # fmt: skip
-    assert [each.model_kind for each in found.timings] == list(MODELS)
+    assert [each.model_kind for each in found.timings] == list(suite_recipes("digits"))
     assert counts == list(range(1, 13))
     assert found.finished
     read = json.loads(json.dumps(found.as_dict()))
@@ -160,7 +160,7 @@ def test_stopped_it_keeps_what_it_has(stopped_at, kept, monkeypatch):
         real(self)
 
     monkeypatch.setattr(Steps, "step", step)
-    found = benchmark_suite([recipe(kind) for kind in MODELS], repeats=2)
+    found = benchmark_suite([recipe(kind) for kind in suite_recipes("digits")], repeats=2)
     assert len(found.timings) == kept
     assert not found.finished
     assert TrainingBenchmark().finished

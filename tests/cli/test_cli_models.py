@@ -13,7 +13,7 @@ from pixelrnn import shipped
 from pixelrnn.coding import Codec, load_program
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.data import load
-from pixelrnn.models import MODELS, store
+from pixelrnn.models import CONFIGS, MODELS, store
 
 TINY = {"features": 4, "head_features": 4, "layers": 1, "stem_kernel_size": 3, "num_levels": 256}
 
@@ -29,7 +29,7 @@ def save(folder, kind="pixelcnn", channels=3, **settings):
     """Write a tiny model that was never trained into a folder."""
     mixture = {"kind": "logistic-mixture", "components": 2}
     keys = {"kind": kind, "channels": channels, "likelihood": mixture} | TINY | settings
-    config = MODELS[kind].__annotations__["config"].model_validate(keys)
+    config = CONFIGS[kind].model_validate(keys)
     folder.mkdir()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -14,17 +14,14 @@ from PIL import Image
 from pixelrnn import compiling, pictures
 from pixelrnn.cli import drawing
 from pixelrnn.data import load
-from pixelrnn.models import MODELS, store
+from pixelrnn.models import CONFIGS, MODELS, store
 
 TINY = {"features": 6, "head_features": 6, "layers": 1, "stem_kernel_size": 3, "num_levels": 9}
 
 
 def save(folder, kind="pixelcnn", **settings):
-    config = (
-        MODELS[kind]
-        .__annotations__["config"]
-        .model_validate({"kind": kind, "channels": 1, "image_size": [6, 5]} | TINY | settings)
-    )
+    keys = {"kind": kind, "channels": 1, "image_size": [6, 5]} | TINY | settings
+    config = CONFIGS[kind].model_validate(keys)
     torch.manual_seed(0)
     folder.mkdir()
     store.save(MODELS[kind](config), folder)

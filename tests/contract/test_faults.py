@@ -45,32 +45,32 @@ def inner_groups(model):
 # --- masks ---------------------------------------------------------------------------------------
 
 
-def test_stem_of_type_b(kind, likelihood, channels, tiny_model, assert_peeks):
-    model = tiny_model(kind, likelihood, channels)
+def test_stem_of_type_b(skeleton_kind, likelihood, channels, tiny_model, assert_peeks):
+    model = tiny_model(skeleton_kind, likelihood, channels)
     colours = feature_groups(channels, model.likelihood.groups)
     colours = torch.cat([colours, torch.zeros(1, dtype=torch.int64)])
     model.stem = replace_conv(model.stem, colours, stream_groups(model), "B")
     assert_peeks(model)
 
 
-def test_stem_that_shows_all_colours(kind, tiny_model, assert_peeks):
+def test_stem_that_shows_all_colours(skeleton_kind, tiny_model, assert_peeks):
     """Green sees blue of its own pixel."""
-    model = tiny_model(kind, "categorical", 3)
+    model = tiny_model(skeleton_kind, "categorical", 3)
     colours = torch.zeros(4, dtype=torch.int64)
     model.stem = replace_conv(model.stem, colours, stream_groups(model) + 1, "A")
     assert_peeks(model)
 
 
-def test_linear_prediction_of_type_b(kind, channels, tiny_model, assert_peeks):
-    model = tiny_model(kind, "logistic-mixture", channels)
+def test_linear_prediction_of_type_b(skeleton_kind, channels, tiny_model, assert_peeks):
+    model = tiny_model(skeleton_kind, "logistic-mixture", channels)
     together = torch.zeros(channels, dtype=torch.int64)
     model.prediction.conv = replace_conv(model.prediction.conv, together, together, "B")
     assert_peeks(model)
 
 
 @pytest.mark.parametrize("part", ["head.first", "head.output", "blocks.0.out", "blocks.1.out"])
-def test_pointwise_layer_that_mixes_all_colours(kind, part, tiny_model, assert_peeks):
-    model = tiny_model(kind, "categorical", 3)
+def test_pointwise_layer_that_mixes_all_colours(skeleton_kind, part, tiny_model, assert_peeks):
+    model = tiny_model(skeleton_kind, "categorical", 3)
     parent_name, name = part.rsplit(".", 1)
     parent = model.get_submodule(parent_name)
     outputs, inputs = getattr(parent, name).mask.shape[:2]
@@ -79,8 +79,8 @@ def test_pointwise_layer_that_mixes_all_colours(kind, part, tiny_model, assert_p
     assert_peeks(model)
 
 
-def test_colours_in_reverse_order(kind, tiny_model, assert_peeks):
-    model = tiny_model(kind, "categorical", 3)
+def test_colours_in_reverse_order(skeleton_kind, tiny_model, assert_peeks):
+    model = tiny_model(skeleton_kind, "categorical", 3)
     colours = torch.tensor([2, 1, 0, 0])
     model.stem = replace_conv(model.stem, colours, stream_groups(model), "A")
     assert_peeks(model)
@@ -210,7 +210,9 @@ class Then(nn.Module):
         return self.block.reach(needed)
 
 
-def test_normalisation_over_the_image_peeks(kind, likelihood, channels, tiny_model, assert_peeks):
-    model = tiny_model(kind, likelihood, channels)
+def test_normalisation_over_the_image_peeks(
+    skeleton_kind, likelihood, channels, tiny_model, assert_peeks
+):
+    model = tiny_model(skeleton_kind, likelihood, channels)
     model.blocks[0] = Then(model.blocks[0], nn.GroupNorm(1, 14).double())
     assert_peeks(model)

@@ -27,8 +27,8 @@ class BatchNormalised(nn.Module):
         return self.norm(self.block(maps))
 
 
-def test_batch_normalisation(kind, likelihood, channels, size, tiny_model, random_images):
-    model = tiny_model(kind, likelihood, channels).train()
+def test_batch_normalisation(skeleton_kind, likelihood, channels, size, tiny_model, random_images):
+    model = tiny_model(skeleton_kind, likelihood, channels).train()
     model.blocks[0] = BatchNormalised(model.blocks[0], 14)
     with pytest.raises(ContractViolation, match="differently in a batch"):
         audit.check_batch_invariant(model, random_images(4, channels, *size))
@@ -92,8 +92,10 @@ class BlueFirst(FaultyMixture):
 
 
 @pytest.mark.parametrize("fault", [Spare, Faint])
-def test_categorical_that_is_not_normalised(kind, fault, channels, size, tiny_model, random_images):
-    model = tiny_model(kind, "categorical", channels, num_levels=3, layers=1)
+def test_categorical_that_is_not_normalised(
+    skeleton_kind, fault, channels, size, tiny_model, random_images
+):
+    model = tiny_model(skeleton_kind, "categorical", channels, num_levels=3, layers=1)
     model.likelihood = fault(channels, 3)
     if fault is Spare:
         ins = feature_groups(model.config.head_features, channels)
@@ -103,14 +105,20 @@ def test_categorical_that_is_not_normalised(kind, fault, channels, size, tiny_mo
 
 
 @pytest.mark.parametrize("fault", [ClosedEnds, WiderBins])
-def test_mixture_that_is_not_normalised(kind, fault, channels, size, tiny_model, random_images):
-    model = tiny_model(kind, "logistic-mixture", channels, num_levels=3, layers=1, noise=0.3)
+def test_mixture_that_is_not_normalised(
+    skeleton_kind, fault, channels, size, tiny_model, random_images
+):
+    model = tiny_model(
+        skeleton_kind, "logistic-mixture", channels, num_levels=3, layers=1, noise=0.3
+    )
     model.likelihood = fault(channels, 3, components=2)
     assert_not_normalised(model, random_images(1, channels, *size, 3))
 
 
-def test_mixture_coupled_to_a_later_colour(kind, tiny_model, random_images, generator, size):
-    model = tiny_model(kind, "logistic-mixture", 3)
+def test_mixture_coupled_to_a_later_colour(
+    skeleton_kind, tiny_model, random_images, generator, size
+):
+    model = tiny_model(skeleton_kind, "logistic-mixture", 3)
     model.likelihood = BlueFirst(3, 5, components=2)
     image, *_ = random_images(1, 3, *size)
     with pytest.raises(ContractViolation, match="not causal: the score"):

@@ -149,10 +149,10 @@ def test_taking_the_likeliest_is_noticed(kind, likelihood, world, tiny_model):
     assert p_value(step(model, world, 1e-3), model, world) < NOTICED
 
 
-def test_feeding_back_values_before_rounding_is_noticed(kind, tiny_model):
+def test_feeding_back_values_before_rounding_is_noticed(skeleton_kind, tiny_model):
     """A logistic has such values."""
     world = WORLDS["grey-2x2-3-levels"]
-    model = model_of(world, kind, "logistic-mixture", tiny_model)
+    model = model_of(world, skeleton_kind, "logistic-mixture", tiny_model)
 
     def unrounded(levels, generator):
         return levels + torch.rand(len(levels), generator=generator, dtype=torch.float64) - 0.5
@@ -165,9 +165,11 @@ def test_feeding_back_values_before_rounding_is_noticed(kind, tiny_model):
     [lambda levels, _: torch.zeros_like(levels), lambda levels, _: (levels + 1) % 3],
     ids=["nothing", "another-level"],
 )
-def test_feeding_back_what_is_not_returned_is_noticed(kind, likelihood, feed_back, tiny_model):
+def test_feeding_back_what_is_not_returned_is_noticed(
+    skeleton_kind, likelihood, feed_back, tiny_model
+):
     world = WORLDS["grey-2x2-3-levels"]
-    model = model_of(world, kind, likelihood, tiny_model)
+    model = model_of(world, skeleton_kind, likelihood, tiny_model)
     assert p_value(whole_image_loop(model, world, feed_back=feed_back), model, world) < NOTICED
 
 

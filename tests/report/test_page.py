@@ -198,7 +198,10 @@ def test_a_run_that_peeks_is_shown_as_such(digits, tmp_path):
     arrays["receptive_field"][0, 4, 4] = True  # its own value
     np.savez(folder / "evaluation.npz", **arrays)
     _, page = built([folder], tmp_path)
-    assert "should not know yet" in page.words()
+    assert "No verdict: the figures of PixelCNN cannot be believed." in page.words()
+    assert "alarm: not to be believed" in page.words()
+    assert page.words().count("yet to predict: row 4, column 4.") == 1
+    assert "what it must not know yet: row 4, column 4" in page.words()
 
 
 def test_metrics_without_validation(digits, tmp_path):

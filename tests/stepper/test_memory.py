@@ -10,11 +10,10 @@ import torch
 
 from pixelrnn.models import build
 from pixelrnn.stepper.layout import lay_out
-from pixelrnn.training.recipe import load_recipe
+from pixelrnn.training.recipe import load_recipe, suite_recipes
 
 MEGABYTE = 1e6
 SUITE = ["cifar10-45k", "cifar10-45k-softmax"]
-KINDS = ["pixelcnn", "row-lstm", "diagonal-bilstm"]
 
 # Runs without torch: that the stepper can is part of what is shown.
 MEASURE = """
@@ -57,11 +56,12 @@ def test_a_large_image_takes_100_megabytes_at_most():
     assert total < 30 * MEGABYTE
 
 
-@pytest.mark.parametrize("suite", SUITE)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_state_is_some_rows_of_features(suite, kind):
+@pytest.mark.parametrize(
+    "recipe", [name for suite in SUITE for name in suite_recipes(suite).values()]
+)
+def test_the_state_is_some_rows_of_features(recipe):
     """It grows with the width as a few rows do, and far less than all maps of one image row."""
-    program = program_of(f"{suite}-{kind}")
+    program = program_of(recipe)
     layout = lay_out(program)
     features = sum(feature_map.features for feature_map in program.maps)
     a_column = (state_bytes(layout, 2048) - state_bytes(layout, 1024)) / 1024 / 4

@@ -117,7 +117,7 @@ def _field_panel(entry: Entry, prefix: str) -> Panel:
     _, height, width = evaluation.receptive_field.shape
     row, column, _ = evaluation.receptive_field_at
     ahead = looks_ahead(evaluation)
-    peeks: npt.NDArray[np.bool_] = ahead.any(axis=0)
+    peeks = np.asarray(ahead.any(axis=0), dtype=np.bool_)
     seen = evaluation.receptive_field.any(axis=0)
     raster = np.arange(height * width).reshape(height, width)
     earlier = raster < row * width + column
