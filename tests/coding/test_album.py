@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pickle
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -218,11 +219,43 @@ def test_only_the_bytes_of_the_image_are_read(file, model, images):
         assert stream.bytes_read == set(range(entry.start, entry.start + entry.size))
 
 
-def test_it_is_closed_and_opened_again(album, images):
+@pytest.mark.parametrize("as_stream", [False, True])
+def test_a_closed_album_reads_nothing_any_more(as_stream, file, model):
+    source = io.BytesIO(file.read_bytes()) if as_stream else file
+    album = Album(source, coding_model=model)
     album[0]
     album.close()
     album.close()
-    assert_same(list(album), images)
+    assert (len(album), album.names) == (6, NAMES)
+    for read in (lambda: album[0], lambda: list(album), lambda: album.messages(album.entries[0])):
+        with pytest.raises(CompressedFileError, match=r"it was closed: open it again"):
+            read()
+    again = Album(source, coding_model=model)
+    again[0]
+
+
+def test_a_stream_that_its_owner_closes(file, model):
+    with file.open("rb") as stream:
+        album = Album(stream, coding_model=model)
+    with pytest.raises(CompressedFileError, match=r"the file: it was closed"):
+        album[0]
+
+
+def test_closing_while_others_read(many, model_file):
+    path, images = many
+    for pause in (0, 0.001, 0.01):
+        album = Album(path, model=model_file, threads=1)
+        with ThreadPoolExecutor(4) as pool:
+            reads = [pool.submit(album.__getitem__, n) for n in range(40)]
+            time.sleep(pause)
+            album.close()
+        for n, read in enumerate(reads):
+            if read.exception() is None:
+                assert_same([read.result()], images[n : n + 1])
+            else:
+                assert isinstance(read.exception(), CompressedFileError)
+                assert "it was closed" in str(read.exception())
+        assert reads[-1].exception() is not None
 
 
 def test_a_stream_of_others_stays_open(file, model):

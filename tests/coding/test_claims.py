@@ -9,7 +9,8 @@ import zlib
 import pytest
 
 from pixelrnn.coding import Codec, container
-from pixelrnn.coding.container import Entry, Header, Message, read_header, read_index
+from pixelrnn.coding.container import Entry, Header, Message, read_header
+from pixelrnn.coding.index import read_index
 from pixelrnn.errors import CompressedFileError
 
 WHOLE = Header("tiny", 3, bytes(16), 0)

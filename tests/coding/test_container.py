@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelrnn.coding import container
-from pixelrnn.coding.container import Entry, Header, Message, Writer, read_header, read_index
+from pixelrnn.coding.container import Entry, Header, Message, Writer, read_header
+from pixelrnn.coding.index import read_index
+from pixelrnn.coding.tiles import Tiling
 from pixelrnn.errors import CompressedFileError, PixelRNNError
 
 HASH = bytes(range(16))
@@ -136,8 +138,7 @@ def files(draw):
     entries = []
     for _ in range(draw(st.integers(0, 4))):
         bands, height, width = draw(st.integers(1, 4)), draw(SIDES), draw(SIDES)
-        planes = len(header.planes[bands])
-        number = container.num_messages(height, width, header.tile, planes)
+        number = Tiling(header.channels, header.tile).count(height, width, bands)
         for _ in range(draw(st.integers(1, 3))):
             message = st.builds(Message, st.integers(0, 300), st.booleans())
             messages = draw(st.lists(message, min_size=number, max_size=number))
@@ -161,10 +162,10 @@ def test_what_is_written_is_read(file):
 
 
 @pytest.mark.parametrize(
-    ("tile", "planes", "expected"), [(0, 2, 2), (2, 1, 6), (2, 3, 18), (3, 1, 2), (100, 2, 2)]
+    ("tile", "bands", "expected"), [(0, 2, 2), (2, 1, 6), (2, 3, 18), (3, 1, 2), (100, 2, 2)]
 )
-def test_the_number_of_messages(tile, planes, expected):
-    assert container.num_messages(3, 6 - 1, tile, planes) == expected
+def test_the_number_of_messages(tile, bands, expected):
+    assert Tiling(1, tile).count(3, 6 - 1, bands) == expected
 
 
 # Headers of other files.
