@@ -6,7 +6,9 @@ albums stay far below; the largest models of the paper are a quarter of what pro
 """
 
 # Compressed files.
-MEMORY_BYTES = 224 << 20  # for an image and the maps that decode it; 32 MB are left for the code itself
+MEMORY_BYTES = (
+    224 << 20
+)  # for an image and the maps that decode it; 32 MB are left for the code itself
 MAX_INDEX_BYTES = 1 << 26  # of a file
 MAX_IMAGES = 1 << 22  # of a file: some numbers are kept of each
 MAX_MESSAGES = 1 << 22  # of a file, likewise
@@ -15,16 +17,18 @@ MAX_NAMES_BYTES = 1 << 26  # of all images together
 FREE_NAMES_BYTES = 1 << 24  # of all names, however well they are packed ...
 NAMES_BYTES_PER_BYTE = 64  # ... and more where they are not packed better than this
 
-# Integer programs.
+# Integer programs; their headers have a limit in `untrusted.py`.
 MAX_PROGRAM_BYTES = 1 << 26  # of a file
 MAX_OPERATIONS = 1 << 12
 MAX_MAPS = 1 << 12
 MAX_FEATURES = 1 << 16  # of all maps together
 MAX_REACH = 1024  # pixels, from the one at hand
 MAX_ROW_NUMBERS = 1 << 24  # that are remembered, for an image of one column
-MAX_STEPS = 1 << 25  # at a pixel, see `work_of`: tens of milliseconds
-STEPS_PER_GATE = 32  # four curves looked up; of a number that is moved, or a weight: 1
-SETTLE_STEPS = 64  # of a level of a component: about as long as so many products
+MAX_INPUTS = 1 << 20  # of one tap
+MAX_STEPS = 1 << 25  # at a pixel, see `checks.steps_of`: some tens of milliseconds
+STEPS_PER_OPERATION = 64
+STEPS_PER_GATE = 64  # curves looked up; of a number that is moved, or a weight: 1
+SETTLE_STEPS = 512  # of a component of a colour: the decoder asks for it at eight levels
 
 
 def memory_of(levels: int, working_bytes: int, *, threads: int = 1) -> int:

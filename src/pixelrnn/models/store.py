@@ -27,6 +27,7 @@ from pixelrnn import shipped
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing, write_json
 from pixelrnn.models import AnyModelConfig, PixelRNN, build
+from pixelrnn.untrusted import check_safetensors, read_json
 
 MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -37,6 +38,7 @@ DTYPE = "F32"  # as safetensors calls it
 MASK_ENTRIES_PER_WEIGHT = 2
 # A model may be built that has this many times the numbers of the file, so that the error names a tensor.
 SLACK = 2
+MAX_BYTES = 1 << 32  # what is taken is a small multiple of the file's own size, whatever that is
 
 
 def save(model: PixelRNN, folder: Path) -> None:
@@ -85,6 +87,7 @@ def load(path: str | Path) -> PixelRNN:
         raise ModelFileError(
             f"there is no model in {path}: give a run folder that holds {MODEL_FILE}, or such a file"
         )
+    check_safetensors(file, most_bytes=MAX_BYTES)
     try:
         with safe_open(file, framework="pt") as opened:
             config = _config(file, opened.metadata() or {})
@@ -123,9 +126,12 @@ def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:
             "install a later pixelrnn"
         )
     try:
+        read_json(metadata["config"])  # is stricter than who reads it next
         config: AnyModelConfig = TypeAdapter(AnyModelConfig).validate_json(metadata["config"])
-    except (KeyError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "none there"
+    except (KeyError, ValueError) as error:
+        reason = "none there" if isinstance(error, KeyError) else str(error).split("\n")[0]
+        if isinstance(error, ValidationError):
+            reason = error.errors()[0]["msg"]
         raise ModelFileError(f"{file} has no usable configuration: {reason}") from error
     return config
 

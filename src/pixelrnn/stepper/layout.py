@@ -75,7 +75,9 @@ class Layout:
         """Return fresh memory: every map has its outside value everywhere; behind them is some room."""
         sizes = maps[:, MAP_ROWS] * maps[:, MAP_STRIDE]
         of_kind = np.array([each.wide == wide for each in self.program.maps], bool)
-        memory = np.zeros(int(sizes[of_kind].sum()) + room, np.int32 if wide else self.weights.dtype)
+        memory = np.zeros(
+            int(sizes[of_kind].sum()) + room, np.int32 if wide else self.weights.dtype
+        )
         for number in np.flatnonzero(of_kind):
             feature_map, base = self.program.maps[number], maps[number, MAP_BASE]
             part = memory[base : base + sizes[number]]
