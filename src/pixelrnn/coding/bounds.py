@@ -113,7 +113,8 @@ class _Proof:
         clamp = max(abs(rescale.low), rescale.high)
         if self.to_the_clamp and clamp <= INT16_MAX:
             return np.full(len(sums), clamp, np.int64)
-        return np.minimum((sums >> rescale.shifts) + 1, clamp)
+        results: Integers = np.minimum((sums >> rescale.shifts) + 1, clamp)
+        return results
 
     def _widen(self, out: Features, results: Integers) -> None:
         limit = INT32_MAX if self.program.maps[out.map].wide else INT16_MAX
