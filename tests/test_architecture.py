@@ -33,7 +33,7 @@ LAYERS = (
     ("stepper",),
     ("kernels",),
     ("data",),
-    ("registry", "agreement", "ordering", "units", "files", "shipped"),
+    ("registry", "agreement", "ordering", "units", "files", "shipped", "untrusted"),
     ("errors",),
 )
 MAX_LINES = 300

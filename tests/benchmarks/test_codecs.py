@@ -183,7 +183,7 @@ def test_a_pixel_that_a_model_changes_is_found(model, images, monkeypatch):
     real = Codec.decode_many
 
     def wrong(self, coded, **settings):
-        decoded = real(self, coded, **settings)
+        decoded = list(real(self, coded, **settings))
         decoded[3][-1, -1, -1] ^= 1
         return decoded
 

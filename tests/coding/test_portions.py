@@ -97,7 +97,7 @@ def test_no_large_tile_is_waited_for(reads, model, monkeypatch):
     small, large = np.zeros((1, 1, 3), np.uint8), np.zeros((100 * 128, 128, 3), np.uint8)
     codec, calls, begun = Codec(model, tile=0, threads=2), [], threading.Event()
     coded = [
-        (Entry(*image.shape, 0, (Message(size),)), [bytes(size)])
+        (Entry(*image.shape, 0, (Message(size),)), [b"\x01" * size])
         for image, size in ((small, 1), (large, 1000))
     ]
 
@@ -111,7 +111,7 @@ def test_no_large_tile_is_waited_for(reads, model, monkeypatch):
 
     monkeypatch.setattr(coder, "run_rows", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        codec.decode_many(coded) if reads else codec.encode([small, large])
+        list(codec.decode_many(coded)) if reads else codec.encode([small, large])
     assert 1 <= len(calls) < 50
 
 

@@ -150,8 +150,8 @@ def test_a_flipped_bit_is_another_program_or_none(
 
 
 def test_a_file_larger_than_any_program_is_not_even_opened(file, monkeypatch):
-    monkeypatch.setattr(program_file, "MAX_BYTES", file.stat().st_size - 1)
-    with pytest.raises(ModelFileError, match="larger than any integer program"):
+    monkeypatch.setattr(program_file, "MAX_PROGRAM_BYTES", file.stat().st_size - 1)
+    with pytest.raises(ModelFileError, match=r"bytes, more than the .* that are read"):
         load_program(file)
 
 

@@ -176,7 +176,7 @@ class _Model:
         }
 
     def _decode(self, threads: int, advance: OnProgress | None = None) -> list[Images]:
-        return self.codec.decode_many(self.files, threads=threads, on_progress=advance)
+        return list(self.codec.decode_many(self.files, threads=threads, on_progress=advance))
 
     def _check(self, advance: OnProgress) -> None:
         decoded = self._decode(self.codec.threads, advance)

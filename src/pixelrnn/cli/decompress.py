@@ -52,7 +52,7 @@ def decompress(
             )
         opened.make_ready(tell)
         done, stopped = 0, False
-        pixels = sum(entry.height * entry.width for entry in opened.entries)
+        pixels = opened.num_pixels
         try:
             with pixels_progress("decompressing", pixels) as advance:
                 for name, image in zip(names, opened.in_turn(advance), strict=True):

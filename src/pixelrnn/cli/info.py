@@ -1,6 +1,8 @@
 """`pixelrnn info`: what a compressed file holds."""
 
 import json
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +13,7 @@ from pixelrnn.cli.drawing import AsJson
 
 if TYPE_CHECKING:
     from pixelrnn.coding import Album
+    from pixelrnn.coding.container import Entry
 
 MAX_ROWS = 40
 KINDS = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGB, alpha"}
@@ -38,39 +41,49 @@ def info(
             facts["model_is_here"] = True
         except CompressedFileError:
             facts["model_is_here"] = False
-    if as_json:
-        typer.echo(json.dumps(facts, indent=1))
-    else:
-        _show(facts)
+        if as_json:
+            _print_json(facts, map(_of_image, opened.entries))
+        else:
+            _show(facts, [_of_image(entry) for entry in opened.entries[:MAX_ROWS]])
+
+
+def _of_image(entry: "Entry") -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "height": entry.height,
+        "width": entry.width,
+        "bands": entry.bands,
+        "num_bytes": entry.size,
+        "bits_per_dim": 8 * entry.size / (entry.height * entry.width * entry.bands),
+        "crc32": f"{entry.crc:08x}",
+    }
+
+
+def _print_json(facts: dict[str, Any], images: Iterable[dict[str, Any]]) -> None:
+    """Print facts, and the images one by one: there may be millions."""
+    text = json.dumps(facts, indent=1)
+    typer.echo(f'{text[:-2]},\n "images": [', nl=False)
+    comma = ""
+    for image in images:
+        typer.echo(comma + "\n" + textwrap.indent(json.dumps(image, indent=1), "  "), nl=False)
+        comma = ","
+    typer.echo(("\n ]" if comma else "]") + "\n}")
 
 
 def _facts(opened: "Album", album: Path) -> dict[str, Any]:
-    header = opened.header
-    images = [
-        {
-            "name": entry.name,
-            "height": entry.height,
-            "width": entry.width,
-            "bands": entry.bands,
-            "num_bytes": entry.size,
-            "bits_per_dim": 8 * entry.size / (entry.height * entry.width * entry.bands),
-            "crc32": f"{entry.crc:08x}",
-        }
-        for entry in opened.entries
-    ]
+    header, num_images = opened.header, len(opened)
     return {
         "album": str(album),
         "model": header.model,
         "program_hash": header.hash.hex(),
         "tile_pixels": header.tile,
-        "num_images": len(images),
+        "num_images": num_images,
         "num_bytes": opened.num_bytes,
-        "bits_per_dim": 8 * opened.num_bytes / opened.num_dims if images else None,
-        "images": images,
+        "bits_per_dim": 8 * opened.num_bytes / opened.num_dims if num_images else None,
     }
 
 
-def _show(facts: dict[str, Any]) -> None:
+def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -85,7 +98,7 @@ def _show(facts: dict[str, Any]) -> None:
     table.add_column("image", overflow="fold")
     for name in ("size", "kind", "bytes", "bits/dim"):
         table.add_column(name, justify="right")
-    for n, image in enumerate(facts["images"][:MAX_ROWS]):
+    for n, image in enumerate(images):
         table.add_row(
             Text(printable(image["name"]) or str(n)),
             f"{image['height']} x {image['width']}",

@@ -10,12 +10,15 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 
 from pixelrnn import shipped
-from pixelrnn.coding.codec import Codec, check_pixels
-from pixelrnn.coding.container import HASH_BYTES, Entry, Header, read_header, read_index
+from pixelrnn.coding.codec import Codec
+from pixelrnn.coding.container import HASH_BYTES, Entry, Header, read_header
+from pixelrnn.coding.index import Index, read_index
 from pixelrnn.coding.program_file import CodingModel, load_program
 from pixelrnn.coding.writing import PIXELS_AT_ONCE
 from pixelrnn.errors import CompressedFileError, ModelFileError
 from pixelrnn.stepper.runner import Images
+
+CLOSED = "it was closed: open it again"
 
 
 class Album(Sequence[Images]):
@@ -62,9 +65,10 @@ class Album(Sequence[Images]):
         self._process = os.getpid()  # that opened it
         self._codec: Codec | None = None
         self._model: CodingModel | None = coding_model
+        self._is_closed = False
         with self._naming():
             self.header: Header = read_header(self._opened())
-            self.entries: list[Entry] = read_index(self._opened(), self.header)
+            self.entries: Index = read_index(self._opened(), self.header)
             if needs_model:
                 self.model  # noqa: B018 - better missed now than in the middle of the work
 
@@ -74,23 +78,35 @@ class Album(Sequence[Images]):
         if self._model is None:
             with self._naming():
                 self._model = find_model(self.header, self._wanted)
+        if self._model.program.channels != self.header.channels:
+            with self._naming():
+                raise CompressedFileError(
+                    f"its header says that its model has {self.header.channels} colours, and "
+                    f"{self._model.name} has {self._model.program.channels}: it is damaged, or was made to "
+                    "do harm"
+                )
         return self._model
 
     @property
     def names(self) -> list[str]:
         """The names of the files that the images came from; empty where they came from an array."""
-        return [entry.name for entry in self.entries]
+        return list(self.entries.names)
 
     @property
     def num_bytes(self) -> int:
         """The size of the file."""
-        with self._lock:
+        with self._naming(), self._lock:
             return self._opened().seek(0, 2)
+
+    @property
+    def num_pixels(self) -> int:
+        """Pixels of all images."""
+        return self.entries.runs.num_pixels
 
     @property
     def num_dims(self) -> int:
         """Levels of all images: what its bits are divided by."""
-        return sum(entry.height * entry.width * entry.bands for entry in self.entries)
+        return self.entries.runs.num_levels
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -130,9 +146,11 @@ class Album(Sequence[Images]):
         for entry in self.entries:
             portion.append(entry)
             pixels += entry.height * entry.width
-            if pixels >= pixels_at_once or entry is self.entries[-1]:
+            if pixels >= pixels_at_once:
                 yield from self._decoded(portion, on_progress)
                 portion, pixels = [], 0
+        if portion:
+            yield from self._decoded(portion, on_progress)
 
     def pixels(self, index: int) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; raises as indexing does."""
@@ -145,10 +163,7 @@ class Album(Sequence[Images]):
         """Decode some images, and yield them; a damaged one ends it, after those before it."""
         with self._naming():
             coded = [(entry, self.messages(entry)) for entry in entries]
-            images = self._ready().decode_many(coded, on_progress=on_progress, check=False)
-            for entry, image in zip(entries, images, strict=True):
-                check_pixels(entry, image)
-                yield image
+            yield from self._ready().decode_many(coded, on_progress=on_progress)
 
     def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
         """Compile the loop, or load what was compiled before; see `Codec.make_ready`."""
@@ -161,16 +176,17 @@ class Album(Sequence[Images]):
 
     def messages(self, entry: Entry) -> list[bytes]:
         """Read the messages of an image."""
-        with self._lock:
+        with self._naming(), self._lock:
             stream = self._opened()
             stream.seek(entry.start)
             return [stream.read(message.size) for message in entry.messages]
 
     def close(self) -> None:
-        """Close the file; it is opened again when an image is asked for."""
-        if self._stream is not None and self._stream is not self._source:
-            self._stream.close()
-        self._stream = None
+        """Close the file; no image is read any more, and reads in other threads end in an error."""
+        self._is_closed = True
+        stream, self._stream = self._stream, None
+        if stream is not None and stream is not self._source:
+            stream.close()
 
     def __enter__(self) -> "Album":
         return self
@@ -193,6 +209,8 @@ class Album(Sequence[Images]):
             self.close()
 
     def _opened(self) -> BinaryIO:
+        if self._is_closed:
+            raise CompressedFileError(CLOSED)
         if self._stream is None or self._process != os.getpid():
             # A forked process has the file of its parent, but must not move the place in it.
             self._process = os.getpid()
@@ -201,6 +219,9 @@ class Album(Sequence[Images]):
             else:
                 self._stream = self._source
         return self._stream
+
+    def _source_is_closed(self) -> bool:
+        return not isinstance(self._source, (str, Path)) and self._source.closed
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
@@ -213,6 +234,10 @@ class Album(Sequence[Images]):
             if str(error).startswith(f"{place}: "):
                 raise
             raise CompressedFileError(f"{place}: {error}") from error
+        except ValueError as error:  # what Python says of a file that was closed in the meantime
+            if not (self._is_closed or self._source_is_closed()):
+                raise
+            raise CompressedFileError(f"{place}: {CLOSED}") from error
         except OSError as error:
             reason = error.strerror or error
             raise CompressedFileError(f"{place} cannot be read: {reason}") from error

@@ -2,8 +2,11 @@
 
 Bounds run through the program with its operations: the largest magnitude that each result can have. A
 narrow result is bounded by its clamp, a sum by sum |w| * bound, a residual stream by the sum of all that
-is added to it.
+is added to it. What is bounded is what `stepper/integers.py` computes, field by field; a program that has
+fields of no use is refused before (`checks.py`).
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,75 +14,133 @@ import numpy.typing as npt
 from pixelrnn.coding.scales import of_features
 from pixelrnn.stepper.integer_kernels import CELL_LIMIT
 from pixelrnn.stepper.integer_tables import GATE_BITS
-from pixelrnn.stepper.program import ADD, LSTM, Features, Operation, Program
+from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Operation, Program
 
 INT32_MAX = 2**31 - 1
 INT16_MAX = 2**15 - 1
+# Times through the program. What is read of the row above is known once the row is, so that twice is enough
+# but for sums that feed themselves; those that a clamp ends are taken to reach it from the fifth time on.
+PASSES, EXACT_PASSES = 8, 4
+ROWS_AT_ONCE = 1 << 20  # weights, made integers of 64 bits
 
-Bounds = dict[int, npt.NDArray[np.int64]]
+Integers = npt.NDArray[np.int64]
+Bounds = dict[int, Integers]
 
 
 def largest_magnitudes(program: Program) -> Bounds:
     """Return the largest magnitude of each feature of each map of an integer program.
 
+    The time that it takes is that of running the program at some pixels.
+
     Raises:
         ValueError: if a sum may need more than 32 bits, or a narrow result more than 16.
     """
-    bounds: Bounds = {
-        number: np.abs(feature_map.fill.astype(np.int64))
-        for number, feature_map in enumerate(program.maps)
-    }
-    for given in (program.image, program.border):
-        if given is not None:
-            part = bounds[given.map][given.first : given.first + given.count]
-            np.maximum(part, program.num_levels - 1, out=part)
-    before = None
-    # What is read of the row above is known once the row is: twice through is enough but for maps that
-    # add to themselves, which grow for ever and are found out by growing.
-    for _ in range(len(program.operations) + 1):
-        for operation in program.operations:
-            _bound(program, operation, bounds)
-        now = [bound.copy() for bound in bounds.values()]
-        if before is not None and all(
-            np.array_equal(a, b) for a, b in zip(before, now, strict=True)
-        ):
-            return bounds
-        before = now
-    raise ValueError("the sums of this program grow from pixel to pixel: they fit no integer")
+    return _Proof(program).run()
 
 
-def _bound(program: Program, operation: Operation, bounds: Bounds) -> None:
-    out, rescale = operation.out, operation.rescale
-    if operation.code == ADD:
-        total = sum(of_features(bounds, tap.features) for tap in operation.taps)
-        _widen(bounds, out, np.asarray(total), program)
-        return
-    if rescale is None:
-        raise ValueError("an operation without shifts")
-    if operation.code == LSTM:
-        if operation.cell is None:
-            raise ValueError("an LSTM without a cell")
-        _widen(bounds, out, np.full(out.count, 1 << (2 * GATE_BITS - rescale.low)), program)
-        _widen(bounds, operation.cell, np.full(out.count, CELL_LIMIT), program)
-        return
-    sums = np.zeros(out.count, np.int64)
-    if operation.bias is not None:
-        sums += np.abs(operation.bias.astype(np.int64))
-    for tap in operation.taps[operation.residual :]:
-        of_tap = of_features(bounds, tap.features)
-        sums += of_tap if tap.weights is None else of_tap @ np.abs(tap.weights.astype(np.int64))
-    if sums.max(initial=0) > INT32_MAX:
-        raise ValueError("a sum of this program may need more than 32 bits")
-    results = np.minimum((sums >> rescale.shifts) + 1, max(abs(rescale.low), rescale.high))
-    if operation.residual:
-        results = results + of_features(bounds, operation.taps[0].features)
-    _widen(bounds, out, results, program)
+class _Proof:
+    """Bounds of all maps, made larger until no operation makes them larger still."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.bounds: Bounds = {
+            number: np.abs(feature_map.fill.astype(np.int64))
+            for number, feature_map in enumerate(program.maps)
+        }
+        for given in (program.image, program.border):
+            if given is not None:
+                part = self.bounds[given.map][given.first : given.first + given.count]
+                np.maximum(part, program.num_levels - 1, out=part)
+        self.moved = dict.fromkeys(self.bounds, 0)  # when the bounds of a map last changed
+        self.now = 0
+        self.to_the_clamp = False
+
+    def run(self) -> Bounds:
+        """Return the bounds of all maps; raises as `largest_magnitudes`."""
+        operations, seen = self.program.operations, dict[int, int]()
+        for times in range(PASSES):
+            self.to_the_clamp = times >= EXACT_PASSES
+            before = self.now
+            for number, operation in enumerate(operations):
+                newest = max(self.moved[tap.features.map] for tap in operation.taps)
+                if times and times != EXACT_PASSES and newest <= seen[number]:
+                    continue  # it reads what it read before
+                seen[number] = self.now
+                _BOUNDS[operation.code](self, operation)
+            if times and self.now == before:
+                return self.bounds
+        raise ValueError("the sums of this program grow from pixel to pixel: they fit no integer")
+
+    def add(self, operation: Operation) -> None:
+        """Bound a sum of maps."""
+        total = sum(of_features(self.bounds, tap.features) for tap in operation.taps)
+        self._widen(operation.out, np.asarray(total))
+
+    def lstm(self, operation: Operation) -> None:
+        """Bound hidden state and cell, which curves and a clamp bound whatever the gates are."""
+        if operation.cell is None or operation.rescale is None:
+            raise ValueError("an LSTM without a cell or a shift")
+        count = operation.out.count
+        self._widen(operation.out, np.full(count, 1 << (2 * GATE_BITS - operation.rescale.low)))
+        self._widen(operation.cell, np.full(count, CELL_LIMIT))
+
+    def linear(self, operation: Operation) -> None:
+        """Bound a product, shifted and clamped, and what is added to it."""
+        sums = np.zeros(operation.out.count, np.int64)
+        for tap in operation.taps[operation.residual :]:
+            if tap.weights is None:
+                raise ValueError("a product without weights")
+            sums += _product(of_features(self.bounds, tap.features), tap.weights)
+        results = self._rescaled(operation, sums)
+        if operation.residual:
+            results = results + of_features(self.bounds, operation.taps[0].features)
+        self._widen(operation.out, results)
+
+    def requantise(self, operation: Operation) -> None:
+        """Bound what is made narrow; the loop reads one tap, shifts and clamps it."""
+        sums = of_features(self.bounds, operation.taps[0].features).copy()
+        self._widen(operation.out, self._rescaled(operation, sums))
+
+    def _rescaled(self, operation: Operation, sums: Integers) -> Integers:
+        """Bound clamp((bias + sum) >> shift)."""
+        rescale = operation.rescale
+        if rescale is None:
+            raise ValueError("an operation without shifts")
+        if operation.bias is not None:
+            sums += np.abs(operation.bias.astype(np.int64))
+        if sums.max(initial=0) > INT32_MAX:
+            raise ValueError("a sum of this program may need more than 32 bits")
+        clamp = max(abs(rescale.low), rescale.high)
+        if self.to_the_clamp and clamp <= INT16_MAX:
+            return np.full(len(sums), clamp, np.int64)
+        results: Integers = np.minimum((sums >> rescale.shifts) + 1, clamp)
+        return results
+
+    def _widen(self, out: Features, results: Integers) -> None:
+        limit = INT32_MAX if self.program.maps[out.map].wide else INT16_MAX
+        if results.max(initial=0) > limit:
+            bits = 32 if limit == INT32_MAX else 16
+            raise ValueError(f"a result of this program may need more than {bits} bits")
+        part = self.bounds[out.map][out.first : out.first + out.count]
+        if (results > part).any():
+            np.maximum(part, results, out=part)
+            self.now += 1
+            self.moved[out.map] = self.now
 
 
-def _widen(bounds: Bounds, out: Features, results: npt.NDArray[np.int64], program: Program) -> None:
-    limit = INT32_MAX if program.maps[out.map].wide else INT16_MAX
-    if results.max(initial=0) > limit:
-        bits = 32 if limit == INT32_MAX else 16
-        raise ValueError(f"a result of this program may need more than {bits} bits")
-    part = bounds[out.map][out.first : out.first + out.count]
-    np.maximum(part, results, out=part)
+_BOUNDS: dict[int, Callable[[_Proof, Operation], None]] = {
+    ADD: _Proof.add,
+    LINEAR: _Proof.linear,
+    LSTM: _Proof.lstm,
+    REQUANTISE: _Proof.requantise,
+}
+
+
+def _product(bounds: Integers, weights: npt.NDArray[np.int16]) -> Integers:
+    """Return bounds times the magnitudes of weights, some at a time: 64 bits are four times 16."""
+    rows = max(1, ROWS_AT_ONCE // weights.shape[1])
+    total = np.zeros(weights.shape[1], np.int64)
+    for first in range(0, len(weights), rows):
+        some = np.abs(weights[first : first + rows].astype(np.int64))
+        total += bounds[first : first + rows] @ some
+    return total

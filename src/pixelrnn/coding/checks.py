@@ -7,20 +7,30 @@ program is read from a file. Each check raises a ValueError that says what is wr
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.coding.limits import (
+    MAX_FEATURES,
+    MAX_INPUTS,
+    MAX_MAPS,
+    MAX_OPERATIONS,
+    MAX_REACH,
+    MAX_ROW_NUMBERS,
+    MAX_STEPS,
+    SETTLE_STEPS,
+    STEPS_PER_GATE,
+    STEPS_PER_OPERATION,
+)
 from pixelrnn.stepper import integer_tables as units
-from pixelrnn.stepper.layout import lay_out_integers
+from pixelrnn.stepper.layout import check_order, reaches
 from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Operation, Program
 from pixelrnn.stepper.range_coder import TOTAL_BITS
-from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE
 
-MAX_REACH = 1024  # pixels, from the one at hand
-MAX_FEATURES = 1 << 16  # of all maps together
-MAX_MEMORY = 1 << 24  # numbers, for an image of one column
 NUM_GATES = 4
 
 
 def check_program(program: Program) -> None:
     """Raise a ValueError unless an integer program keeps inside its own maps and tables."""
+    _require(len(program.operations) <= MAX_OPERATIONS, f"more than {MAX_OPERATIONS} operations")
+    _require(len(program.maps) <= MAX_MAPS, f"more than {MAX_MAPS} maps")
     _check_curves(program)
     _check_whole(program)
     for operation in program.operations:
@@ -31,10 +41,29 @@ def check_program(program: Program) -> None:
         _check_nothing_idle(operation)
         _require(operation.code in _CHECKS, f"an operation of code {operation.code}")
         _CHECKS[operation.code](program, operation)
-    layout = lay_out_integers(program)  # raises for what comes later in the order
-    maps = layout.maps(width=1)
-    memory = int((maps[:, MAP_ROWS] * maps[:, MAP_STRIDE]).sum())
-    _require(memory <= MAX_MEMORY, "maps that reach so far that they need too much memory")
+    check_order(program)
+    memory = sum(
+        each.features * reach.rows * (1 + 2 * reach.columns)
+        for each, reach in zip(program.maps, reaches(program), strict=True)
+    )
+    _require(memory <= MAX_ROW_NUMBERS, "maps that reach so far that they need too much memory")
+    steps = steps_of(program)
+    _require(
+        steps <= MAX_STEPS, f"{steps:,} steps at a pixel, more than the {MAX_STEPS:,} that are run"
+    )
+
+
+def steps_of(program: Program) -> int:
+    """Return what a pixel costs, in multiplications: what takes longer counts as more of them."""
+    steps = 0
+    for operation in program.operations:
+        of_results = STEPS_PER_GATE if operation.code == LSTM else 1 + len(operation.taps)
+        inputs = sum(tap.features.count for tap in operation.taps)
+        steps += STEPS_PER_OPERATION + inputs + operation.out.count * of_results
+    likelihood = program.likelihood
+    components = likelihood.components if likelihood else 0
+    settled = program.channels * (components * SETTLE_STEPS + program.num_levels)
+    return steps + program.multiplications + settled
 
 
 def _require(holds: bool, trouble: str) -> None:
@@ -65,6 +94,7 @@ def _check_whole(program: Program) -> None:
     k = likelihood.components
     _require(_is_whole(k, 0, 1024), f"{k} components")
     if likelihood.kind == "categorical":
+        _require(k == 0, "components of no mixture")
         expected, count = channels, levels
     elif likelihood.kind == "logistic-mixture":
         _require(k > 0, "a mixture without components")
@@ -135,7 +165,7 @@ def _check_tap(
     joined = (
         operation.code == LINEAR
         and _is_whole(features.first, 0, 0)
-        and _is_whole(features.count, 1, size * MAX_REACH)
+        and _is_whole(features.count, 1, min(size * MAX_REACH, MAX_INPUTS))
     )
     if not joined:
         _check_inside(program, features)
@@ -146,7 +176,10 @@ def _is_wide(program: Program, features: Features) -> bool:
 
 
 def _check_nothing_idle(operation: Operation) -> None:
-    """Refuse arrays that an operation has no use for."""
+    """Refuse what an operation has no use for: the loop would not read what a proof may."""
+    _require(operation.code == LINEAR or not operation.residual, "a residual that nothing adds")
+    _require(operation.code == LSTM or operation.cell is None, "a cell that nothing writes")
+    _require(not operation.relu, "a result that is rectified by more than its clamp")
     idle = operation.taps[: operation.residual] if operation.code == LINEAR else operation.taps
     _require(all(tap.weights is None for tap in idle), "weights that nothing multiplies")
     if operation.code in (ADD, LSTM):
@@ -210,8 +243,10 @@ def _check_lstm(program: Program, operation: Operation) -> None:
     if operation.rescale is None:
         raise ValueError("an LSTM without a shift")
     _check_array(operation.rescale.shifts, np.int32, (1,))
-    shift = operation.rescale.low
+    shift, idle = operation.rescale.low, operation.rescale.high
     _require(_is_whole(shift, 2 * units.GATE_BITS - 14, 2 * units.GATE_BITS - 1), "an LSTM's shift")
+    said_twice = int(operation.rescale.shifts[0]) == shift and _is_whole(idle, 0, 0)
+    _require(said_twice, "an LSTM's shift")
 
 
 def _check_requantise(program: Program, operation: Operation) -> None:

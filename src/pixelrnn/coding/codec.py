@@ -6,12 +6,10 @@ each tile is a message of its own, so that a large image keeps all cores busy. I
 written a few at a time, whatever their number.
 """
 
-import math
 import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,38 +22,23 @@ from pixelrnn.coding.container import (
     Header,
     Message,
 )
+from pixelrnn.coding.limits import (
+    MAX_MESSAGES_OF_IMAGE,
+    MEMORY_BYTES,
+    memory_of,
+    threads_within,
+)
 from pixelrnn.coding.program_file import CodingModel
+from pixelrnn.coding.tiles import Jobs, Part, Tiling
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.patience import told_if_slow
 from pixelrnn.stepper.range_coder import TOTAL
 from pixelrnn.stepper.runner import Images, spread
 
-BITS_PER_BYTE = 8
+BYTES_AT_ONCE = 1 << 20  # whose checksum is computed
 COMPILING = "compiling the coding loop, once on this machine: 10 to 30 seconds"
 DEFAULT_TILE = 128
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A tile of a plane of an image."""
-
-    rows: slice
-    columns: slice
-    bands: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return (
-            self.rows.stop - self.rows.start,
-            self.columns.stop - self.columns.start,
-            len(self.bands),
-        )
-
-    @property
-    def size(self) -> int:
-        """Levels of it."""
-        return math.prod(self.shape)
 
 
 class Codec:
@@ -80,6 +63,7 @@ class Codec:
         self.model = model
         self.tile = tile
         self.threads = threads or os.cpu_count() or 1
+        self._tiling = Tiling(model.program.channels, tile)
         self._coder = Coder(model.program)
 
     def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
@@ -115,13 +99,12 @@ class Codec:
         """
         for image in images:
             self.check(image)
-        parts = [list(self._parts(*image.shape)) for image in images]
-        jobs = [(n, m) for n, of_image in enumerate(parts) for m in range(len(of_image))]
-        messages: list[list[bytes]] = [[b""] * len(of_image) for of_image in parts]
+        jobs = Jobs([self._tiling.count(*image.shape) for image in images])
+        messages: list[list[bytes]] = [[b""] * count for count in jobs.counts]
 
         def work(job: int) -> Iterator[None]:
             n, m = jobs[job]
-            part = parts[n][m]
+            part = self._tiling.part(images[n].shape, m)
             tile = images[n][part.rows, part.columns][..., list(part.bands)]
             messages[n][m] = yield from self._coder.encoding(np.ascontiguousarray(tile))
             if on_progress:
@@ -129,17 +112,13 @@ class Codec:
             yield
 
         spread(work, len(jobs), self.threads)
-        return [
-            self._entry(image, of_image, found)
-            for image, of_image, found in zip(images, parts, messages, strict=True)
-        ]
+        return [self._entry(*each) for each in zip(images, messages, strict=True)]
 
     def decode(
         self, entry: Entry, messages: Sequence[bytes], *, threads: int | None = None
     ) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; see `decode_many`."""
-        (image,) = self.decode_many([(entry, messages)], threads=threads)
-        return image
+        return next(self.decode_many([(entry, messages)], threads=threads))
 
     def decode_many(
         self,
@@ -147,49 +126,63 @@ class Codec:
         *,
         threads: int | None = None,
         on_progress: Callable[[int], None] | None = None,
-        check: bool = True,
-    ) -> list[Images]:
-        """Decode images, each uint8 `(H, W, bands)`.
+    ) -> Iterator[Images]:
+        """Decode images, and then yield each, uint8 `(H, W, bands)`, up to one that is damaged.
 
         Args:
             coded: of each image its entry, and the messages of its tiles.
             threads: tiles at the same time; by default as many as the codec has.
             on_progress: called with the pixels done since its last call, from any thread.
-            check: whether to compare the pixels with their checksum; who does not must do it later.
 
         Raises:
-            CompressedFileError: if the pixels of an image are not those that went in.
+            CompressedFileError: if the pixels of an image are not those that went in, or it needs more
+                memory than is given to a file.
         """
-        parts = [list(self._parts(e.height, e.width, e.bands)) for e, _ in coded]
-        for (entry, _), of_image in zip(coded, parts, strict=True):
-            _check_claims(entry, of_image, self.model.program.num_levels)
-        images = [np.zeros((e.height, e.width, e.bands), np.uint8) for e, _ in coded]
-        jobs = [(n, m) for n, of_image in enumerate(parts) for m in range(len(of_image))]
+        for entry, _ in coded:
+            self._check_claims(entry)
+        # Band by band in memory, which is how most users want it.
+        images: list[Images | None] = [
+            np.zeros((e.bands, e.height, e.width), np.uint8).transpose(1, 2, 0) for e, _ in coded
+        ]
+        jobs, damaged = Jobs([len(entry.messages) for entry, _ in coded]), set[int]()
 
         def work(job: int) -> Iterator[None]:
             n, m = jobs[job]
-            (entry, messages), part = coded[n], parts[n][m]
-            if entry.messages[m].is_bare:
-                levels = np.frombuffer(messages[m].ljust(part.size, b"\0"), np.uint8)
-                tile = levels[: part.size].reshape(part.shape)
-            else:
-                tile = yield from self._coder.decoding(messages[m], *part.shape)
+            (entry, messages), image = coded[n], images[n]
+            if n in damaged or image is None:
+                return
+            part = self._tiling.part(image.shape, m)
+            try:
+                if entry.messages[m].is_bare:
+                    tile = self._bare(messages[m], part)
+                else:
+                    tile = yield from self._coder.decoding(messages[m], *part.shape)
+            except CompressedFileError:
+                damaged.add(n)
+                return
             first, last = part.bands[0], part.bands[-1]
-            images[n][part.rows, part.columns, first : last + 1] = tile
+            image[part.rows, part.columns, first : last + 1] = tile
             if on_progress:
                 on_progress(part.size // entry.bands)
             yield
 
-        spread(work, len(jobs), threads or self.threads)
-        if check:
-            for (entry, _), image in zip(coded, images, strict=True):
-                check_pixels(entry, image)
-        return images
+        spread(work, len(jobs), self._threads_for([e for e, _ in coded], threads or self.threads))
+        for n, (entry, _) in enumerate(coded):
+            image, images[n] = images[n], None  # who has it may let go of it
+            assert image is not None
+            check_pixels(entry, image, is_damaged=n in damaged)
+            yield image
 
     def ideal_bits(self, image: Images) -> float:
-        """Return minus log2 of the probability that the integer model gives an image."""
+        """Return minus log2 of the probability that the integer model gives an image, `(H, W, bands)`.
+
+        Raises:
+            ImageMismatchError: as `encode`.
+        """
+        self.check(image)
         total = 0.0
-        for part in self._parts(*image.shape):
+        for m in range(self._tiling.count(*image.shape)):
+            part = self._tiling.part(image.shape, m)
             tile = image[part.rows, part.columns][..., list(part.bands)]
             found = self._coder.frequencies(np.ascontiguousarray(tile))
             total -= float(np.log2(found / TOTAL).sum())
@@ -208,6 +201,13 @@ class Codec:
                 f"{which}an image of {height} x {width} pixels cannot be compressed: it has 1 to "
                 f"{MAX_PIXELS:,} pixels, and no side is longer than {MAX_SIDE:,}"
             )
+        trouble = self._too_large(*image.shape)
+        if trouble:
+            raise ImageMismatchError(
+                f"{which}an image of {height} x {width} pixels cannot be compressed in "
+                f"{f'tiles of {self.tile} pixels' if self.tile else 'one piece'}: {trouble}, and nobody "
+                f"could read it; cut it into tiles of another size (--tile {DEFAULT_TILE}), or into images"
+            )
         levels = self.model.program.num_levels
         if int(image.max()) >= levels:
             raise ImageMismatchError(
@@ -215,26 +215,54 @@ class Codec:
                 f"{int(image.max())}: take another --model, such as colour-pixelcnn"
             )
 
-    def _parts(self, height: int, width: int, bands: int) -> Iterator[_Part]:
-        """Yield planes, and in each its tiles, row by row."""
-        tile = self.tile or max(height, width)
-        for plane in self.header.planes[bands]:
-            for row in range(0, height, tile):
-                for column in range(0, width, tile):
-                    yield _Part(
-                        slice(row, min(row + tile, height)),
-                        slice(column, min(column + tile, width)),
-                        plane,
-                    )
+    def _working_bytes(self, width: int) -> int:
+        """Return the bytes of the maps of one thread for images of this width."""
+        return self._coder.working_bytes(min(width, self.tile or width))
 
-    def _entry(
-        self, image: Images, parts: Sequence[_Part], messages: list[bytes]
-    ) -> tuple[Entry, list[bytes]]:
+    def _too_large(self, height: int, width: int, bands: int) -> str:
+        """Say what is too much of an image that is not read; nothing if it is."""
+        needed = memory_of(height * width * bands, self._working_bytes(width))
+        if needed > MEMORY_BYTES:
+            return f"it needs {needed >> 20:,} MB of memory, more than {MEMORY_BYTES >> 20} MB"
+        count = self._tiling.count(height, width, bands)
+        if count > MAX_MESSAGES_OF_IMAGE:
+            return f"it has {count:,} tiles, more than {MAX_MESSAGES_OF_IMAGE:,}"
+        return ""
+
+    def _threads_for(self, entries: Sequence[Entry], wanted: int) -> int:
+        levels = sum(entry.height * entry.width * entry.bands for entry in entries)
+        widest = max((entry.width for entry in entries), default=1)
+        return threads_within(levels, self._working_bytes(widest), wanted)
+
+    def _check_claims(self, entry: Entry) -> None:
+        """Refuse what needs too much memory, or cannot be in messages of their length."""
+        name, shape = entry.name or "an image", (entry.height, entry.width, entry.bands)
+        trouble = self._too_large(*shape)
+        if trouble:
+            raise CompressedFileError(
+                f"{name} of {entry.height} x {entry.width} pixels is not decoded: {trouble}; it is "
+                "damaged, or was made to do harm"
+            )
+        for m, message in enumerate(entry.messages):
+            size = self._tiling.part(shape, m).size
+            enough = message.size >= self._coder.least_bytes(size)
+            if not (message.size == size if message.is_bare else enough):
+                raise CompressedFileError(
+                    f"{name} claims {size:,} levels in {message.size:,} bytes, which cannot be: the file "
+                    "is damaged"
+                )
+
+    def _bare(self, message: bytes, part: Part) -> Images:
+        levels = np.frombuffer(message, np.uint8)
+        if levels.size != part.size or int(levels.max()) >= self.model.program.num_levels:
+            raise CompressedFileError("no encoder writes such levels")
+        return levels.reshape(part.shape)
+
+    def _entry(self, image: Images, messages: list[bytes]) -> tuple[Entry, list[bytes]]:
         """Return the entry of an image, and its messages: bare levels where coding does not pay."""
         sizes = []
-        for n, part in enumerate(parts):
-            least = _least_bytes(part.size, self.model.program.num_levels)
-            messages[n] = messages[n].ljust(least, b"\0")
+        for n in range(len(messages)):
+            part = self._tiling.part(image.shape, n)
             is_bare = len(messages[n]) >= part.size
             if is_bare:
                 tile = image[part.rows, part.columns][..., list(part.bands)]
@@ -245,29 +273,13 @@ class Codec:
         return Entry(height, width, bands, crc, tuple(sizes)), messages
 
 
-def check_pixels(entry: Entry, image: Images) -> None:
+def check_pixels(entry: Entry, image: Images, *, is_damaged: bool = False) -> None:
     """Raise `CompressedFileError` unless an image has the pixels that went in."""
-    if zlib.crc32(image.data) != entry.crc:
+    rows, crc = max(1, BYTES_AT_ONCE // image[0].size), 0
+    for first in range(0, len(image), rows):
+        crc = zlib.crc32(np.ascontiguousarray(image[first : first + rows]).data, crc)
+    if is_damaged or crc != entry.crc:
         raise CompressedFileError(
             f"{entry.name or 'an image'} is damaged: its pixels are not those that went in (CRC-32); "
             "get the file again"
         )
-
-
-def _least_bytes(size: int, levels: int) -> int:
-    """Return how long a message must be to hold so many levels: each costs a little at least.
-
-    It is less than that, rounded down, so that only huge flat images have to be filled up with zeros.
-    """
-    return max(0, size * (levels - 1) // (BITS_PER_BYTE * TOTAL) - BITS_PER_BYTE)
-
-
-def _check_claims(entry: Entry, parts: Sequence[_Part], levels: int) -> None:
-    """Refuse more levels than a message of its length can hold, before there is room for them."""
-    for part, message in zip(parts, entry.messages, strict=True):
-        enough = message.size >= _least_bytes(part.size, levels)
-        if not (message.size == part.size if message.is_bare else enough):
-            raise CompressedFileError(
-                f"{entry.name or 'an image'} claims {part.size:,} levels in {message.size:,} bytes, which "
-                "cannot be: the file is damaged"
-            )

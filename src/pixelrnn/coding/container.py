@@ -6,8 +6,8 @@
     footer      length of the index, CRC-32 of the index
 
 It is written from front to back, so that images need not fit into memory, and read from its end: the
-index says where each image is. Every byte is under a checksum: header and index under their own, messages
-under that of the pixels which they decode to.
+index (read by `index.py`) says where each image is. Every byte is under a checksum: header and index under
+their own, messages under that of the pixels which they decode to.
 """
 
 import io
@@ -15,9 +15,17 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from pixelrnn.coding.varints import CUT_SHORT, Reader, varint
+from pixelrnn.coding.limits import (
+    FREE_NAMES_BYTES,
+    MAX_IMAGES,
+    MAX_INDEX_BYTES,
+    MAX_MESSAGES,
+    MAX_NAMES_BYTES,
+    NAMES_BYTES_PER_BYTE,
+)
+from pixelrnn.coding.varints import CUT_SHORT, varint
 from pixelrnn.errors import CompressedFileError, DataError
 
 MAGIC = b"\x89PXR"
@@ -29,7 +37,6 @@ MAX_BANDS = 4
 MAX_TILE = (1 << 16) - 1
 MAX_NAME_BYTES = 64
 MAX_FILE_NAME_BYTES = 1024
-MAX_NAMES_BYTES = 1 << 26  # of all images together
 AFTER_NAME = struct.Struct(f"<{HASH_BYTES}sBHI")
 FOOTER = struct.Struct("<II")
 
@@ -71,8 +78,7 @@ class Header:
         return body + struct.pack("<I", zlib.crc32(body))
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """The length of a message in bytes, and whether it is the bare levels, not coded."""
 
     size: int
@@ -112,12 +118,14 @@ class Writer:
     """Writes a file, image by image; `close` writes the index.
 
     Raises:
-        DataError: if a name holds a zero, which ends it, or is longer than 1,024 bytes.
+        DataError: if a name holds a zero, which ends it, or is longer than 1,024 bytes, or there are more
+            images than are read again.
     """
 
     stream: BinaryIO
     header: Header
     entries: list[Entry] = field(default_factory=list)
+    _messages: int = 0
 
     def __post_init__(self) -> None:
         self.stream.write(self.header.to_bytes())
@@ -126,6 +134,12 @@ class Writer:
         """Append an image; raises as the class says."""
         if "\0" in entry.name or len(entry.name.encode()) > MAX_FILE_NAME_BYTES:
             raise DataError(f"{entry.name!r} cannot be the name of an image: give a shorter one")
+        self._messages += len(messages)
+        if len(self.entries) == MAX_IMAGES or self._messages > MAX_MESSAGES:
+            raise DataError(
+                f"a file holds at most {MAX_IMAGES:,} images, and {MAX_MESSAGES:,} tiles of all of them: "
+                "write several files, or larger tiles"
+            )
         for message in messages:
             self.stream.write(message)
         self.entries.append(entry)
@@ -133,6 +147,10 @@ class Writer:
     def close(self) -> None:
         """Write index and footer."""
         index = _index_bytes(self.entries)
+        if len(index) > MAX_INDEX_BYTES:
+            raise DataError(
+                f"the index of a file has at most {MAX_INDEX_BYTES:,} bytes: write several files"
+            )
         self.stream.write(index)
         self.stream.write(FOOTER.pack(len(index), zlib.crc32(index)))
 
@@ -148,9 +166,22 @@ def _index_bytes(entries: Sequence[Entry]) -> bytes:
         for message in entry.messages:
             out.write(varint(2 * message.size + message.is_bare))
     names = "\0".join(entry.name for entry in entries)
-    packed = zlib.compress(names.encode(), 9) if any(entry.name for entry in entries) else b""
+    packed = _packed(names.encode()) if any(entry.name for entry in entries) else b""
     out.write(varint(len(packed)) + packed)
     return out.getvalue()
+
+
+def _packed(names: bytes) -> bytes:
+    """Return the names packed, but no better than a reader believes."""
+    if len(names) > MAX_NAMES_BYTES:
+        raise DataError(f"all names have {len(names):,} bytes: write several files")
+    packed = zlib.compress(names, 9)
+    return packed if len(names) <= most_names_bytes(len(packed)) else zlib.compress(names, 0)
+
+
+def most_names_bytes(packed: int) -> int:
+    """Return how many bytes of names are unpacked from so many bytes."""
+    return min(FREE_NAMES_BYTES + NAMES_BYTES_PER_BYTE * packed, MAX_NAMES_BYTES)
 
 
 def _runs(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry]]:
@@ -164,13 +195,6 @@ def _runs(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry]]:
 
 def _shape(entry: Entry) -> tuple[int, int, int]:
     return entry.bands, entry.height, entry.width
-
-
-def num_messages(height: int, width: int, tile: int, planes: int) -> int:
-    """Return how many messages an image has: one for each tile of each plane."""
-    if not tile:
-        return planes
-    return planes * -(-height // tile) * -(-width // tile)
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -207,89 +231,3 @@ def read_header(stream: BinaryIO) -> Header:
     if channels not in PLANES:
         raise CompressedFileError(f"its model is of {channels} colours: it is damaged")
     return Header(name, channels, digest, tile)
-
-
-def read_index(stream: BinaryIO, header: Header) -> list[Entry]:
-    """Read the index of a file.
-
-    Args:
-        stream: the file.
-        header: its header.
-
-    Raises:
-        CompressedFileError: if it is damaged, or an image is larger than is read.
-    """
-    size, begin = stream.seek(0, io.SEEK_END), len(header.to_bytes())
-    if size < begin + FOOTER.size:
-        raise CompressedFileError(CUT_SHORT)
-    stream.seek(size - FOOTER.size)
-    length, crc = FOOTER.unpack(stream.read(FOOTER.size))
-    if length > size - begin - FOOTER.size:
-        raise CompressedFileError(CUT_SHORT)
-    stream.seek(size - FOOTER.size - length)
-    index = stream.read(length)
-    if zlib.crc32(index) != crc:
-        raise CompressedFileError(CUT_SHORT)
-    entries = _entries(Reader(index), header, begin)
-    end = entries[-1].start + entries[-1].size if entries else begin
-    if end != size - FOOTER.size - length:
-        raise CompressedFileError("its index does not fit its length: it is damaged; get it again")
-    return entries
-
-
-def _entries(reader: Reader, header: Header, begin: int) -> list[Entry]:
-    count = reader.varint()
-    if 4 * count > len(reader.data):  # each image has a CRC of 4 bytes
-        raise CompressedFileError("its index counts images that are not there: it is damaged")
-    shapes: list[tuple[int, int, int]] = []
-    while len(shapes) < count:
-        run, (bands,), height, width = (
-            reader.varint(), reader.bytes(1), reader.varint(), reader.varint()
-        )  # fmt: skip
-        if not 1 <= run <= count - len(shapes):
-            raise CompressedFileError("its index counts images that are not there: it is damaged")
-        _check_shape(bands, height, width)
-        shapes += [(bands, height, width)] * run
-    crcs = struct.unpack(f"<{count}I", reader.bytes(4 * count))
-    entries = []
-    for (bands, height, width), crc in zip(shapes, crcs, strict=True):
-        number = num_messages(height, width, header.tile, len(header.planes[bands]))
-        if number > len(reader.data):
-            raise CompressedFileError("its index counts tiles that are not there: it is damaged")
-        lengths = [reader.varint() for _ in range(number)]
-        messages = tuple(Message(length >> 1, bool(length & 1)) for length in lengths)
-        entries.append(Entry(height, width, bands, crc, messages, start=begin))
-        begin += entries[-1].size
-    names = _names(reader.bytes(reader.varint()), count)
-    if reader.at != len(reader.data):
-        raise CompressedFileError("its index has bytes left over: it is damaged; get it again")
-    return [
-        Entry(e.height, e.width, e.bands, e.crc, e.messages, name, e.start)
-        for e, name in zip(entries, names, strict=True)
-    ]
-
-
-def _check_shape(bands: int, height: int, width: int) -> None:
-    if not 1 <= bands <= MAX_BANDS:
-        raise CompressedFileError(f"it claims an image of {bands} bands: it is damaged")
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and height * width <= MAX_PIXELS):
-        raise CompressedFileError(
-            f"it claims an image of {height} x {width} pixels, more than the {MAX_PIXELS:,} that are read"
-        )
-
-
-def _names(packed: bytes, count: int) -> list[str]:
-    if not packed:
-        return [""] * count
-    unpacker, limit = (
-        zlib.decompressobj(),
-        min(count * (MAX_FILE_NAME_BYTES + 1), MAX_NAMES_BYTES),
-    )
-    try:
-        text = unpacker.decompress(packed, limit + 1).decode()
-    except (zlib.error, UnicodeDecodeError) as error:
-        raise CompressedFileError("the names in its index are damaged; get it again") from error
-    names = text.split("\0") if len(text) <= limit else []
-    if not count or len(names) != count or not unpacker.eof or unpacker.unused_data:
-        raise CompressedFileError("the names in its index are damaged; get it again")
-    return names

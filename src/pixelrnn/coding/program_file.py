@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 from pixelrnn.coding.bounds import largest_magnitudes
 from pixelrnn.coding.checks import check_program
 from pixelrnn.coding.container import MAX_NAME_BYTES
+from pixelrnn.coding.limits import MAX_PROGRAM_BYTES
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing
 from pixelrnn.shipped import PROGRAM, file_of
@@ -37,12 +38,27 @@ from pixelrnn.stepper.program import (
     Rescale,
     Tap,
 )
+from pixelrnn.untrusted import check_safetensors, read_json
 
 FORMAT = "pixelrnn-integer-program"
 FORMAT_VERSION = 1
-MAX_BYTES = 1 << 26
 CODES = {"linear": LINEAR, "add": ADD, "lstm": LSTM, "requantise": REQUANTISE}
 CODE_NAMES = {code: name for name, code in CODES.items()}
+STRUCTURE_KEYS = frozenset(
+    [
+        "channels",
+        "num_levels",
+        "groups",
+        "wide",
+        "image",
+        "border",
+        "likelihood",
+        "components",
+        "parameters",
+        "sections",
+    ]
+)
+LINE_KEYS = frozenset(["code", "out", "taps", "residual", "cell", "bounds"])
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -114,9 +130,8 @@ def load_program(name_or_path: str | Path) -> CodingModel:
             f"{file} is a folder; integers are made of a run by `pixelrnn models export {file} -o "
             "model.safetensors`: give that file"
         )
+    check_safetensors(file, most_bytes=MAX_PROGRAM_BYTES)
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise ModelFileError(f"{file} is larger than any integer program: {MAX_BYTES:,} bytes")
         with safe_open(file, framework="np") as opened:
             metadata = opened.metadata() or {}
             _check_format(file, metadata)
@@ -126,7 +141,7 @@ def load_program(name_or_path: str | Path) -> CodingModel:
             f"{file} is not a safetensors file, or it is damaged ({error}); get it again"
         ) from error
     try:
-        structure = json.loads(metadata["structure"])
+        structure = read_json(metadata["structure"])
         program = _put_together(structure, arrays)
         check_program(program)
         largest_magnitudes(program)
@@ -169,7 +184,8 @@ def _hash(structure: dict[str, Any], arrays: Arrays) -> bytes:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"))).tobytes())
+        in_order = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        digest.update(np.ascontiguousarray(in_order).data)
     return digest.digest()
 
 
@@ -229,6 +245,7 @@ def _line(operation: Operation, name: str, arrays: Arrays) -> dict[str, Any]:
 
 def _put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     """Return the program of a structure; `_taken_apart` the other way round."""
+    _require_keys(structure, STRUCTURE_KEYS)
     groups = structure["groups"]
     if not (type(groups) is int and 1 <= groups <= 3):
         raise ValueError(f"{groups} colour groups")
@@ -237,7 +254,7 @@ def _put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     program.curves = Curves(*(arrays.pop(f"curve.{name}") for name in CURVES))
     for number, wide in enumerate(structure["wide"]):
         fill = arrays.pop(f"map.{number}.fill")
-        program.maps.append(FeatureMap(fill.size, fill, bool(wide)))
+        program.maps.append(FeatureMap(fill.size, fill, _truth(wide)))
     program.image = Features(*structure["image"])
     program.border = Features(*structure["border"]) if structure["border"] else None
     parameters = tuple(Features(*each) for each in structure["parameters"])
@@ -256,18 +273,33 @@ def _put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     return program
 
 
+def _require_keys(found: dict[str, Any], keys: frozenset[str]) -> None:
+    """Refuse a key too many: what nothing reads may be read otherwise by others."""
+    if set(found) != keys:
+        raise ValueError(f"{min(set(found) ^ keys)} is missing, or there is no use for it")
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} where true or false should be")
+    return value
+
+
 def _operation(line: dict[str, Any], name: str, arrays: Arrays) -> Operation:
+    _require_keys(line, LINE_KEYS)
     taps = tuple(
         Tap(Features(*features), row, column, arrays.pop(f"{name}.tap.{number}", None))
         for number, (*features, row, column) in enumerate(line["taps"])
     )
     shifts = arrays.pop(f"{name}.shifts", None)
+    if (shifts is None) != (line["bounds"] is None):
+        raise ValueError("shifts without bounds, or bounds without shifts")
     return Operation(
         CODES[line["code"]],
         Features(*line["out"]),
         taps,
         arrays.pop(f"{name}.bias", None),
-        bool(line["residual"]),
+        _truth(line["residual"]),
         cell=Features(*line["cell"]) if line["cell"] else None,
         rescale=None if shifts is None else Rescale(shifts, *line["bounds"]),
     )

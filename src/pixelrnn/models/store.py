@@ -29,6 +29,7 @@ from pixelrnn.files import replacing, write_json
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.models import MODELS, AnyModelConfig, AutoregressiveModel, build
 from pixelrnn.registry import choice
+from pixelrnn.untrusted import check_safetensors, read_json
 
 MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -39,6 +40,7 @@ DTYPE = "F32"  # as safetensors calls it
 MASK_ENTRIES_PER_WEIGHT = 2
 # A model may be built that has this many times the numbers of the file, so that the error names a tensor.
 SLACK = 2
+MAX_BYTES = 1 << 32  # what is taken is a small multiple of the file's own size, whatever that is
 
 
 def save(model: AutoregressiveModel, folder: Path) -> None:
@@ -87,6 +89,7 @@ def load(path: str | Path) -> AutoregressiveModel:
         raise ModelFileError(
             f"there is no model in {path}: give a run folder that holds {MODEL_FILE}, or such a file"
         )
+    check_safetensors(file, most_bytes=MAX_BYTES)
     try:
         with safe_open(file, framework="pt") as opened:
             config = _config(file, opened.metadata() or {})
@@ -125,9 +128,12 @@ def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:
             "install a later pixelrnn"
         )
     try:
+        read_json(metadata["config"])  # is stricter than who reads it next
         config: AnyModelConfig = TypeAdapter(AnyModelConfig).validate_json(metadata["config"])
-    except (KeyError, ValidationError) as error:
-        reason = _reason(error) if isinstance(error, ValidationError) else "none there"
+    except KeyError as error:
+        raise ModelFileError(f"{file} has no usable configuration: none there") from error
+    except ValueError as error:
+        reason = _reason(error) if isinstance(error, ValidationError) else str(error).split("\n")[0]
         raise ModelFileError(f"{file} has no usable configuration: {reason}") from error
     return config
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.errors import CompressedFileError
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.integer_products import LANES
 from pixelrnn.stepper.integers import Integers
@@ -14,12 +15,15 @@ from pixelrnn.stepper.layout import lay_out_integers
 from pixelrnn.stepper.machine import run_rows
 from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Images, portions
-from pixelrnn.stepper.tables import OP_COUNT, OP_PAIRS
+from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
 from pixelrnn.stepper.world import Tables
 
+BITS_PER_BYTE = 8
 NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
 Result = TypeVar("Result")
-KEPT_WIDTHS = 8  # of images, whose memory is kept ready
+KEPT_WIDTHS = 8  # of images, whose memory is kept ready ...
+KEPT_BYTES = 1 << 23  # ... if it is small
+PIXELS_AT_ONCE = 1 << 10  # between two looks at whether the message has come to its end
 NO_MESSAGE = np.zeros(0, np.uint8)
 
 
@@ -62,6 +66,23 @@ class Coder:
         self._room = max(program.num_levels, components, program.channels)
         self._memories: dict[int, _Memory] = {}
 
+    def working_bytes(self, width: int) -> int:
+        """Return the bytes of all maps for an image of this width."""
+        maps = self.layout.maps(width)
+        numbers = maps[:, MAP_ROWS] * maps[:, MAP_STRIDE]
+        return sum(
+            int(count) * (4 if each.wide else 2)
+            for count, each in zip(numbers, self.program.maps, strict=True)
+        )
+
+    def least_bytes(self, levels: int) -> int:
+        """Return how long a message must be to hold so many levels: each costs a little at least.
+
+        It is less than that, rounded down, so that only huge flat images have to be filled up with zeros.
+        """
+        least_bits = levels * (self.program.num_levels - 1) // range_coder.TOTAL
+        return max(0, least_bits // BITS_PER_BYTE - BITS_PER_BYTE)
+
     def encode(self, image: Images) -> bytes:
         """Return the message of an image, uint8 `(H, W, C)`; its end of zeros is left out.
 
@@ -73,7 +94,8 @@ class Coder:
     def encoding(self, image: Images) -> Generator[None, None, bytes]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
         world, tables = self._world(image.shape, NO_MESSAGE, reads=False)
-        return (yield from _written(world, tables, image.copy()))
+        message = yield from _written(world, tables, image.copy())
+        return message.ljust(self.least_bytes(image.size), b"\0")
 
     def frequencies(self, image: Images) -> npt.NDArray[np.int64]:
         """Return the frequency, of 2^24, of each level of an image, int64 `(H, W, C)`."""
@@ -83,7 +105,13 @@ class Coder:
         return found
 
     def decode(self, message: bytes, height: int, width: int, channels: int) -> Images:
-        """Return the image of a message, uint8 `(height, width, channels)`; of any other, some image."""
+        """Return the image of a message, uint8 `(height, width, channels)`.
+
+        Of another that an encoder may have written, it is some image.
+
+        Raises:
+            CompressedFileError: if no encoder writes such a message for an image of this size.
+        """
         return _finished(self.decoding(message, height, width, channels))
 
     def decoding(
@@ -91,12 +119,25 @@ class Coder:
     ) -> Generator[None, None, Images]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
         image = np.zeros((height, width, channels), np.uint8)
+        least, number = self.least_bytes(image.size), message.rstrip(b"\0")
+        if not number:  # see `range_coder.outcome`
+            _require(len(message) == least)
+            return image
         stream = np.frombuffer(message, np.uint8).copy()
         world, tables = self._world(image.shape, stream, reads=True)
         range_coder.start_reading(world.coder, world.stream)
-        for first, last in portions(height, width):
+        for first, last in portions(height, width, PIXELS_AT_ONCE):
             run_rows(tables, world, image, first, last)
             yield
+            outcome = range_coder.outcome(world.coder, stream)
+            if outcome is not None:
+                _require(outcome)
+                break
+        else:
+            is_canonical, needed = range_coder.is_canonical(world.coder, stream)
+            _require(is_canonical)
+            least = max(least, needed)
+        _require(len(message) == max(least, len(number)))
         return image
 
     def _world(
@@ -138,12 +179,11 @@ class Coder:
         if found is None:
             layout = self.layout
             maps = layout.maps(width)
-            narrow = layout.memory(maps)
             # One more than an operation reads: an odd number of inputs is read in pairs, too.
-            room = np.zeros(2 * int(layout.operations[:, OP_PAIRS].max()) + 1, np.int16)
-            wide = layout.memory(maps, wide=True)
-            found = _Memory(maps, np.concatenate([narrow, room]), len(narrow), wide)
-            if len(self._memories) >= KEPT_WIDTHS:
+            room = 2 * int(layout.operations[:, OP_PAIRS].max()) + 1
+            narrow, wide = layout.memory(maps, room=room), layout.memory(maps, wide=True)
+            found = _Memory(maps, narrow, len(narrow) - room, wide)
+            if len(self._memories) >= KEPT_WIDTHS or self.working_bytes(width) > KEPT_BYTES:
                 self._memories.clear()
             self._memories[width] = found
         return found
@@ -154,8 +194,14 @@ def _written(world: Integers, tables: Tables, image: Images) -> Generator[None, 
     for first, last in portions(*image.shape[:2]):
         run_rows(tables, world, image, first, last)
         yield
+    needed = range_coder.bytes_needed(world.coder)
     size = range_coder.finish(world.coder, world.stream)
-    return world.stream[:size].tobytes()
+    return world.stream[:size].tobytes().ljust(needed, b"\0")
+
+
+def _require(is_ours: bool) -> None:
+    if not is_ours:
+        raise CompressedFileError("no encoder writes such a message")
 
 
 def _finished(steps: Generator[None, None, Result]) -> Result:

@@ -6,6 +6,7 @@ reach back to, plus the row at hand, with margins that hold the map's value outs
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from pixelrnn.stepper.program import (
     Tap,
 )
 from pixelrnn.stepper.tables import (
+    MAP_BASE,
     MAP_COLUMNS,
     MAP_ROWS,
     MAP_STRIDE,
@@ -54,8 +56,10 @@ class Layout:
         """Return where each map is in its memory for images of this width."""
         table = np.zeros((len(self.program.maps), MAP_COLUMNS), dtype=np.int64)
         bases = {False: 0, True: 0}  # integers: narrow maps and wide ones have memory of their own
-        for number, feature_map in enumerate(self.program.maps):
-            size, reach = feature_map.features, _reach(self.program, number)
+        for number, (feature_map, reach) in enumerate(
+            zip(self.program.maps, self._reaches, strict=True)
+        ):
+            size = feature_map.features
             stride = size * (width + 2 * reach.columns) if reach.is_row else size
             step = size if reach.is_row else 0
             base = bases[feature_map.wide]
@@ -63,16 +67,22 @@ class Layout:
             bases[feature_map.wide] += stride * reach.rows
         return table
 
-    def memory(self, maps: Integers, *, wide: bool = False) -> npt.NDArray[Any]:
-        """Return fresh memory: every map has its outside value everywhere."""
-        dtype = np.int32 if wide else self.weights.dtype
-        parts = [np.zeros(0, dtype)]
-        for feature_map, row in zip(self.program.maps, maps, strict=True):
-            if feature_map.wide == wide:
-                size = row[MAP_ROWS] * row[MAP_STRIDE]
-                fill = feature_map.fill.astype(dtype)
-                parts.append(np.tile(fill, size // feature_map.features))
-        return np.concatenate(parts)
+    @cached_property
+    def _reaches(self) -> "list[_Reach]":
+        return reaches(self.program)
+
+    def memory(self, maps: Integers, *, wide: bool = False, room: int = 0) -> npt.NDArray[Any]:
+        """Return fresh memory: every map has its outside value everywhere; behind them is some room."""
+        sizes = maps[:, MAP_ROWS] * maps[:, MAP_STRIDE]
+        of_kind = np.array([each.wide == wide for each in self.program.maps], bool)
+        memory = np.zeros(
+            int(sizes[of_kind].sum()) + room, np.int32 if wide else self.weights.dtype
+        )
+        for number in np.flatnonzero(of_kind):
+            feature_map, base = self.program.maps[number], maps[number, MAP_BASE]
+            part = memory[base : base + sizes[number]]
+            part.reshape(-1, feature_map.features)[:] = feature_map.fill
+        return memory
 
 
 def lay_out(program: Program, dtype: npt.DTypeLike = np.float32) -> Layout:
@@ -146,7 +156,7 @@ def _layout(
     numbers: npt.NDArray[np.int32] | None = None,
 ) -> Layout:
     ends = np.cumsum([0, *(len(section) for section in program.sections)])
-    _check(program)
+    check_order(program)
     return Layout(
         np.array(operations, dtype=np.int64).reshape(-1, OPERATION_COLUMNS),
         np.array(taps, dtype=np.int64).reshape(-1, TAP_COLUMNS),
@@ -200,23 +210,27 @@ class _Reach:
     is_row: bool
 
 
-def _reach(program: Program, number: int) -> _Reach:
-    rows, columns = 1, 0
+def reaches(program: Program) -> list[_Reach]:
+    """Return how far each map is read, in one walk through the program."""
+    sizes = [feature_map.features for feature_map in program.maps]
+    rows, columns = [1] * len(sizes), [0] * len(sizes)
     # A whole row is kept of what is used in one direction and in the other.
-    used_at_row_end, used_before = False, number in _used_by_the_machine(program)
+    used_at_row_end, used_before = set[int](), _used_by_the_machine(program)
     for section, operations in enumerate(program.sections):
-        at_row_end = section == program.groups
+        used = used_at_row_end if section == program.groups else used_before
         for operation in operations:
-            taps = [tap for tap in operation.taps if tap.features.map == number]
-            if taps or number in (operation.out.map, _cell_map(operation)):
-                used_at_row_end |= at_row_end
-                used_before |= not at_row_end
-            for tap in taps:
-                last = tap.column + (tap.features.count - 1) // program.maps[number].features
-                rows = max(rows, 1 - tap.row)
-                columns = max(columns, -tap.column, last)
-    is_row = rows > 1 or columns > 0 or (used_at_row_end and used_before)
-    return _Reach(rows, columns, is_row)
+            used |= {operation.out.map, *(tap.features.map for tap in operation.taps)}
+            used |= {operation.cell.map} if operation.code == LSTM and operation.cell else set()
+            for tap in operation.taps:
+                number = tap.features.map
+                last = tap.column + (tap.features.count - 1) // sizes[number]
+                rows[number] = max(rows[number], 1 - tap.row)
+                columns[number] = max(columns[number], -tap.column, last)
+    both = used_at_row_end & used_before
+    return [
+        _Reach(rows[n], columns[n], rows[n] > 1 or columns[n] > 0 or n in both)
+        for n in range(len(sizes))
+    ]
 
 
 def _used_by_the_machine(program: Program) -> set[int]:
@@ -225,11 +239,7 @@ def _used_by_the_machine(program: Program) -> set[int]:
     return {features.map for features in (program.image, *border, *parameters)}
 
 
-def _cell_map(operation: Operation) -> int:
-    return operation.cell.map if operation.code == LSTM and operation.cell else -1
-
-
-def _check(program: Program) -> None:
+def check_order(program: Program) -> None:
     """Refuse taps that point to what comes later, whatever is there."""
     for section, operations in enumerate(program.sections):
         at_row_end = section == program.groups

@@ -17,6 +17,7 @@ TOTAL = 1 << TOTAL_BITS
 RANGE_BITS = 56
 BYTE = 8
 TOP = RANGE_BITS - BYTE
+WINDOW = RANGE_BITS // BYTE  # bytes of `low` and `code`
 MASK = (1 << RANGE_BITS) - 1
 REST = (1 << TOP) - 1
 
@@ -25,6 +26,7 @@ LOW, RANGE, WAITING, HELD, HAS_HELD, POSITION, CODE = range(7)
 STATE_SIZE = 7
 MAX_BYTES_PER_SYMBOL = TOTAL_BITS // BYTE
 MAX_BYTES_AT_END = BYTE
+MOST_ZEROS = 16  # bytes that a message leaves out at its end, unless nothing but zeros follows
 
 
 @njit(cache=True, error_model="numpy")
@@ -120,3 +122,42 @@ def finish(state: np.ndarray, stream: np.ndarray) -> int:
     while size and stream[size - 1] == 0:
         size -= 1
     return size
+
+
+def bytes_needed(state: np.ndarray) -> int:
+    """Return how many bytes a message that is about to be finished has at least, zeros included.
+
+    A number other than the lower end of its interval has more zeros than `MOST_ZEROS` by a chance of
+    256^-16, or by a model and an image made for it: some stay, so that a reader can tell it from damage.
+    """
+    pushed = int(state[POSITION] + state[HAS_HELD] + state[WAITING])
+    return max(0, pushed - MOST_ZEROS) if state[LOW] & MASK else 0
+
+
+def outcome(state: np.ndarray, stream: np.ndarray) -> bool | None:
+    """Say of a message in the midst of being read whether it is settled: good, bad, or not yet (None).
+
+    Once all bytes were read and `code` is 0, every symbol that follows is the first one: nothing is left to
+    compute. If it is not 0 long after the end, no encoder wrote this.
+    """
+    behind = int(state[POSITION]) - len(stream) - WINDOW
+    if behind >= 0 and state[CODE] == 0:
+        return True
+    return False if behind > MOST_ZEROS else None
+
+
+def is_canonical(state: np.ndarray, stream: np.ndarray) -> tuple[bool, int]:
+    """Return whether a message, read to its end, is the number that `finish` chooses; and `bytes_needed`.
+
+    The last seven bytes read are `low` and `code` added up; bytes behind them would be idle.
+    """
+    position, code = int(state[POSITION]), int(state[CODE])
+    window = bytes(stream[position - WINDOW : position]).ljust(WINDOW, b"\0")
+    low = (int.from_bytes(window, "big") - code) & MASK
+    needed = max(0, position - WINDOW - MOST_ZEROS) if low else 0
+    for count in range(WINDOW + 1):
+        below = (1 << (RANGE_BITS - BYTE * count)) - 1
+        number = (low + below) & ~below
+        if number < low + int(state[RANGE]):
+            return number - low == code and len(stream) <= position, needed
+    return False, needed

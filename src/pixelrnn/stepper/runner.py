@@ -178,8 +178,8 @@ def spread(work: Callable[[int], Iterator[None]], count: int, threads: int) -> N
         raise failures[0]
 
 
-def portions(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Yield the rows (first, end) that are run in one call of the loop."""
-    rows = max(1, PIXELS_AT_ONCE // width)
+def portions(height: int, width: int, pixels: int = PIXELS_AT_ONCE) -> Iterator[tuple[int, int]]:
+    """Yield the rows (first, end) that are run in one call of the loop, of about so many pixels."""
+    rows = max(1, pixels // width)
     for first in range(0, height, rows):
         yield first, min(first + rows, height)

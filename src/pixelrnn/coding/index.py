@@ -1,0 +1,287 @@
+"""The index of a file, read: numbers of every image, from which an entry is made when it is asked for.
+
+A file of a million images takes some tens of bytes for each, and no Python object. What the index claims is
+added up before memory is taken; `limits.py` says how much is believed.
+"""
+
+import codecs
+import io
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.coding.container import (
+    FOOTER,
+    MAX_BANDS,
+    MAX_FILE_NAME_BYTES,
+    MAX_PIXELS,
+    MAX_SIDE,
+    Entry,
+    Header,
+    Message,
+    most_names_bytes,
+)
+from pixelrnn.coding.limits import (
+    MAX_IMAGES,
+    MAX_INDEX_BYTES,
+    MAX_MESSAGES,
+    MAX_MESSAGES_OF_IMAGE,
+)
+from pixelrnn.coding.varints import BLOCK, CUT_SHORT, Integers, Reader
+from pixelrnn.errors import CompressedFileError
+
+NOT_THERE = "its index counts images that are not there: it is damaged"
+NAMES_DAMAGED = "the names in its index are damaged; get it again"
+TEXT_AT_ONCE = 1 << 16  # bytes
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Images of one shape that follow each other: an entry a run in each array.
+
+    Attributes:
+        counts: how many images.
+        bands: of each of them.
+        heights: likewise, in pixels.
+        widths: likewise.
+        messages: of each of them.
+    """
+
+    counts: Integers
+    bands: Integers
+    heights: Integers
+    widths: Integers
+    messages: Integers
+
+    @property
+    def num_pixels(self) -> int:
+        """Of all images."""
+        return int((self.counts * self.heights * self.widths).sum())
+
+    @property
+    def num_levels(self) -> int:
+        """Of all images."""
+        return int((self.counts * self.heights * self.widths * self.bands).sum())
+
+
+class Names(Sequence[str]):
+    """The names of images, as bytes until one is asked for.
+
+    Args:
+        text: all of them, UTF-8, with a zero byte between; None where no image has one.
+        count: how many.
+    """
+
+    def __init__(self, text: bytes | None, count: int) -> None:
+        self._text = text
+        self._count = count
+        self._ends = np.zeros(0, np.int32)
+        if text is not None:
+            ends = np.flatnonzero(np.frombuffer(text, np.uint8) == 0)
+            self._ends = np.append(ends, len(text)).astype(np.int32)
+
+    def __len__(self) -> int:
+        return self._count if self._text is None else len(self._ends)
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest name."""
+        return int(np.diff(self._ends, prepend=-1).max(initial=1)) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[n] for n in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        if self._text is None:
+            return ""
+        first = int(self._ends[index - 1]) + 1 if index else 0
+        return self._text[first : int(self._ends[index])].decode()
+
+
+class Index(Sequence[Entry]):
+    """What a file says of its images, a sequence of entries.
+
+    Args:
+        runs: their shapes.
+        crcs: their checksums, uint32.
+        ends: where each message ends in the file, with the place of the first in front.
+        bare: which messages are bare levels.
+        names: of the images.
+    """
+
+    def __init__(
+        self,
+        runs: Runs,
+        crcs: npt.NDArray[np.uint32],
+        ends: Integers,
+        bare: npt.NDArray[np.bool_],
+        names: Names,
+    ) -> None:
+        self.runs, self.names = runs, names
+        self._crcs, self._ends, self._bare = crcs, ends, bare
+        self._images_before = np.cumsum(runs.counts) - runs.counts
+        self._messages_before = np.cumsum(runs.counts * runs.messages) - runs.counts * runs.messages
+
+    def __len__(self) -> int:
+        return len(self._crcs)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        if isinstance(index, slice):
+            return [self[n] for n in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        runs = self.runs
+        run = int(np.searchsorted(self._images_before, index, side="right")) - 1
+        count = int(runs.messages[run])
+        first = int(self._messages_before[run]) + (index - int(self._images_before[run])) * count
+        ends = self._ends[first : first + count + 1]
+        sizes, bare = np.diff(ends).tolist(), self._bare[first : first + count].tolist()
+        return Entry(
+            int(runs.heights[run]),
+            int(runs.widths[run]),
+            int(runs.bands[run]),
+            int(self._crcs[index]),
+            tuple(map(Message, sizes, bare)),
+            self.names[index],
+            int(ends[0]),
+        )
+
+
+def read_index(stream: BinaryIO, header: Header) -> Index:
+    """Read the index of a file.
+
+    Args:
+        stream: the file.
+        header: its header.
+
+    Raises:
+        CompressedFileError: if it is damaged, or holds more than is read.
+    """
+    size, begin = stream.seek(0, io.SEEK_END), len(header.to_bytes())
+    if size < begin + FOOTER.size:
+        raise CompressedFileError(CUT_SHORT)
+    stream.seek(size - FOOTER.size)
+    length, crc = FOOTER.unpack(stream.read(FOOTER.size))
+    if length > size - begin - FOOTER.size:
+        raise CompressedFileError(CUT_SHORT)
+    _limit("bytes of index", length, MAX_INDEX_BYTES)
+    stream.seek(size - FOOTER.size - length)
+    index = stream.read(length)
+    if zlib.crc32(index) != crc:
+        raise CompressedFileError(CUT_SHORT)
+    return _index(Reader(index), header, begin, end=size - FOOTER.size - length)
+
+
+def _index(reader: Reader, header: Header, begin: int, end: int) -> Index:
+    count = reader.varint()
+    if 4 * count > len(reader.data):  # each image has a CRC of 4 bytes
+        raise CompressedFileError(NOT_THERE)
+    _limit("images", count, MAX_IMAGES)
+    runs = _runs(reader, header, count)
+    crcs = np.frombuffer(reader.bytes(4 * count), "<u4")
+    num_messages = int((runs.counts * runs.messages).sum())
+    _limit("tiles", num_messages, MAX_MESSAGES)
+    lengths = reader.varints(num_messages)
+    bare = (lengths & 1).astype(bool)
+    lengths >>= 1
+    fits = lengths.max(initial=0) <= end - begin  # whatever they add up to is no overflow then
+    ends = np.empty(num_messages + 1, np.int64)
+    ends[0] = begin
+    np.cumsum(lengths, out=ends[1:])
+    ends[1:] += begin
+    names = _names(reader.bytes(reader.varint()), count)
+    if reader.at != len(reader.data):
+        raise CompressedFileError("its index has bytes left over: it is damaged; get it again")
+    if not fits or ends[-1] != end:
+        raise CompressedFileError("its index does not fit its length: it is damaged; get it again")
+    return Index(runs, crcs, ends, bare, names)
+
+
+def _limit(things: str, number: int, most: int) -> None:
+    if number > most:
+        raise CompressedFileError(
+            f"it has {number:,} {things}, more than the {most:,} that are read: it is damaged, or was made "
+            "to do harm"
+        )
+
+
+def _runs(reader: Reader, header: Header, count: int) -> Runs:
+    """Read the shapes of `count` images: all four numbers of a run are varints, bands of one byte."""
+    parts, found, window = [np.empty((0, 4), np.int64)], 0, 4
+    while found < count:
+        numbers, sizes = reader.ahead(window)
+        whole = len(numbers) // 4
+        if not whole:
+            reader.varints(4)  # which says what is wrong
+        table, bytes_of = numbers[: 4 * whole].reshape(-1, 4), sizes[: 4 * whole].reshape(-1, 4)
+        images = found + np.cumsum(np.minimum(table[:, 0], count + 1))
+        used = min(int(np.searchsorted(images, count)) + 1, whole)
+        table, bytes_of = table[:used], bytes_of[:used]
+        if (table[:, 0] < 1).any() or images[used - 1] > count:
+            raise CompressedFileError(NOT_THERE)
+        _check_shapes(table, bytes_of)
+        parts.append(table)
+        found = int(images[used - 1])
+        reader.at += int(bytes_of.sum())
+        window = min(16 * window, BLOCK)
+    counts, bands, heights, widths = np.concatenate(parts).T.copy()
+    planes = np.array([len(each) for each in header.planes])[bands]
+    tile = header.tile or MAX_SIDE
+    messages = planes * -(-heights // tile) * -(-widths // tile)
+    most = int(messages.max(initial=0))
+    if most > len(reader.data):
+        raise CompressedFileError("its index counts tiles that are not there: it is damaged")
+    _limit("tiles in an image", most, MAX_MESSAGES_OF_IMAGE)
+    return Runs(counts, bands, heights, widths, messages)
+
+
+def _check_shapes(table: Integers, sizes: Integers) -> None:
+    """Check rows of images, bands, height, width; and how many bytes each number has."""
+    _, bands, heights, widths = table.T
+    wrong = (bands < 1) | (bands > MAX_BANDS) | (sizes[:, 1] != 1)
+    if wrong.any():
+        raise CompressedFileError(
+            f"it claims an image of {bands[wrong.argmax()]} bands: it is damaged"
+        )
+    sides = np.stack([heights, widths])
+    outside = (sides < 1).any(axis=0) | (sides > MAX_SIDE).any(axis=0)
+    outside |= np.minimum(heights, MAX_SIDE) * np.minimum(widths, MAX_SIDE) > MAX_PIXELS
+    if outside.any():
+        height, width = sides[:, outside.argmax()]
+        raise CompressedFileError(
+            f"it claims an image of {height} x {width} pixels, more than the {MAX_PIXELS:,} that are read"
+        )
+
+
+def _names(packed: bytes, count: int) -> Names:
+    if not packed:
+        return Names(None, count)
+    limit = min(count * (MAX_FILE_NAME_BYTES + 1), most_names_bytes(len(packed)))
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(packed, limit + 1)
+        if len(text) > limit or not unpacker.eof or unpacker.unused_data:
+            raise CompressedFileError(NAMES_DAMAGED)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for first in range(0, len(text), TEXT_AT_ONCE):
+            decoder.decode(text[first : first + TEXT_AT_ONCE])
+        decoder.decode(b"", final=True)
+    except (zlib.error, UnicodeDecodeError) as error:
+        raise CompressedFileError(NAMES_DAMAGED) from error
+    if not count or text.count(b"\0") != count - 1:
+        raise CompressedFileError(NAMES_DAMAGED)
+    names = Names(text, count)
+    if names.longest > MAX_FILE_NAME_BYTES:
+        raise CompressedFileError(NAMES_DAMAGED)
+    return names

@@ -1,0 +1,48 @@
+"""What a file from elsewhere may take: every limit, and the reason for it, in one place.
+
+Whatever a file says is added up before it is done, and refused above these: opening a file, or decoding one
+image of it, takes at most 256 MB and, unless it holds that many pixels, a few seconds. Trained models and
+albums stay far below; the largest models of the paper are a quarter of what programs may be.
+"""
+
+# Compressed files.
+MEMORY_BYTES = (
+    224 << 20
+)  # for an image and the maps that decode it; 32 MB are left for the code itself
+MAX_INDEX_BYTES = 1 << 26  # of a file
+MAX_IMAGES = 1 << 22  # of a file: some numbers are kept of each
+MAX_MESSAGES = 1 << 22  # of a file, likewise
+MAX_MESSAGES_OF_IMAGE = 1 << 16  # each is a piece of work, however small
+MAX_NAMES_BYTES = 1 << 26  # of all images together
+FREE_NAMES_BYTES = 1 << 24  # of all names, however well they are packed ...
+NAMES_BYTES_PER_BYTE = 64  # ... and more where they are not packed better than this
+
+# Integer programs; their headers have a limit in `untrusted.py`.
+MAX_PROGRAM_BYTES = 1 << 26  # of a file
+MAX_OPERATIONS = 1 << 12
+MAX_MAPS = 1 << 12
+MAX_FEATURES = 1 << 16  # of all maps together
+MAX_REACH = 1024  # pixels, from the one at hand
+MAX_ROW_NUMBERS = 1 << 24  # that are remembered, for an image of one column
+MAX_INPUTS = 1 << 20  # of one tap
+MAX_STEPS = 1 << 25  # at a pixel, see `checks.steps_of`: some tens of milliseconds
+STEPS_PER_OPERATION = 64
+STEPS_PER_GATE = 64  # curves looked up; of a number that is moved, or a weight: 1
+SETTLE_STEPS = 512  # of a component of a colour: the decoder asks for it at eight levels
+
+
+def memory_of(levels: int, working_bytes: int, *, threads: int = 1) -> int:
+    """Return the bytes that decoding takes.
+
+    Args:
+        levels: of the images that are decoded together, a byte each.
+        working_bytes: of the maps that a message needs, see `Coder.working_bytes`; they are kept once as
+            they are before the first pixel, and once for each thread.
+        threads: messages at the same time.
+    """
+    return levels + (1 + threads) * working_bytes
+
+
+def threads_within(levels: int, working_bytes: int, wanted: int) -> int:
+    """Return how many messages can be decoded at the same time: at least one, at most those wanted."""
+    return max(1, min(wanted, (MEMORY_BYTES - levels) // working_bytes - 1))

@@ -1,0 +1,77 @@
+"""Reading what a file from elsewhere says, without letting it take more than it may.
+
+Nothing is believed because it is written down: sizes are looked at before the bytes behind them are read.
+"""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pixelrnn.errors import ModelFileError
+
+MAX_HEADER_BYTES = (
+    1 << 21
+)  # of a safetensors file: a model of the paper has an eighth of a megabyte
+
+
+def check_safetensors(file: Path, *, most_bytes: int) -> None:
+    """Look at the size of a safetensors file and of its header, before anything reads it.
+
+    Whoever opens it then, the library, compares types, shapes and places of all tensors with the file.
+
+    Raises:
+        ModelFileError: if it is no file, too large, or no safetensors file.
+    """
+    try:
+        if file.exists() and not file.is_file():
+            raise ModelFileError(f"{file} is no file that can be read twice: give a regular file")
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        raise ModelFileError(f"{file} cannot be read: {error.strerror or error}") from error
+    if size > most_bytes:
+        raise ModelFileError(
+            f"{file} has {size:,} bytes, more than the {most_bytes:,} that are read"
+        )
+    header = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+    if not 2 <= header <= size - 8:
+        raise ModelFileError(
+            f"{file} is not a safetensors file, or it is damaged or cut short; get it again"
+        )
+    if header > MAX_HEADER_BYTES:
+        raise ModelFileError(
+            f"{file} has a header of {header:,} bytes, more than the {MAX_HEADER_BYTES:,} that are read"
+        )
+
+
+def read_json(text: str) -> Any:
+    """Return what a text in JSON says.
+
+    Raises:
+        ValueError: if it is none, or says something twice, holds a number that is not finite or half a
+            character, or has too many lists inside each other.
+
+    Example:
+        >>> read_json('{"a": [1, 2.5, null]}')
+        {'a': [1, 2.5, None]}
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("too many lists inside each other") from error
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()  # raises for half a character
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice in one object")
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"the number {constant}")
