@@ -33,7 +33,7 @@ LAYERS = (
     ("stepper",),
     ("kernels",),
     ("data",),
-    ("ordering", "units", "files", "shipped"),
+    ("ordering", "units", "files", "shipped", "processes"),
     ("errors",),
 )
 MAX_LINES = 300
