@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")  # version 2, as Linux mounts it
+OWN_CGROUP = Path("/proc/self/cgroup")
 
 _renewals: set["weakref.WeakMethod[Callable[[], None]]"] = set()
 
@@ -30,7 +31,7 @@ def _cores_of_cgroup() -> float:
     """Return how many processors' time the control group and those around it leave to this process."""
     least = math.inf
     try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        lines = OWN_CGROUP.read_text(encoding="utf-8").splitlines()
         own = CGROUPS / next(line for line in lines if line.startswith("0::"))[3:].lstrip("/")
     except (OSError, ValueError, StopIteration):
         return least

@@ -21,6 +21,7 @@ from pixelrnn.cli.drawing import (
 )
 from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
+from pixelrnn.processes import usable_cores
 
 if TYPE_CHECKING:
     from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing
@@ -151,7 +152,7 @@ def _about(name: str, kind: str, model: "PixelRNN", threads: int | None) -> dict
         "likelihood": model.config.likelihood.kind,
         "parameters": model.num_parameters(),
         "cores": os.cpu_count(),
-        "threads": threads or os.cpu_count(),
+        "threads": threads or usable_cores(),
     }
 
 
