@@ -33,7 +33,16 @@ LAYERS = (
     ("stepper",),
     ("kernels",),
     ("data",),
-    ("registry", "agreement", "ordering", "units", "files", "shipped", "untrusted"),
+    (
+        "registry",
+        "agreement",
+        "ordering",
+        "units",
+        "files",
+        "shipped",
+        "untrusted",
+        "processes",
+    ),
     ("errors",),
 )
 MAX_LINES = 300

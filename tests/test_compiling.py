@@ -1,6 +1,7 @@
 """The user is told of compilation while it goes on, and only then."""
 
-import time
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,9 +9,7 @@ import torch
 
 from pixelrnn import compiling
 from pixelrnn.evaluation import evaluate
-from pixelrnn.kernels import convolution, mixture, recurrence, softmax
-from pixelrnn.models import build
-from pixelrnn.stepper import patience
+from pixelrnn.kernels import compiled, convolution, mixture, recurrence, softmax
 from pixelrnn.stepper.machine import run_rows
 
 LAYER_LOOPS = (
@@ -19,40 +18,41 @@ LAYER_LOOPS = (
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.05)
+LOADED = "from pixelrnn import compiling; compiling.make_loop_ready(print)"
 
 
-class Loop:
-    """A loop that is not compiled, until it is."""
+def test_a_loop_that_is_loaded_is_not_said_to_be_compiled():
+    """However long it takes."""
+    compiling.make_loop_ready()
+    result = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, check=True)
+    assert result.stdout == b""
 
-    def __init__(self):
-        self.signatures = []
 
-
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, 0), (0.4, 1)])
-def test_a_slow_start_is_told(monkeypatch, seconds, told):
-    loop, lines = Loop(), []
+@pytest.mark.parametrize("make_ready", ["loop", "layers"])
+def test_compiling_is_told_before_it_begins(monkeypatch, make_ready, tiny_model):
+    lines = []
 
     class Model:
         def sample(self, *_, **__):
-            time.sleep(seconds)
-            loop.signatures.append("compiled")
+            for listen in compiled._listeners:
+                listen()
+                listen()
 
-    monkeypatch.setattr(compiling, "is_compiled", lambda world: bool(loop.signatures))
+        def nats(self, images):
+            self.sample()
+            return images.sum(dtype=torch.float32).requires_grad_()
+
+        def log_prob_map(self, *_, **__):
+            self.sample()
+
+    monkeypatch.setattr(compiling, "is_compiled", lambda world: False)
     monkeypatch.setattr(compiling, "build", lambda _: Model())
-    assert compiling.make_loop_ready(lines.append) >= seconds
-    assert lines == [compiling.COMPILING] * told
-    compiling.make_loop_ready(lines.append)
-    assert len(lines) == told
-
-
-def test_a_loop_that_was_loaded_is_not_said_to_be_compiled():
-    lines = []
-    with patience.told_if_slow(lines.append, compiling.COMPILING, is_ready=lambda: True):
-        time.sleep(0.2)
-    assert lines == []
+    if make_ready == "loop":
+        compiling.make_loop_ready(lines.append)
+        assert lines == [compiling.COMPILING]
+    else:
+        compiling.make_layers_ready(tiny_model("pixelcnn").config, lines.append)
+        assert lines == [compiling.COMPILING_LAYERS]
 
 
 def test_the_loop_is_ready_for_models_of_all_kinds(tiny_model, kind, likelihood, channels):
@@ -76,15 +76,3 @@ def test_the_layers_are_ready_for_training_and_evaluation(
     model.nats(images).backward()
     evaluate(model, np.asarray(images))
     assert [len(loop.signatures) for loop in LAYER_LOOPS] == ready
-
-
-def test_layers_that_are_slow_to_come_are_told(monkeypatch, tiny_model):
-    lines = []
-
-    def slow(config):
-        time.sleep(0.3)
-        return build(config)
-
-    monkeypatch.setattr(compiling, "build", slow)
-    compiling.make_layers_ready(tiny_model("pixelcnn").config, lines.append)
-    assert lines == [compiling.COMPILING_LAYERS]

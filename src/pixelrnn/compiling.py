@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import torch
 
+from pixelrnn.kernels.compiled import told_of_compiling
 from pixelrnn.models import AnyModelConfig, PixelCNNConfig, build
 from pixelrnn.stepper.floats import Floats
 from pixelrnn.stepper.machine import is_compiled
-from pixelrnn.stepper.patience import told_if_slow
 
 COMPILING = "compiling the pixel loop, once on this machine: 10 to 30 seconds"
 COMPILING_LAYERS = "compiling the layers, once on this machine: 10 to 60 seconds"
@@ -22,7 +22,7 @@ def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
     """Compile the pixel loop, or load what was compiled before.
 
     Args:
-        on_compiling: called, from another thread, with a line for the user if it takes a while.
+        on_compiling: called with a line for the user before it is compiled.
 
     Returns:
         Seconds that it took.
@@ -34,7 +34,7 @@ def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
     started = time.perf_counter()
     if not is_compiled(Floats):
         tiny = PixelCNNConfig(channels=1, num_levels=2, features=1, layers=1, head_features=1)
-        with told_if_slow(on_compiling, COMPILING, is_ready=lambda: is_compiled(Floats)):
+        with told_of_compiling(on_compiling, COMPILING):
             build(tiny).sample(1, size=(2, 3))
     return time.perf_counter() - started
 
@@ -46,7 +46,7 @@ def make_layers_ready(
 
     Args:
         config: of the model; only its kind, channels and likelihood matter.
-        on_compiling: called, from another thread, with a line for the user if it takes a while.
+        on_compiling: called with a line for the user before any of it is compiled.
 
     Returns:
         Seconds that it took.
@@ -56,11 +56,10 @@ def make_layers_ready(
         True
     """
     started = time.perf_counter()
-    ready = False
     sizes = {"num_levels": 4, "features": 3, "layers": 1, "head_features": 3}
     images = torch.zeros(2, config.channels, 3, 4, dtype=torch.uint8)
     with (
-        told_if_slow(on_compiling, COMPILING_LAYERS, is_ready=lambda: ready),
+        told_of_compiling(on_compiling, COMPILING_LAYERS),
         torch.random.fork_rng(devices=[]),
     ):
         model = build(
@@ -71,5 +70,4 @@ def make_layers_ready(
         model.nats(images).backward()
         with torch.inference_mode():
             model.log_prob_map(images, dtype=torch.float64)  # as evaluation asks for it
-        ready = True
     return time.perf_counter() - started

@@ -65,7 +65,7 @@ def complete(
         importance: candidates a completion is chosen from, by importance resampling.
         first: number of the first image: image n of them has the random numbers of (seed,
             first + n), so that images can be completed a few at a time.
-        threads: images at the same time; by default one a core.
+        threads: images at the same time; by default one for each usable core.
         on_progress: called with the pixels done since its last call.
 
     Raises:

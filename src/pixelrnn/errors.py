@@ -63,3 +63,11 @@ class TrainingInterrupted(PixelRNNError):  # noqa: N818 - an interruption is not
 
 class CompressedFileError(PixelRNNError):
     """A compressed file that is damaged, of a later version, or of a model that is not here."""
+
+
+class CompilingError(PixelRNNError):
+    """Loops that cannot be compiled as numba is set; the message names the setting."""
+
+
+class NotKeptWarning(UserWarning):
+    """What was compiled cannot be kept, so that every start takes long; the message says what helps."""

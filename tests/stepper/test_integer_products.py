@@ -1,6 +1,5 @@
 """Products of small integers against numpy's in 64 bits, with the paired instruction and without."""
 
-import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from numba import njit
@@ -22,14 +21,15 @@ def compiled():
 
     def compile_with(has_paired_products):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(integer_products, "_HAS_PAIRED_PRODUCTS", has_paired_products)
+            patch.setattr(integer_products, "has_paired_products", lambda *_: has_paired_products)
             fresh = njit(error_model="numpy")(integer_products.product.py_func)
             Case(3, 9).run(fresh)  # compiles it
         (code,) = fresh.inspect_llvm().values()
         assert (PAIRED in code) == has_paired_products
         return fresh
 
-    has_them = bool(llvm.get_host_cpu_features().get("avx2"))
+    target = integer_products.product.targetctx.codegen().magic_tuple()
+    has_them = integer_products.has_paired_products(*target)
     return {"plain": compile_with(False), "paired": compile_with(True) if has_them else None}
 
 
@@ -134,6 +134,28 @@ def test_the_case_notices_weights_in_another_order(product):
     wrong = Case(6, 24)
     wrong.weights = wrong.weights[[1, 0, 3, 2, 5, 4]]
     assert (case.expected() != wrong.run(product)).any()
+
+
+@pytest.mark.parametrize(
+    ("triple", "processor", "features", "has_them"),
+    [
+        ("x86_64-unknown-linux-gnu", "generic", "", False),
+        ("x86_64-unknown-linux-gnu", "x86-64-v2", "", False),
+        ("x86_64-unknown-linux-gnu", "sandybridge", "", False),  # AVX, but for floats only
+        ("x86_64-unknown-linux-gnu", "sandybridge", "+avx2", True),
+        ("x86_64-unknown-linux-gnu", "x86-64-v3", "", True),
+        ("x86_64-unknown-linux-gnu", "haswell", "-avx2", False),
+        ("x86_64-unknown-linux-gnu", "skylake-avx512", "", True),
+        ("x86_64-unknown-linux-gnu", "znver4", "", True),
+        ("x86_64-pc-windows-msvc", "haswell", "", True),
+        ("x86_64-apple-darwin", "nehalem", "", False),
+        ("aarch64-unknown-linux-gnu", "generic", "", False),
+        ("arm64-apple-darwin", "apple-m1", "", False),
+    ],
+)
+def test_the_processor_compiled_for_is_asked(triple, processor, features, has_them):
+    found = integer_products.has_paired_products(triple, processor, features)
+    assert found == has_them
 
 
 def test_a_block_fills_the_registers():

@@ -1,10 +1,10 @@
 """One image, whatever the batch, the threads, the split and the order; progress, Ctrl-C and faults."""
 
 import os
+import re
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -115,10 +115,13 @@ def test_the_loop_is_compiled_once_a_precision(tiny_model):
 def test_only_the_whole_loop_is_kept_on_disk():
     """numba would go on using a function that was kept although what it calls has changed."""
     sources = Path(machine.__file__).parent.glob("*.py")
-    kept = {path.name: text for path in sources if "cache=True" in (text := path.read_text())}
+    kept = {path.name: text for path in sources if "@compiled(" in (text := path.read_text())}
     assert kept.keys() == {"machine.py", "range_coder.py"}
-    assert kept["machine.py"].count("cache=True") == 1
-    assert "from pixelrnn" not in kept["range_coder.py"]  # it calls nothing of another file
+    assert kept["machine.py"].count("@compiled(") == 1
+    # It calls nothing of another file.
+    assert re.findall("from pixelrnn.*", kept["range_coder.py"]) == [
+        "from pixelrnn.kernels.compiled import compiled"
+    ]
     assert run_rows.py_func.__defaults__ == (machine.FINGERPRINT,)
 
 
@@ -166,13 +169,11 @@ def test_ctrl_c_ends_the_run(threads, tiny_model):
         if len(seen) == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
-    started = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
         Runner(model.lower(), threads=threads).run(
             blank(2000, model, 40, 40), NOTHING, on_progress=interrupt
         )
-    assert len(seen) < 1500
-    assert time.perf_counter() - started < 20
+    assert len(seen) < 1500  # the others did not run to their end
 
 
 def test_indices_must_be_as_many_as_images(tiny_model):

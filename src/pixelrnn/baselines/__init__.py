@@ -7,7 +7,6 @@ measured on one picture that shows all the images, a mosaic, where headers hardl
 """
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,6 +15,7 @@ from pixelrnn.baselines.base import Baseline, Pixels
 from pixelrnn.baselines.files import start_codecs
 from pixelrnn.baselines.histograms import histogram
 from pixelrnn.errors import DataError
+from pixelrnn.processes import usable_cores
 
 __all__ = ["Baseline", "measure"]
 
@@ -32,7 +32,7 @@ def measure(
         train: uint8 `(N, C, H, W)`: the images that the histogram is fitted on.
         test: uint8 `(M, C, H, W)` with M > 0: the images that are measured.
         num_levels: every value is in `[0, num_levels)`; 2 to 256.
-        threads: how many files are written at once; default: one a core.
+        threads: how many files are written at once; default: one for each usable core.
 
     Raises:
         DataError: if the arrays are not such images, or not of one shape.
@@ -50,7 +50,7 @@ def measure(
         Baseline("uniform", math.log2(num_levels), f"every one of {num_levels} levels as likely"),
         histogram(train, test, num_levels),
     ]
-    pool = ThreadPoolExecutor(threads or os.cpu_count())
+    pool = ThreadPoolExecutor(threads or usable_cores())
     try:
         # All is started before any is waited for: one codec's files fill the threads that
         # another's single picture leaves idle.

@@ -6,7 +6,6 @@ at every pixel, so a few are timed and scaled. What it does besides, drawing val
 its favour. Compilation and start-up are measured apart.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ import torch
 
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.processes import usable_cores
 from pixelrnn.stepper.runner import Runner
 
 REPEATS = 5
@@ -150,7 +150,7 @@ def benchmark_sampling(
         model: the model, float32 on the CPU.
         sizes: (height, width) of images.
         batches: numbers of images drawn together.
-        threads: what "all threads" are; by default one a core.
+        threads: what "all threads" are; by default one for each usable core.
         repeats: measurements of each, in turn; fewer where they take more than a minute.
         on_compiling: called with a line for the user if the loop must be compiled first.
         on_progress: called with the repetitions done of `len(sizes) * len(batches) * repeats`.
@@ -162,7 +162,7 @@ def benchmark_sampling(
         >>> found.timings[0].whole_image_passes
         16
     """
-    threads = threads or os.cpu_count() or 1
+    threads = threads or usable_cores()
     found = SamplingBenchmark(ready_seconds=make_loop_ready(on_compiling))
     started = time.perf_counter()
     program = model.lower()

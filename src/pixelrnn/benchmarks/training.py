@@ -19,6 +19,7 @@ from pixelrnn.benchmarks.steps import PlainTrainingModule, Steps
 from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import LABELS, PixelRNNConfig
+from pixelrnn.processes import usable_cores
 from pixelrnn.training.fit import initial_model
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.recipe import Recipe
@@ -117,7 +118,7 @@ def benchmark_training(
     recipe = _sized(recipe, size)
     images = _images(recipe)
     model = initial_model(recipe)
-    every_thread = threads or torch.get_num_threads()
+    every_thread = threads or min(torch.get_num_threads(), usable_cores())
     threads = threads or recipe.training.threads or every_thread
     ways = [Steps(TrainingModule(model, recipe), images).step, _matrix_product(every_thread)]
     if with_plain:
@@ -167,7 +168,8 @@ def benchmark_scaling(
         model, images = initial_model(each), _images(each)
         ways.append(Steps(TrainingModule(model, each), images).step)
         flops.append(training_flops_per_image(model, *images.shape[2:]))
-    with _threads(threads or recipe.training.threads or torch.get_num_threads()):
+    usual = min(torch.get_num_threads(), usable_cores())
+    with _threads(threads or recipe.training.threads or usual):
         measured = measure_in_turn(ways, repeats, on_progress)
     if not measured.finished:
         raise KeyboardInterrupt

@@ -21,6 +21,7 @@ from pixelrnn.cli.drawing import (
 )
 from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
+from pixelrnn.processes import usable_cores
 
 if TYPE_CHECKING:
     from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing
@@ -153,7 +154,7 @@ def _about(
         "likelihood": model.config.likelihood.kind,
         "parameters": model.num_parameters(),
         "cores": os.cpu_count(),
-        "threads": threads or os.cpu_count(),
+        "threads": threads or usable_cores(),
     }
 
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +19,7 @@ from pixelrnn.cli.drawing import (
 )
 from pixelrnn.cli.options import Data
 from pixelrnn.errors import RecipeError
+from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def codec(
     require_writable([("--out", out, ".json")])
     data_set = load(data)
     images = data_set.images(split)[:count]
-    threads = threads or os.cpu_count() or 1
+    threads = threads or usable_cores()
     codecs = _codecs(models or [_usual_model(data_set)], tile, threads, data_set)
     total = pixels_to_do(len(codecs), images, threads, repeats)
     with pixels_progress("measuring", total) as on_progress:

@@ -2,12 +2,16 @@
 
 import os
 import sys
-from typing import Annotated
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from pixelrnn import __version__
-from pixelrnn.cli import bench, data, models
+from pixelrnn.cli import bench, data, models, streams
 from pixelrnn.cli.check import check
 from pixelrnn.cli.compare import compare
 from pixelrnn.cli.complete import complete
@@ -18,9 +22,21 @@ from pixelrnn.cli.info import info
 from pixelrnn.cli.report import report
 from pixelrnn.cli.sample import sample
 from pixelrnn.cli.train import train
-from pixelrnn.errors import PixelRNNError
+from pixelrnn.errors import NotKeptWarning, PixelRNNError
+
+
+class _Verbs(TyperGroup):
+    """The verbs; an `EOFError` that one of them lets escape is a bug, and no wish to stop."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise RuntimeError("a file ended where more of it was expected") from error
+
 
 app = typer.Typer(
+    cls=_Verbs,
     name="pixelrnn",
     help="Autoregressive image models that can be trusted to the last bit.",
     no_args_is_help=True,
@@ -55,8 +71,41 @@ def main() -> None:
     # Threads that wait without spinning: on a machine that is busy with other things as well,
     # spinning ones slow a small model down seven-fold. It must be set before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    streams.prepare()
     try:
-        app()
+        with _notes_at_the_end():
+            app()
     except PixelRNNError as error:
-        typer.echo("error: " + " ".join(str(error).splitlines()), err=True)
+        streams.say("error: " + " ".join(str(error).splitlines()))
         sys.exit(error.exit_code)
+
+
+@contextmanager
+def _notes_at_the_end() -> Iterator[None]:
+    """Say once, after all the output, what would make the next start quicker."""
+    notes: dict[str, None] = {}
+    show = warnings.showwarning
+
+    def keep(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, NotKeptWarning):
+            notes[str(message)] = None
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", NotKeptWarning)
+        warnings.showwarning = keep
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            for note in notes:
+                streams.say(f"note: {note}")

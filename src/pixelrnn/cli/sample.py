@@ -1,7 +1,6 @@
 """`pixelrnn sample`: images drawn from a model, exactly, pixel by pixel."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pixelrnn.cli.drawing import (
     tell,
 )
 from pixelrnn.errors import RecipeError
+from pixelrnn.processes import usable_cores
 
 if TYPE_CHECKING:
     from pixelrnn.models import AutoregressiveModel
@@ -81,7 +81,7 @@ def sample(
         drawn = _draw(
             loaded,
             count,
-            threads or os.cpu_count() or 1,
+            threads or usable_cores(),
             {"size": (height, width), "seed": seed, "temperature": temperature},
             on_progress,
         )

@@ -1,5 +1,6 @@
 """A file of compressed images as a sequence: one image is decoded when it is asked for."""
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pixelrnn.coding.index import Index, read_index
 from pixelrnn.coding.program_file import CodingModel, load_program
 from pixelrnn.coding.writing import PIXELS_AT_ONCE
 from pixelrnn.errors import CompressedFileError, ModelFileError
+from pixelrnn.processes import renew_when_forked
 from pixelrnn.stepper.runner import Images
 
 CLOSED = "it was closed: open it again"
@@ -29,7 +31,7 @@ class Album(Sequence[Images]):
     Args:
         source: the file's path, or the file, open for reading bytes.
         model: name or path of the model, where it is not one that comes with the package.
-        threads: tiles decoded at the same time; by default one a core.
+        threads: tiles decoded at the same time; by default one for each usable core.
         needs_model: whether to look for the model at once; without it only images want it.
         coding_model: the model itself, where it is at hand.
 
@@ -60,17 +62,18 @@ class Album(Sequence[Images]):
         self._source = source
         self._wanted = model
         self._threads = threads
-        self._lock = threading.Lock()
+        self._renew_lock()
         self._stream: BinaryIO | None = None
         self._process = os.getpid()  # that opened it
         self._codec: Codec | None = None
         self._model: CodingModel | None = coding_model
         self._is_closed = False
-        with self._naming():
-            self.header: Header = read_header(self._opened())
-            self.entries: Index = read_index(self._opened(), self.header)
-            if needs_model:
-                self.model  # noqa: B018 - better missed now than in the middle of the work
+        renew_when_forked(self._renew_lock)
+        with self._reading() as stream:
+            self.header: Header = read_header(stream)
+            self.entries: Index = read_index(stream, self.header)
+        if needs_model:
+            self.model  # noqa: B018 - better missed now than in the middle of the work
 
     @property
     def model(self) -> CodingModel:
@@ -95,8 +98,8 @@ class Album(Sequence[Images]):
     @property
     def num_bytes(self) -> int:
         """The size of the file."""
-        with self._naming(), self._lock:
-            return self._opened().seek(0, 2)
+        with self._reading() as stream:
+            return stream.seek(0, 2)
 
     @property
     def num_pixels(self) -> int:
@@ -176,17 +179,19 @@ class Album(Sequence[Images]):
 
     def messages(self, entry: Entry) -> list[bytes]:
         """Read the messages of an image."""
-        with self._naming(), self._lock:
-            stream = self._opened()
+        with self._reading() as stream:
             stream.seek(entry.start)
-            return [stream.read(message.size) for message in entry.messages]
+            content = stream.read(entry.size)
+        ends = itertools.accumulate((message.size for message in entry.messages), initial=0)
+        return [content[first:last] for first, last in itertools.pairwise(ends)]
 
     def close(self) -> None:
-        """Close the file; no image is read any more, and reads in other threads end in an error."""
+        """Close the file, not in the middle of a reading; no image is read any more."""
         self._is_closed = True
-        stream, self._stream = self._stream, None
-        if stream is not None and stream is not self._source:
-            stream.close()
+        with self._lock:
+            if self._stream is not None and self._stream is not self._source:
+                self._stream.close()
+            self._stream = None
 
     def __enter__(self) -> "Album":
         return self
@@ -202,7 +207,12 @@ class Album(Sequence[Images]):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"_lock": threading.Lock()}
+        self.__dict__ |= state
+        self._renew_lock()
+        renew_when_forked(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
 
     def __del__(self) -> None:
         if "_stream" in self.__dict__:
@@ -215,13 +225,20 @@ class Album(Sequence[Images]):
             # A forked process has the file of its parent, but must not move the place in it.
             self._process = os.getpid()
             if isinstance(self._source, (str, Path)):
-                self._stream = Path(self._source).open("rb")  # noqa: SIM115 - it stays open
+                # Without a buffer: its lock, too, could be one that nobody lets go of.
+                self._stream = Path(self._source).open("rb", buffering=0)  # noqa: SIM115
             else:
                 self._stream = self._source
         return self._stream
 
     def _source_is_closed(self) -> bool:
         return not isinstance(self._source, (str, Path)) and self._source.closed
+
+    @contextmanager
+    def _reading(self) -> Iterator[BinaryIO]:
+        """Have the file to oneself; an error names it."""
+        with self._naming(), self._lock:
+            yield self._opened()
 
     @contextmanager
     def _naming(self) -> Iterator[None]:

@@ -6,7 +6,6 @@ each tile is a message of its own, so that a large image keeps all cores busy. I
 written a few at a time, whatever their number.
 """
 
-import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +30,9 @@ from pixelrnn.coding.limits import (
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.tiles import Jobs, Part, Tiling
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
+from pixelrnn.kernels.compiled import told_of_compiling
+from pixelrnn.processes import usable_cores
 from pixelrnn.stepper.coder import Coder
-from pixelrnn.stepper.patience import told_if_slow
 from pixelrnn.stepper.range_coder import TOTAL
 from pixelrnn.stepper.runner import Images, spread
 
@@ -47,7 +47,7 @@ class Codec:
     Args:
         model: from `load_program` or `name_model`.
         tile: side of the tiles in pixels; 0 to leave images whole.
-        threads: tiles at the same time; by default one a core. It changes no byte.
+        threads: tiles at the same time; by default one for each usable core. It changes no byte.
 
     Raises:
         RecipeError: if the tile is negative or larger than 65,535 pixels.
@@ -62,7 +62,7 @@ class Codec:
             )
         self.model = model
         self.tile = tile
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or usable_cores()
         self._tiling = Tiling(model.program.channels, tile)
         self._coder = Coder(model.program)
 
@@ -70,13 +70,12 @@ class Codec:
         """Compile the loop, or load what was compiled before; return the seconds that it took.
 
         Args:
-            on_compiling: called, from another thread, with a line for the user if it takes a while.
+            on_compiling: called with a line for the user before it is compiled.
         """
-        began, ready = time.perf_counter(), False
-        with told_if_slow(on_compiling, COMPILING, is_ready=lambda: ready):
+        began = time.perf_counter()
+        with told_of_compiling(on_compiling, COMPILING):
             tiny = np.zeros((1, 1, self.model.program.channels), np.uint8)
             self._coder.decode(self._coder.encode(tiny), *tiny.shape)
-            ready = True
         return time.perf_counter() - began
 
     @property

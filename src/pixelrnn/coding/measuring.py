@@ -63,7 +63,7 @@ def measure_files(
     Args:
         model: the integer model.
         images: uint8 `(N, C, H, W)`.
-        threads: tiles at the same time; by default one a core.
+        threads: tiles at the same time; by default one for each usable core.
         tile: side of the tiles, or 0 for whole images.
 
     Raises:

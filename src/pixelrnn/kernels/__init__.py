@@ -12,6 +12,7 @@ place; a place in one is a number, a row of one is `stride` numbers from the nex
     mixture.py       the mixture of discretised logistics    logistics.py  its bins and weights
     elementary.py    exp, log, sigmoid, tanh
     memory.py        memory that is used again      threads.py  a share of the images for each thread
+    compiled.py      functions compiled once on a machine, kept on disk
 """
 
 import zlib

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from pixelrnn.kernels import FINGERPRINT
+from pixelrnn.kernels.compiled import compiled
 from pixelrnn.kernels.products import add_row_sums, add_weight_gradient, product
 from pixelrnn.kernels.tiles import (
     BEGIN_WITH_BIAS,
@@ -116,7 +117,7 @@ def staged_stride(rows: int, height: int, width: int, dilation: int) -> int:
     return spaced((height + (rows - 1) * dilation) * width)
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(nogil=True, error_model="numpy")
 def run_forward(
     first: int, last: int, height: int, width: int,
     chain: np.ndarray, weights: np.ndarray, spans: np.ndarray, biases: np.ndarray,
@@ -177,7 +178,7 @@ def run_forward(
             y_at += layer[OUTPUTS] * apart
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(nogil=True, error_model="numpy")
 def run_backward(
     first: int, last: int, height: int, width: int,
     chain: np.ndarray, weights: np.ndarray, spans: np.ndarray,

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.processes import renew_when_forked
+
 _Block = npt.NDArray[np.uint8]
 
 SMALLEST = 1 << 16  # bytes; the system is quick with smaller ones
@@ -43,6 +45,10 @@ class Memory:
         self.used_bytes = self.waiting_bytes = self.most_used_bytes = 0
         self._waiting: dict[int, list[_Block]] = {}  # by length
         self._used: dict[int, tuple[weakref.ref[npt.NDArray[np.floating]], _Block]] = {}
+        self._renew_lock()
+        renew_when_forked(self._renew_lock)
+
+    def _renew_lock(self) -> None:
         self._lock = threading.RLock()  # a finaliser may run while this thread is in here
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[np.floating]:

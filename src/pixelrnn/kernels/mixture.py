@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from pixelrnn.kernels import FINGERPRINT
+from pixelrnn.kernels.compiled import compiled
 from pixelrnn.kernels.logistics import normalise, set_log_bins, set_residuals, set_slope
 
 STRIP = 256  # pixels at a time: what is computed of them stays in the cache
@@ -168,7 +169,7 @@ def differentiate(
             to[p] = -own[p]
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(nogil=True, error_model="numpy")
 def run(
     first: int, last: int, components: int, num_levels: int,
     mean_unit: float, log_scale_range: tuple[float, float],

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from pixelrnn.kernels import FINGERPRINT
+from pixelrnn.kernels.compiled import compiled
 from pixelrnn.kernels.convolution import spaced
 from pixelrnn.kernels.lanes import add_to, advance, pack, retreat, unpack
 from pixelrnn.kernels.products import add_weight_gradient, padded, product
@@ -33,7 +34,7 @@ def saved_rows(features: int, taps: int) -> int:
     return (6 + taps) * features
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(nogil=True, error_model="numpy")
 def run_forward(
     first: int, last: int, batch: int, group: int, features: int, directions: int,
     lines: np.ndarray, sites: int, taps: np.ndarray, margin: int, places: np.ndarray,
@@ -126,7 +127,7 @@ def run_forward(
             )  # fmt: skip
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(nogil=True, error_model="numpy")
 def run_backward(
     first: int, last: int, batch: int, group: int, features: int, directions: int,
     lines: np.ndarray, sites: int, taps: np.ndarray, margin: int, places: np.ndarray,

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from pixelrnn.kernels import FINGERPRINT
+from pixelrnn.kernels.compiled import compiled
 from pixelrnn.kernels.convolution import spaced
 from pixelrnn.kernels.elementary import exponential, logarithm
 from pixelrnn.kernels.products import add_row_sums, add_weight_gradient, product
@@ -73,7 +74,7 @@ def to_gradient(
     return nats
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(nogil=True, error_model="numpy")
 def run(
     first: int, last: int, pixels: int, features: int, colours: int, num_levels: int,
     weights: np.ndarray, backward_at: int, spans: np.ndarray, backward_spans: np.ndarray,

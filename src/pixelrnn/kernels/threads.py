@@ -1,11 +1,11 @@
 """A share of the work for each thread: compiled loops that let go of the interpreter's lock."""
 
 import itertools
-import os
 import threading
-import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
+
+from pixelrnn.processes import renew_when_forked
 
 Work = Callable[[int, int], None]
 _Task = tuple[Work, int, int, "SimpleQueue[BaseException | None]"] | None  # None: the end
@@ -23,9 +23,7 @@ class Threads:
 
     def __init__(self) -> None:
         self._forget()
-        if hasattr(os, "register_at_fork"):
-            forget = weakref.WeakMethod(self._forget)
-            os.register_at_fork(after_in_child=lambda: (known := forget()) and known())
+        renew_when_forked(self._forget)
 
     def _forget(self) -> None:
         """Begin without workers, as a forked process does."""

@@ -147,7 +147,7 @@ class AutoregressiveModel(nn.Module, ABC):
             seed: 0 to 2^63 - 1.
             temperature: 1 for the model's own distribution; sharper below, flatter above.
             indices: which images of the seed's endless row of them; by default 0 ... count - 1.
-            threads: images drawn at the same time; by default one a core.
+            threads: images drawn at the same time; by default one for each usable core.
             on_progress: called with the pixels done since its last call, from any thread.
 
         Raises:

@@ -7,6 +7,8 @@ multiplied and added at once: processors have an instruction for it (x86: pmaddw
 others where there is none. The sums are integers, so that no order of adding them changes a bit.
 """
 
+import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +25,38 @@ BLOCK = LANES * MAX_VECTORS
 
 _INDEX, _WHOLE, _HALF = ir.IntType(64), ir.IntType(32), ir.IntType(16)
 _WHOLES, _HALVES = ir.VectorType(_WHOLE, LANES), ir.VectorType(_HALF, 2 * LANES)
-_HAS_PAIRED_PRODUCTS = bool(llvm.get_host_cpu_features().get("avx2"))
+
+# x86 does these sums in one register, called ymm, where it has AVX2, and so pmaddwd of 32 bytes.
+_SUMS_OF_32_BYTES = """
+define <8 x i32> @sums(<8 x i32> %a, <8 x i32> %b) {
+  %sums = add <8 x i32> %a, %b
+  ret <8 x i32> %sums
+}
+"""
+
+
+@functools.cache
+def has_paired_products(triple: str, processor: str, features: str) -> bool:
+    """Return whether code for a processor may use pmaddwd of 32 bytes.
+
+    The processor that numba compiles for counts: the user may have named another than is here
+    (NUMBA_CPU_NAME, NUMBA_CPU_FEATURES). What a name stands for only LLVM knows, so it is asked.
+
+    Args:
+        triple: kind of machine, as LLVM names it.
+        processor: its name, likewise.
+        features: what it has beyond that, or lacks, likewise.
+
+    Example:
+        >>> [has_paired_products("x86_64-linux-gnu", name, "") for name in ("nehalem", "haswell")]
+        [False, True]
+    """
+    if not triple.startswith("x86_64"):
+        return False
+    target = llvm.Target.from_triple(triple)
+    machine = target.create_target_machine(cpu=processor, features=features)
+    module = llvm.parse_assembly(_SUMS_OF_32_BYTES)
+    return bool(re.search(r"vpaddd\s[^\n]*ymm", machine.emit_assembly(module)))
 
 
 @intrinsic
@@ -46,15 +79,17 @@ def _block(  # type: ignore[no-untyped-def]
             for kind, value in zip(signature.args, arguments, strict=True)
         ]
 
+        is_paired = has_paired_products(*context.codegen().magic_tuple())
+
         def write(count: int) -> None:
             """Write the code of `count` vectors where there are as many, else of fewer."""
             if count == 1:
-                _write_block(builder, values, 1)
+                _write_block(builder, values, 1, is_paired)
                 return
             fits = builder.icmp_signed("==", values[-1], _INDEX(count))
             with builder.if_else(fits) as (then, otherwise):
                 with then:
-                    _write_block(builder, values, count)
+                    _write_block(builder, values, count, is_paired)
                 with otherwise:
                     write(count - 1)
 
@@ -64,7 +99,9 @@ def _block(  # type: ignore[no-untyped-def]
     return signature, generate
 
 
-def _write_block(builder: ir.IRBuilder, values: list[ir.Value], count: int) -> None:
+def _write_block(
+    builder: ir.IRBuilder, values: list[ir.Value], count: int, is_paired: bool
+) -> None:
     (inputs, inputs_at, pairs, weights, weights_at, numbers, numbers_at, stride,
      low, high, sums, sums_at, _) = values  # fmt: skip
     totals = [cgutils.alloca_once(builder, _WHOLES) for _ in range(count)]
@@ -77,7 +114,7 @@ def _write_block(builder: ir.IRBuilder, values: list[ir.Value], count: int) -> N
         for k, total in enumerate(totals):
             place = builder.gep(weights, [builder.add(start, _INDEX(2 * LANES * k))])
             of_outputs = builder.load(builder.bitcast(place, _HALVES.as_pointer()), align=2)
-            products = _paired_products(builder, of_outputs, both)
+            products = _paired_products(builder, of_outputs, both, is_paired)
             builder.store(builder.add(builder.load(total), products), total)
     for k, total in enumerate(totals):
         shift = _load(builder, numbers, _sum(builder, numbers_at, stride, _INDEX(k * LANES)))
@@ -114,9 +151,9 @@ def _both(builder: ir.IRBuilder, inputs: ir.Value, at: ir.Value) -> ir.Value:
     return builder.bitcast(_spread(builder, builder.load(place, align=2)), _HALVES)
 
 
-def _paired_products(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+def _paired_products(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, is_paired: bool) -> ir.Value:
     """Return a_0 b_0 + a_1 b_1, a_2 b_2 + a_3 b_3, ... of 16-bit integers, in 32 bits."""
-    if _HAS_PAIRED_PRODUCTS:
+    if is_paired:
         kind = ir.FunctionType(_WHOLES, [_HALVES, _HALVES])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.pmadd.wd")
         return builder.call(function, [a, b])

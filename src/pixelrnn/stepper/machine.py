@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from pixelrnn import kernels
+from pixelrnn.kernels.compiled import compiled
 from pixelrnn.stepper import floats, integers  # noqa: F401 - they say how their worlds work
 from pixelrnn.stepper.places import at_column, find_row, place
 from pixelrnn.stepper.tables import (
@@ -44,7 +44,7 @@ FINGERPRINT = zlib.crc32(
 )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def run_rows(
     tables: Tables,
     world: Any,

@@ -12,6 +12,8 @@ into 2^24 parts loses less than 2^-24 of it.
 import numpy as np
 from numba import njit
 
+from pixelrnn.kernels.compiled import compiled
+
 TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS
 RANGE_BITS = 56
@@ -29,14 +31,14 @@ MAX_BYTES_AT_END = BYTE
 MOST_ZEROS = 16  # bytes that a message leaves out at its end, unless nothing but zeros follows
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def start(state: np.ndarray) -> None:
     """Begin a message."""
     state[:] = 0
     state[RANGE] = 1 << RANGE_BITS
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def start_reading(state: np.ndarray, stream: np.ndarray) -> None:
     """Begin to read a message."""
     start(state)
@@ -104,7 +106,7 @@ def take(state: np.ndarray, stream: np.ndarray, cumulative: int, frequency: int)
         state[RANGE] <<= BYTE
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def finish(state: np.ndarray, stream: np.ndarray) -> int:
     """End a message with as few bytes as decide it; return how many bytes it has in all.
 

@@ -1,6 +1,5 @@
 """Running programs over many images: one image a thread, the rows of an image in portions."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.processes import usable_cores
 from pixelrnn.stepper.floats import Floats
 from pixelrnn.stepper.layout import Layout, lay_out
 from pixelrnn.stepper.machine import run_rows
@@ -46,7 +46,7 @@ class Runner:
     Args:
         program: the program.
         dtype: float32 for use, float64 for proof.
-        threads: images at the same time; by default one a core.
+        threads: images at the same time; by default one for each usable core.
         poison: fill memory with NaN before it is written, and check that none is read.
     """
 
@@ -62,7 +62,7 @@ class Runner:
         self._channels = program.channels
         self._groups = program.groups
         self._maps = 0 if program.likelihood is None else program.likelihood.parameters[0].count
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or usable_cores()
         self._poison = poison
 
     def run(

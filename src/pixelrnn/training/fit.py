@@ -20,6 +20,7 @@ from pixelrnn.data.dataset import Images
 from pixelrnn.errors import RecipeError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import LABELS, AutoregressiveModel, build, store
+from pixelrnn.processes import usable_cores
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
 from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
@@ -204,9 +205,9 @@ def _precision(training: TrainingTable) -> Any:
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Use so many threads of the processor inside the `with`."""
+    """Use so many threads inside the `with`, or torch's number, if so many cores may be used."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    torch.set_num_threads(count or min(before, usable_cores()))
     try:
         yield
     finally:
