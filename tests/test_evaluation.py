@@ -169,7 +169,30 @@ def test_map_is_in_the_place_of_the_pixels(model, images):
 
 
 def test_one_image_has_no_standard_error(model, images):
-    assert evaluate(model, images[:1]).standard_error == 0
+    assert evaluate(model, images[:1]).standard_error is None
+
+
+def test_patches_of_one_picture_are_not_independent(model, images):
+    alone = evaluate(model, images)
+    assert alone.num_pictures == COUNT
+    pictures = np.repeat([3, 1, 2], [9, 9, 5])
+    found = evaluate(model, images, pictures=pictures)
+    assert found.bits_per_dim == alone.bits_per_dim
+    assert found.num_pictures == 3
+    sums = [
+        (found.bits_per_dim_per_image - found.bits_per_dim)[pictures == each].sum()
+        for each in (1, 2, 3)
+    ]
+    expected = math.sqrt(3 / 2 * sum(each**2 for each in sums)) / COUNT
+    assert found.standard_error == pytest.approx(expected, rel=1e-9)
+    assert found.standard_error > 1.2 * alone.standard_error
+
+
+def test_printing_shows_figures_and_no_arrays(model, images):
+    found = evaluate(model, images)
+    assert repr(found).startswith(f"Evaluation({found.bits_per_dim:.4f} ± ")
+    assert f"num_images={COUNT}" in repr(found)
+    assert "array" not in repr(found)
 
 
 def test_figures_by_hand():

@@ -106,13 +106,20 @@ def assess(
     model = store.load(run.path)
     require_fit(model, data)
     images = data.images("test")
-    evaluation = evaluate(model, images, batch_size=batch_size, on_progress=on_progress)
+    evaluation = evaluate(
+        model,
+        images,
+        pictures=data.pictures_of("test"),
+        batch_size=batch_size,
+        on_progress=on_progress,
+    )
     _write_evaluation(run, model, images, evaluation)
     seconds_per_sample = _draw(run, model, images, on_compiling)
     as_file = _measure_file(run, model, data, evaluation, on_compiling)
     run.update_result(
         split="test",
         num_images=evaluation.num_images,
+        num_pictures=evaluation.num_pictures,
         test_bits_per_dim=evaluation.bits_per_dim,
         test_bits_per_dim_standard_error=evaluation.standard_error,
         test_nats_per_image=evaluation.nats_per_image,
@@ -153,6 +160,7 @@ def _write_evaluation(
         np.savez_compressed(
             file,
             bits_per_dim_per_image=bits,
+            pictures=_pictures(evaluation),
             bits_map=evaluation.bits_map,
             receptive_field=_receptive_field(model, images[ranks[len(ranks) // 2]], place),
             receptive_field_at=np.array(place),
@@ -163,6 +171,13 @@ def _write_evaluation(
             hardest_bits_per_dim=bits[hardest],
             hardest_indices=hardest,
         )
+
+
+def _pictures(evaluation: Evaluation) -> np.ndarray:
+    """Return which picture each image was cut from: its own, unless the images are patches."""
+    if evaluation.pictures is None:
+        return np.arange(evaluation.num_images)
+    return evaluation.pictures
 
 
 def _draw(

@@ -20,6 +20,7 @@ from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.files import make_folder, write_json
 from pixelrnn.models import store
 from pixelrnn.training import Recipe, RunFolder, load_recipe, suite_recipes, train
+from pixelrnn.uncertainty import count_pictures
 
 RESULT_KEYS = (
     "label",
@@ -192,6 +193,7 @@ def _results(
         "data_sha256": images.sha256("test"),
         "split": "test",
         "num_images": images.count("test"),
+        "num_pictures": count_pictures(images.count("test"), images.pictures_of("test")),
         "models": models,
         "baselines": [asdict(line) for line in lines],
     }

@@ -15,6 +15,7 @@ import torch
 from pixelrnn.agreement import SURPRISE_BITS
 from pixelrnn.data.dataset import Images
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.uncertainty import Pictures, count_pictures, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
 
 Floats = npt.NDArray[np.float64]
@@ -29,17 +30,36 @@ class Evaluation:
         nats_map: the same summed over the images, `(C, H, W)`.
         seconds: how long it took.
         surprise_bits: of each image, `(N,)`: what lies above 12 bits at single sub-pixels.
+        pictures: which picture each image was cut from, `(N,)`; `None` if each is one of its own.
     """
 
     nats: Floats
     nats_map: Floats
     seconds: float
     surprise_bits: Floats | None = None
+    pictures: Pictures | None = None
+
+    def __repr__(self) -> str:
+        """Say what was found, without the arrays.
+
+        Example:
+            >>> Evaluation(np.log([[2.0], [4.0]]), np.log([[[8.0]]]), 0.5)
+            Evaluation(1.5000 ± 0.5000 bits/dim, num_images=2, num_pictures=2, seconds=0.50)
+        """
+        return (
+            f"Evaluation({plus_minus(self.bits_per_dim, self.standard_error)} bits/dim, num_images="
+            f"{self.num_images}, num_pictures={self.num_pictures}, seconds={self.seconds:.2f})"
+        )
 
     @property
     def num_images(self) -> int:
         """How many images were evaluated: all of them."""
         return len(self.nats)
+
+    @property
+    def num_pictures(self) -> int:
+        """How many pictures the images are of: fewer than images where these are patches."""
+        return count_pictures(self.num_images, self.pictures)
 
     @property
     def dims_per_image(self) -> int:
@@ -58,12 +78,9 @@ class Evaluation:
         return nats * bits_per_dim(1.0, self.dims_per_image)
 
     @property
-    def standard_error(self) -> float:
-        """Standard error of `bits_per_dim` over images; 0 when there is only one."""
-        if self.num_images < 2:
-            return 0.0
-        spread = float(self.bits_per_dim_per_image.std(ddof=1))
-        return float(spread / np.sqrt(self.num_images))
+    def standard_error(self) -> float | None:
+        """Standard error of `bits_per_dim`, clustered by picture; `None` with fewer than two."""
+        return standard_error(self.bits_per_dim_per_image, self.pictures)
 
     @property
     def nats_per_image(self) -> float:
@@ -86,6 +103,7 @@ def evaluate(
     model: AutoregressiveModel,
     images: Images,
     *,
+    pictures: Pictures | None = None,
     batch_size: int = 50,
     on_progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
@@ -94,6 +112,8 @@ def evaluate(
     Args:
         model: the model; its training mode does not matter, for nothing depends on it.
         images: uint8 `(N, C, H, W)`, N at least 1.
+        pictures: which picture each image was cut from, as `DataSet.pictures_of` says, for the
+            standard error; by default each is a picture of its own.
         batch_size: images at a time: memory and speed, not the result.
         on_progress: called with the number of images done after each batch.
 
@@ -121,4 +141,4 @@ def evaluate(
             surprise[start : start + batch_size] = above.sum(dim=(1, 2, 3)).cpu().numpy()
             if on_progress:
                 on_progress(min(start + batch_size, len(images)))
-    return Evaluation(nats, nats_map, time.perf_counter() - started, surprise)
+    return Evaluation(nats, nats_map, time.perf_counter() - started, surprise, pictures)

@@ -6,10 +6,12 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pixelrnn.data import load
+from pixelrnn.data import DataOptions, load
 from pixelrnn.evaluation import evaluate
-from pixelrnn.models import store
+from pixelrnn.models import PixelCNNConfig, build, store
+from pixelrnn.uncertainty import standard_error
 
 KEYS = {"bits_per_dim", "standard_error", "nats_per_image", "num_images", "split"}
 
@@ -142,3 +144,48 @@ def test_the_reading_options_of_the_run_are_used(ask, pixelrnn, tiny, tmp_path):
     assert ask(out, "--data", file)["bits_per_dim"] == expected
     alone = shutil.copy(out / "model.safetensors", tmp_path)
     assert ask(alone, "--data", file, *levels)["bits_per_dim"] == expected
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """A folder of pictures that differ much from one another, and little within."""
+    generator = np.random.default_rng(0)
+    for split, count in (("train", 2), ("test", 3)):
+        (tmp_path / "scans" / split).mkdir(parents=True)
+        for index in range(count):
+            pixels = generator.integers(256 >> (3 * index), size=(24, 24), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "scans" / split / f"{index}.png")
+    return tmp_path / "scans"
+
+
+def test_patches_are_clustered_by_picture(ask, pixelrnn, scans, tmp_path):
+    model = build(PixelCNNConfig(channels=1, features=4, layers=1))
+    (tmp_path / "model").mkdir()
+    store.save(model, tmp_path / "model")
+    patches = ("--data", scans, "--set", "data.patch_size=8")
+    found = ask(tmp_path / "model", *patches)
+    assert (found["num_images"], found["num_pictures"]) == (27, 3)
+    data = load(scans, DataOptions(patch_size=8))
+    each = evaluate(model, data.images("test")).bits_per_dim_per_image
+    assert found["standard_error"] == pytest.approx(
+        standard_error(each, np.repeat([0, 1, 2], 9)), rel=1e-6
+    )
+    assert found["standard_error"] > 1.5 * standard_error(each)
+    said = pixelrnn("evaluate", tmp_path / "model", *patches).out
+    assert "on 27 test images (patches of 3 pictures) of scans" in said
+    assert "no verdict: only 3 pictures" in said
+    (scans / "test" / "1.png").unlink()
+    (scans / "test" / "2.png").unlink()
+    assert ask(tmp_path / "model", *patches)["standard_error"] is None
+    assert (
+        "no standard error: one picture" in pixelrnn("evaluate", tmp_path / "model", *patches).out
+    )
+
+
+def test_the_folder_of_a_comparison_names_the_runs_inside(pixelrnn, run_folder, tmp_path):
+    for name in ("pixelcnn", "row-lstm"):
+        shutil.copytree(run_folder, tmp_path / "runs" / name)
+    answer = pixelrnn("evaluate", tmp_path / "runs")
+    assert answer.code == 2
+    assert "holds 2 run folders" in answer.err
+    assert str(tmp_path / "runs" / "row-lstm") in answer.err

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pixelrnn.data import SPLITS, DataSet
-from pixelrnn.data.dataset import carve_all, carve_validation
+from pixelrnn.data.dataset import carve_all, carve_validation, number_pictures
 from pixelrnn.errors import DataError
 
 
@@ -76,3 +76,27 @@ def test_carving_is_by_index_and_loses_nothing(count):
     train, validation = carve_validation(numbered)
     assert [int(i) for i in validation.ravel()] == [i for i in range(count) if i % 10 == 9]
     assert sorted(np.concatenate([train, validation]).ravel().tolist()) == list(range(count))
+
+
+def test_images_are_pictures_of_their_own_unless_they_are_patches():
+    assert data_set().pictures_of("test") is None
+    parts = [images(count) for count in (3, 2, 1)]
+    numbers = number_pictures([[2, 1], [2], [1]])
+    data = DataSet("some", 256, *parts, "source", "licence", (), "by hand", numbers)
+    assert data.pictures_of("train").tolist() == [0, 0, 1]
+    assert data.pictures_of("test").tolist() == [3]
+    assert data.pictures_of("all").tolist() == [0, 0, 1, 2, 2, 3]
+    with pytest.raises(DataError, match="there is no split"):
+        data.pictures_of("tset")
+
+
+def test_pictures_must_be_one_number_an_image():
+    parts = [images(count) for count in (3, 2, 1)]
+    with pytest.raises(ValueError, match="one number for each image"):
+        DataSet("some", 256, *parts, "", "", (), "", number_pictures([[2, 1], [1], [1]]))
+
+
+def test_printing_shows_no_pixels():
+    assert repr(data_set()) == (
+        "DataSet('some', train=3, validation=2, test=1, shape=(1, 2, 3), num_levels=256)"
+    )

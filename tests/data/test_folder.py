@@ -111,6 +111,11 @@ def test_patches_hold_out_whole_images(tmp_path):
         write(tmp_path / "scans", f"{index}.png", np.full((9, 8 + index, 3), index, np.uint8))
     data = load(tmp_path / "scans", DataOptions(patch_size=4))
     assert data.name == "scans (4x4 patches)"
+    for split in ("train", "validation", "test"):
+        pictures = data.pictures_of(split)
+        assert len(pictures) == data.count(split)
+        assert (np.diff(pictures) >= 0).all()
+    assert len(set(data.pictures_of("all"))) == 10
     assert set(np.unique(data.images("train"))) == set(range(8))
     assert set(np.unique(data.images("test"))) == {9}
     assert data.images("test").shape == (2 * 4, 3, 4, 4)

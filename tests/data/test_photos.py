@@ -1,9 +1,11 @@
 """`photos` and `digits`, which are ready without a network."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
-from pixelrnn.data import DataOptions, load, photos
+from pixelrnn.data import SPLITS, DataOptions, load, photos
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.errors import DataError
 
@@ -14,7 +16,7 @@ SHA256 = {
     ("digits", "test"): "0b3844c9c281af25e002960dd0ddd593c1d3682fb06ee5fe51e1b1823b181f2f",
     ("photos", "train"): "2567b1067b0d2794a5113c638e246ac0eeb8a16d30066db82b6ebae1a12318c5",
     ("photos", "validation"): "bd602ae76d714d786d707658b57db8cc1c2252410e5ae1ae4e91c89bb028b87c",
-    ("photos", "test"): "c5ceaa9a5bc6e95445256979b1e5edd19dd3855c7d550927697ea82761fbc7cd",
+    ("photos", "test"): "8e590d228707c10e8d2ccc9a874fa4ea09b0cdaaef63df6005a9840e4afec1d7",
 }
 
 
@@ -50,20 +52,38 @@ def test_no_photograph_is_in_two_splits():
 
 
 def test_held_out_patches_do_not_overlap():
-    # 600x400 pixels hold 18x12 whole patches.
-    assert load("photos").count("test") == 18 * 12
+    # 400x600 pixels hold 12x18 whole patches, 400x512 hold 12x16.
+    assert load("photos").count("test") == 5 * 12 * 18 + 2 * 12 * 16
+
+
+def test_patches_are_counted_by_scene():
+    data = load("photos")
+    # The two views of one motorcycle are one picture.
+    assert [len(set(data.pictures_of(split))) for split in SPLITS] == [3, 1, 7]
+    assert len(set(data.pictures_of("all"))) == 11
+    coffee = load("photos").images("test")[:216]
+    digest = hashlib.sha256(b"uint8 (216, 3, 32, 32)\n" + coffee.tobytes()).hexdigest()
+    # Figures that were measured when it was the only test photograph can be repeated.
+    assert digest == "c5ceaa9a5bc6e95445256979b1e5edd19dd3855c7d550927697ea82761fbc7cd"
+    assert data.pictures_of("test")[:217].tolist() == [4] * 216 + [5]
+
+
+def test_what_models_were_trained_on_is_never_in_the_test():
+    trained_on = {"astronaut.png", "motorcycle_left.png", "motorcycle_right.png", "rocket.jpg"}
+    assert trained_on == {photo.file for photo in photos.PHOTOGRAPHS if photo.split == "train"}
 
 
 def test_patch_size_of_photos():
     data = load("photos", DataOptions(patch_size=64))
     assert data.name == "photos (64x64 patches)"
-    assert data.images("test").shape == (9 * 6, 3, 64, 64)
+    assert data.images("test").shape == (5 * 6 * 9 + 2 * 6 * 8, 3, 64, 64)
+    assert len(data.pictures_of("test")) == data.count("test")
     with pytest.raises(DataError, match="do not fit"):
         load("photos", DataOptions(patch_size=400))
 
 
 def test_another_photograph_of_that_name_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(photos, "_photograph_folder", lambda: tmp_path)
+    monkeypatch.setattr(photos, "_folder_of", lambda package: tmp_path)
     with pytest.raises(DataError, match="cannot be read"):
         load("photos")
     (tmp_path / "astronaut.png").write_bytes(b"another")

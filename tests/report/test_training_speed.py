@@ -97,7 +97,7 @@ def refused(digits, tmp_path, path):
     [
         (b"", "is not JSON"),
         (b"{", "is not JSON"),
-        (b"\xff\xfe\x00", "is not JSON"),
+        (b"\xff\xfe\x00", "is not UTF-8"),
         (b"[" * 100_000, "is not JSON"),
         (b"[]", "holds no training benchmark"),
         (b"{}", "holds no training benchmark"),

@@ -76,9 +76,12 @@ def _show(results: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from pixelrnn.uncertainty import images_of_pictures, no_verdict, plus_minus
+
     table = Table(
-        title=escape(results["data"])
-        + f": {results['num_images']:,} test images, bits/dim (± standard error)",
+        title=f"{escape(results['data'])}: "
+        + images_of_pictures(results["num_images"], results["num_pictures"], "test")
+        + ", bits/dim (± standard error)",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -91,7 +94,7 @@ def _show(results: dict[str, Any]) -> None:
     for model in sorted(results["models"], key=lambda each: each["test_bits_per_dim"]):
         table.add_row(
             f"[bold]{model['label']}[/bold]",
-            f"{model['test_bits_per_dim']:.4f} ± {model['test_bits_per_dim_standard_error']:.4f}",
+            plus_minus(model["test_bits_per_dim"], model["test_bits_per_dim_standard_error"]),
             f"{model['parameters']:,}",
             f"{model['images_per_second']:,.0f}",
             f"{model['minutes']:.1f}",
@@ -101,3 +104,5 @@ def _show(results: dict[str, Any]) -> None:
     for line in sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"]):
         table.add_row(line["name"], f"{line['test_bits_per_dim']:.4f}", "", "", "", "")
     Console().print(table)
+    if reason := no_verdict(results["num_pictures"]):
+        typer.echo(reason)

@@ -93,13 +93,16 @@ def complete(
 
     Also says how many bits per dimension the hidden part of the true images costs the model.
     """
+    import numpy as np
+
     from pixelrnn.cli.given import advice, chosen_images, given_pixels
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.completion import known_after_hidden
     from pixelrnn.models import store
+    from pixelrnn.uncertainty import count_pictures, standard_error
 
     loaded = store.load(model)
-    chosen, split = chosen_images(loaded, model, images, split, first)
+    chosen, split, pictures = chosen_images(loaded, model, images, split, first)
     known = given_pixels(keep, *chosen.shape[2:])
     require_writable([("--out", out, ".png"), ("--npz", npz, ".npz")])
     later = known_after_hidden(known)
@@ -114,6 +117,8 @@ def complete(
         tell("stopped before the first image was finished: nothing is written")
         raise typer.Exit(130)
     _write(done, chosen, known, loaded.config.num_levels, out, npz)
+    if pictures is not None:
+        pictures = pictures[: len(done.completions)]
     result = {
         "model": str(model),
         "images": images,
@@ -121,6 +126,7 @@ def complete(
         "out": str(out),
         "npz": None if npz is None else str(npz),
         "num_images": len(done.completions),
+        "num_pictures": count_pictures(len(done.completions), pictures),
         "completions_per_image": count,
         "known_pixels": int(known.sum()),
         "hidden_pixels": int((~known).sum()),
@@ -128,7 +134,7 @@ def complete(
         "seed": seed,
         "temperature": temperature,
         "hidden_bits_per_dim": done.hidden_bits_per_dim,
-        "standard_error": done.standard_error,
+        "standard_error": standard_error(np.array(done.per_image), pictures),
         "effective_samples": done.effective_samples,
         "finished": not done.stopped,
     }
@@ -157,14 +163,6 @@ class _Done:
     @property
     def hidden_bits_per_dim(self) -> float:
         return math.fsum(self.per_image) / len(self.completions)
-
-    @property
-    def standard_error(self) -> float:
-        count, mean = len(self.completions), self.hidden_bits_per_dim
-        if count < 2:
-            return 0.0
-        spread = math.fsum((each - mean) ** 2 for each in self.per_image) / (count - 1)
-        return math.sqrt(spread / count)
 
     @property
     def effective_samples(self) -> list[float] | None:
@@ -233,17 +231,17 @@ def _write(
 
 
 def _text(result: dict[str, Any]) -> str:
+    from pixelrnn.uncertainty import images_of_pictures, plus_minus
+
     files = ", ".join(result[key] for key in ("out", "npz") if result[key])
-    count = result["num_images"]
-    which = f"{count} image{'s' if count > 1 else ''}"
-    if result["split"] != "all":
-        which = f"{count} {result['split']} image{'s' if count > 1 else ''}"
+    split = "" if result["split"] == "all" else result["split"]
+    which = images_of_pictures(result["num_images"], result["num_pictures"], split)
     lines = [
         f"{files}: {which} of {result['images']}, {result['completions_per_image']} "
         f"completion{'s' if result['completions_per_image'] > 1 else ''} each, "
         f"seed {result['seed']}",
         f"the hidden {result['hidden_pixels']:,} pixels of the originals cost "
-        f"{result['hidden_bits_per_dim']:.4f} ± {result['standard_error']:.4f} bits/dim",
+        f"{plus_minus(result['hidden_bits_per_dim'], result['standard_error'])} bits/dim",
     ]
     if result["effective_samples"]:
         effective = ", ".join(f"{number:.1f}" for number in result["effective_samples"])

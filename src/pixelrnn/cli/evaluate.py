@@ -51,6 +51,7 @@ def evaluate(
     from pixelrnn.models import store
     from pixelrnn.training import RunFolder
 
+    _require_one(model)
     run = RunFolder(model)
     loaded = store.load(model)
     images = _images(model, run, data, settings or [])
@@ -76,12 +77,28 @@ def evaluate(
             )
         else:
             evaluation = evaluate_model(
-                loaded, chosen, batch_size=batch_size, on_progress=on_progress
+                loaded,
+                chosen,
+                pictures=images.pictures_of(split),
+                batch_size=batch_size,
+                on_progress=on_progress,
             )
     result = _result(model, images, split, evaluation)
     result["alarms"] = run.result()["alarms"] if keep else []
     typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
     raise_alarms(result["alarms"])
+
+
+def _require_one(path: Path) -> None:
+    """Raise `RecipeError` for a folder that holds runs and is none, as `pixelrnn compare` writes."""
+    if not path.is_dir() or (path / "recipe.toml").is_file() or (path / "config.json").is_file():
+        return
+    runs = sorted(file.parent for file in path.glob("*/recipe.toml"))
+    if runs:
+        raise RecipeError(
+            f"{path} holds {len(runs)} run folder{'' if len(runs) == 1 else 's'}: evaluate one of "
+            + ", ".join(map(str, runs))
+        )
 
 
 def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:
@@ -115,6 +132,7 @@ def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation"
         "data": images.name,
         "split": split,
         "num_images": evaluation.num_images,
+        "num_pictures": evaluation.num_pictures,
         "data_sha256": images.sha256(split),
         "bits_per_dim": evaluation.bits_per_dim,
         "standard_error": evaluation.standard_error,
@@ -125,14 +143,19 @@ def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation"
 
 
 def _text(result: dict[str, Any]) -> str:
+    from pixelrnn.uncertainty import images_of_pictures, no_verdict, plus_minus
+
     colours = result["bits_per_dim_by_channel"]
-    count, split = f"{result['num_images']:,}", result["split"]
-    images = f"all {count} images" if split == "all" else f"{count} {split} images"
+    split = result["split"]
+    kind, before = ("", "all ") if split == "all" else (split, "")
+    images = before + images_of_pictures(result["num_images"], result["num_pictures"], kind)
     text = (
-        f"{result['bits_per_dim']:.4f} ± {result['standard_error']:.4f} bits/dim "
+        f"{plus_minus(result['bits_per_dim'], result['standard_error'])} bits/dim "
         f"({result['nats_per_image']:.2f} nats/image) on {images} of {result['data']}"
     )
     if len(colours) == 3:
         parts = zip(("red", "green", "blue"), colours, strict=True)
         text += "; " + ", ".join(f"{name} {bits:.3f}" for name, bits in parts)
+    if reason := no_verdict(result["num_pictures"]):
+        text += f"; {reason}"
     return text

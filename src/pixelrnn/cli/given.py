@@ -17,12 +17,16 @@ from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.errors import DataError, ImageMismatchError, RecipeError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.pictures import Images
+from pixelrnn.uncertainty import Pictures
 
 
 def chosen_images(
     model: AutoregressiveModel, path: Path, source: str, split: str | None, first: int
-) -> tuple[Images, str]:
-    """Return the images to complete, and of which split they are; `path` is the model's."""
+) -> tuple[Images, str, Pictures | None]:
+    """Return the images to complete, their split, and which pictures they were cut from.
+
+    `path` is the model's.
+    """
     data = load(source, _options(path / "recipe.toml", source))
     split = split or ("test" if data.count("test") else "all")
     chosen = data.images(split)[:first]
@@ -36,7 +40,8 @@ def chosen_images(
             f"the model is of {_kind(channels)} images with {levels} levels, and those of {source} "
             f"are {_kind(data.channels)} with {have}: give other images or another model"
         )
-    return chosen, split
+    pictures = data.pictures_of(split)
+    return chosen, split, None if pictures is None else pictures[:first]
 
 
 def _options(recipe: Path, source: str) -> DataOptions:

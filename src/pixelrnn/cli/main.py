@@ -19,6 +19,7 @@ from pixelrnn.cli.compress import compress
 from pixelrnn.cli.decompress import decompress
 from pixelrnn.cli.evaluate import evaluate
 from pixelrnn.cli.info import info
+from pixelrnn.cli.options import Verb
 from pixelrnn.cli.report import report
 from pixelrnn.cli.sample import sample
 from pixelrnn.cli.train import train
@@ -44,7 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (compare, train, evaluate, check, sample, complete, report, compress, decompress, info):
-    app.command()(verb)
+    app.command(cls=Verb)(verb)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")

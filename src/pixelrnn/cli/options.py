@@ -4,9 +4,10 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from pixelrnn.errors import DisagreementError
 
@@ -28,6 +29,18 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+
+
+class Verb(typer.core.TyperCommand):
+    """A command whose help names an argument, and not the Python type that it becomes."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters; an argument with a name of its own shows no type."""
+        params = super().get_params(ctx)
+        for param in params:
+            if isinstance(param, typer.core.TyperArgument) and param.metavar is not None:
+                param.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
+        return params
 
 
 def command_line() -> str:

@@ -12,7 +12,7 @@ def report(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...",
+            metavar="RUN",
             help="Run folders, or the folder of a `pixelrnn compare`, which holds several.",
             show_default=False,
         ),

@@ -5,12 +5,14 @@ random generator, whose stream may change from version to version, says what is 
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import DataError
+from pixelrnn.uncertainty import Pictures
 
 Images = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.intp]
@@ -36,6 +38,9 @@ class DataSet:
         licence: what its owners allow.
         notes: what was converted, left out or only in part read.
         split_rule: how the splits were made, in words.
+        pictures: for each split in the order of `SPLITS`, which picture each image was cut from, int
+            `(N,)`, images of one picture having one number, in all splits. `None` where each image is a
+            picture of its own.
 
     Raises:
         DataError: if a value is not below `num_levels`.
@@ -57,6 +62,7 @@ class DataSet:
     licence: str
     notes: tuple[str, ...]
     split_rule: str
+    pictures: tuple[Pictures, Pictures, Pictures] | None = None
 
     def __post_init__(self) -> None:
         shapes = {getattr(self, split).shape[1:] for split in SPLITS}
@@ -70,6 +76,16 @@ class DataSet:
             frozen = np.ascontiguousarray(images).view()
             frozen.flags.writeable = False
             object.__setattr__(self, split, frozen)
+        if self.pictures is not None:
+            counts = [numbers.shape for numbers in self.pictures]
+            if counts != [(self.count(split),) for split in SPLITS]:
+                raise ValueError(f"pictures must have one number for each image, not {counts}")
+
+    def __repr__(self) -> str:
+        """Say how many images of what kind there are, without the arrays."""
+        counts = ", ".join(f"{split}={self.count(split)}" for split in SPLITS)
+        shape = (self.channels, self.height, self.width)
+        return f"DataSet({self.name!r}, {counts}, shape={shape}, num_levels={self.num_levels})"
 
     def _check_levels(self, split: str, images: Images) -> None:
         highest = int(images.max(initial=0))
@@ -116,6 +132,21 @@ class DataSet:
             )
         return images
 
+    def pictures_of(self, split: str) -> Pictures | None:
+        """Return which picture each image of a split was cut from, int `(N,)`.
+
+        `None` where each image is a picture of its own; see `uncertainty.standard_error`.
+
+        Raises:
+            DataError: if there is no such split.
+        """
+        self._split(split)
+        if self.pictures is None:
+            return None
+        if split == "all":
+            return np.concatenate(self.pictures)
+        return self.pictures[SPLITS.index(split)]
+
     def sha256(self, split: str) -> str:
         """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits."""
         images = self._split(split)
@@ -130,6 +161,25 @@ class DataSet:
             raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, all")
         images: Images = getattr(self, split)
         return images
+
+
+def number_pictures(
+    counts: Sequence[Sequence[int]],
+) -> tuple[Pictures, Pictures, Pictures]:
+    """Number pictures from 0, over all splits, and repeat each number for its patches.
+
+    Args:
+        counts: for each split in the order of `SPLITS`, how many patches each picture gave.
+
+    Example:
+        >>> [numbers.tolist() for numbers in number_pictures([[2, 1], [], [3]])]
+        [[0, 0, 1], [], [2, 2, 2]]
+    """
+    flat = [count for split in counts for count in split]
+    numbers = np.repeat(np.arange(len(flat)), flat)
+    ends = np.cumsum([sum(split) for split in counts])
+    train, validation, test, _ = np.split(numbers, ends)
+    return train, validation, test
 
 
 def carve_validation_indices(count: int) -> tuple[Indices, Indices]:

@@ -14,6 +14,7 @@ from pixelrnn.data.dataset import (
     Images,
     carve_all_indices,
     carve_validation_indices,
+    number_pictures,
 )
 from pixelrnn.data.image_files import ImageHeader, UnreadableImageError, read_header, read_pixels
 from pixelrnn.data.options import DataOptions
@@ -44,7 +45,7 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
     everything = [header for split in SPLITS for header in headers[split]]
     _check_sizes(everything, options, path)
     channels = max(header.channels for header in everything)
-    images = _read_splits(headers, channels, options, path)
+    images, counts = _read_splits(headers, channels, options, path)
     patches = f" ({options.patch_size}x{options.patch_size} patches)" if options.patch_size else ""
     return DataSet(
         name=path.resolve().name + patches,
@@ -56,6 +57,7 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
         licence="the owner's",
         notes=_notes(everything, channels, options, _num_other_files(path, files)),
         split_rule=rule,
+        pictures=number_pictures(counts) if options.patch_size else None,
     )
 
 
@@ -156,11 +158,12 @@ def _check_sizes(headers: Sequence[ImageHeader], options: DataOptions, folder: P
 
 def _read_splits(
     headers: dict[str, list[ImageHeader]], channels: int, options: DataOptions, folder: Path
-) -> dict[str, Images]:
+) -> tuple[dict[str, Images], list[list[int]]]:
+    """Return the images of each split, and how many each file gave."""
     side = options.patch_size
     height, width = (side, side) if side else next(h for s in SPLITS for h in headers[s]).size
     refused: list[UnreadableImageError] = []
-    images = {}
+    images, counts = {}, []
     for split in SPLITS:
         parts = [np.empty((0, channels, height, width), np.uint8)]
         for header in headers[split]:
@@ -172,8 +175,9 @@ def _read_splits(
             picture = np.broadcast_to(picture, (channels, *picture.shape[1:]))
             parts.append(cut_patches(picture, side, side) if side else picture[np.newaxis])
         images[split] = np.concatenate(parts)
+        counts.append([len(part) for part in parts[1:]])
     _raise_refused(refused, folder)
-    return images
+    return images, counts
 
 
 def _notes(

@@ -36,7 +36,7 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
     Example:
         >>> data = load("photos", DataOptions(patch_size=16))
         >>> data.name, data.images("test").shape
-        ('photos (16x16 patches)', (925, 3, 16, 16))
+        ('photos (16x16 patches)', (6225, 3, 16, 16))
     """
     if isinstance(source, str) and source in CATALOGUE:
         entry = CATALOGUE[source]

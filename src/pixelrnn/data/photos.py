@@ -1,7 +1,8 @@
-"""`photos`: patches of the photographs that ship inside scikit-image, read from its folder.
+"""`photos`: patches of the colour photographs inside scikit-image, scikit-learn and matplotlib.
 
-Whole photographs are held out, never patches of one that is trained on. Those held out are PNG
-files, without the traces of JPEG; a stereo pair shows one scene and stays in one split.
+Whole photographs are held out, never patches of one that is trained on; a stereo pair shows one scene
+and stays in one split. The packages hold eight colour photographs that are not trained on: one is for
+validation, seven are for the test. That is fewer than a verdict needs (`uncertainty.MIN_PICTURES`).
 """
 
 import hashlib
@@ -11,24 +12,41 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelrnn.data.dataset import SPLITS, DataSet, Images
+from pixelrnn.data.dataset import SPLITS, DataSet, Images, number_pictures
 from pixelrnn.data.image_files import read_header, read_pixels
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.patches import cut_patches
 from pixelrnn.errors import DataError
 
 PATCH_SIZE = 32
+# Of a held-out photograph that is larger, the middle: else one picture would be most of the test.
+HELD_OUT_ROWS, HELD_OUT_COLUMNS = 400, 600
+FOLDERS = {
+    "skimage": "data",
+    "sklearn": "datasets/images",
+    "matplotlib": "mpl-data/sample_data",
+}
+DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """One photograph: its file, whose it is, and the split that all of it belongs to."""
+    """One photograph: its file, whose it is, and the split that all of it belongs to.
+
+    `package` is the one that it ships in.
+    """
 
     file: str
     split: str
     source: str
     licence: str
     sha256: str
+    package: str = "skimage"
+
+    @property
+    def scene(self) -> str:
+        """What it shows; two views of one scene share it."""
+        return Path(self.file).stem.removesuffix("_left").removesuffix("_right")
 
 
 PHOTOGRAPHS = (
@@ -74,11 +92,56 @@ PHOTOGRAPHS = (
         "CC0",
         "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
     ),
+    Photograph(
+        "china.jpg",
+        "test",
+        "danielbuechele (Flickr)",
+        "CC BY 2.0",
+        "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
+        package="sklearn",
+    ),
+    Photograph(
+        "flower.jpg",
+        "test",
+        "vultilion (Flickr)",
+        "CC BY 2.0",
+        "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
+        package="sklearn",
+    ),
+    Photograph(
+        "grace_hopper.jpg",
+        "test",
+        "United States Navy",
+        "public domain",
+        "a8ca6d734765703b09728ab47fe59f473d93ae3967fc24c7c0288c3c7adb7130",
+        package="matplotlib",
+    ),
+    Photograph(
+        "ihc.png",
+        "test",
+        "Center for Microscopy and Molecular Imaging",
+        "no known restrictions",
+        "f8dd1aa387ddd1f49d8ad13b50921b237df8e9b262606d258770687b0ef93cef",
+    ),
+    Photograph(
+        "retina.jpg",
+        "test",
+        "Mikael Häggström",
+        "CC0",
+        "38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
+    ),
+    Photograph(
+        "hubble_deep_field.jpg",
+        "test",
+        "NASA, Hubble eXtreme Deep Field",
+        "public domain",
+        "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
+    ),
 )
 
 
 def load_photos(options: DataOptions) -> DataSet:
-    """Return 32x32 RGB patches of photographs: 4,636 training, 126 validation, 216 test patches.
+    """Return 32x32 RGB patches of photographs: 4,636 training, 126 validation, 1,464 test patches.
 
     Training patches overlap by half; held-out ones do not, so that each pixel counts once.
 
@@ -90,21 +153,20 @@ def load_photos(options: DataOptions) -> DataSet:
             patch.
 
     Example:
-        >>> load_photos(DataOptions()).images("test").shape
-        (216, 3, 32, 32)
+        >>> data = load_photos(DataOptions())
+        >>> data.images("test").shape, len(set(data.pictures_of("test")))
+        ((1464, 3, 32, 32), 7)
     """
     side = options.patch_size or PATCH_SIZE
-    folder = _photograph_folder()
-    parts: dict[str, list[Images]] = {split: [] for split in SPLITS}
+    parts: dict[str, dict[str, list[Images]]] = {split: {} for split in SPLITS}
     for photograph in PHOTOGRAPHS:
-        picture = _read_photograph(folder / photograph.file, photograph)
-        if side > min(picture.shape[1:]):
-            raise DataError(
-                f"patches of {side}x{side} pixels do not fit {photograph.file}: ask less"
-            )
-        stride = max(1, side // 2) if photograph.split == "train" else side
-        parts[photograph.split].append(cut_patches(picture, side, stride))
-    images = {split: np.concatenate(parts[split]) for split in SPLITS}
+        scenes = parts[photograph.split]
+        scenes.setdefault(photograph.scene, []).append(_patches(photograph, side))
+    images = {
+        split: np.concatenate([part for scene in scenes.values() for part in scene])
+        for split, scenes in parts.items()
+    }
+    counts = [[sum(map(len, scene)) for scene in parts[split].values()] for split in SPLITS]
     return DataSet(
         name="photos" if side == PATCH_SIZE else f"photos ({side}x{side} patches)",
         num_levels=options.num_levels or 256,
@@ -113,16 +175,46 @@ def load_photos(options: DataOptions) -> DataSet:
         test=images["test"],
         source=photograph_sources(),
         licence=photograph_licences(),
-        notes=("training patches overlap by half; held-out ones do not",),
+        notes=(
+            "training patches overlap by half; held-out ones do not",
+            f"of held-out photographs the middle, at most {HELD_OUT_ROWS} x {HELD_OUT_COLUMNS} pixels",
+        ),
         split_rule="whole photographs; "
         + "; ".join(f"{split}: {', '.join(_files(split))}" for split in SPLITS),
+        pictures=number_pictures(counts),
     )
+
+
+def _patches(photograph: Photograph, side: int) -> Images:
+    picture = _read_photograph(photograph)
+    stride = max(1, side // 2)
+    if photograph.split != "train":
+        picture, stride = _middle(picture), side
+    if side > min(picture.shape[1:]):
+        raise DataError(f"patches of {side}x{side} pixels do not fit {photograph.file}: ask less")
+    return cut_patches(picture, side, stride)
+
+
+def _middle(picture: Images) -> Images:
+    _, height, width = picture.shape
+    top, left = max(0, height - HELD_OUT_ROWS) // 2, max(0, width - HELD_OUT_COLUMNS) // 2
+    return picture[:, top : top + HELD_OUT_ROWS, left : left + HELD_OUT_COLUMNS]
 
 
 def photograph_sources() -> str:
     """Return where the photographs come from, in one line."""
-    each = "; ".join(dict.fromkeys(f"{_scene(photo)}: {photo.source}" for photo in PHOTOGRAPHS))
-    return f"inside the scikit-image wheel: {each}"
+    each = [
+        f"inside the {name} wheel: "
+        + "; ".join(
+            dict.fromkeys(
+                f"{photo.scene}: {photo.source}"
+                for photo in PHOTOGRAPHS
+                if photo.package == package
+            )
+        )
+        for package, name in DISTRIBUTIONS.items()
+    ]
+    return "; ".join(each)
 
 
 def photograph_licences() -> str:
@@ -132,35 +224,34 @@ def photograph_licences() -> str:
 
 
 def _scenes_under(licence: str) -> list[str]:
-    return list(dict.fromkeys(_scene(photo) for photo in PHOTOGRAPHS if photo.licence == licence))
-
-
-def _scene(photograph: Photograph) -> str:
-    return Path(photograph.file).stem.removesuffix("_left").removesuffix("_right")
+    return list(dict.fromkeys(photo.scene for photo in PHOTOGRAPHS if photo.licence == licence))
 
 
 def _files(split: str) -> list[str]:
     return [photo.file for photo in PHOTOGRAPHS if photo.split == split]
 
 
-def _photograph_folder() -> Path:
-    # By path: importing skimage takes a while, and its readers may download what they do not find.
-    spec = importlib.util.find_spec("skimage")
+def _folder_of(package: str) -> Path:
+    # By path: importing a package takes a while, and its readers may download what they do not find.
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise DataError("photos needs scikit-image, which holds them: pip install scikit-image")
-    return Path(spec.origin).parent / "data"
+        name = DISTRIBUTIONS[package]
+        raise DataError(f"photos needs {name}, which holds some of them: pip install {name}")
+    return Path(spec.origin).parent / FOLDERS[package]
 
 
-def _read_photograph(path: Path, photograph: Photograph) -> Images:
+def _read_photograph(photograph: Photograph) -> Images:
+    path = _folder_of(photograph.package) / photograph.file
+    name = DISTRIBUTIONS[photograph.package]
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise DataError(
-            f"photos needs {path}, which cannot be read: install scikit-image again"
+            f"photos needs {path}, which cannot be read: install {name} again"
         ) from error
     if digest != photograph.sha256:
         raise DataError(
             f"{path} is not the photograph that is meant (sha256 {digest}, not "
-            f"{photograph.sha256}): install scikit-image 0.24 ... 0.26 again"
+            f"{photograph.sha256}): install {name} again, in another version"
         )
     return read_pixels(read_header(path))

@@ -1,15 +1,16 @@
 """The typed reading of what `pixelrnn bench train --out` wrote: how fast training was, and on what."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
 import pydantic
 
 from pixelrnn.errors import ModelFileError
+from pixelrnn.report.text_file import parse_json, read_text
 
 FORMAT_VERSION = 1
 KIND = "training benchmark"
+REMEDY = "give a file that `pixelrnn bench train SUITE --out FILE.json` wrote"
 
 
 class _Record(pydantic.BaseModel):
@@ -58,11 +59,10 @@ def read_training_speed(path: Path) -> TrainingSpeed:
         Traceback (most recent call last):
         pixelrnn.errors.ModelFileError: none.json cannot be read (No such file or directory); ...
     """
+    text = read_text(path, remedy=REMEDY)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _error(path, f"cannot be read ({error.strerror or error})") from None
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise _error(path, f"is not JSON ({str(error).splitlines()[0]})") from None
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise _error(path, "holds no training benchmark")
@@ -81,6 +81,4 @@ def read_training_speed(path: Path) -> TrainingSpeed:
 
 
 def _error(path: Path, trouble: str) -> ModelFileError:
-    return ModelFileError(
-        f"{path} {trouble}; give a file that `pixelrnn bench train SUITE --out FILE.json` wrote"
-    )
+    return ModelFileError(f"{path} {trouble}; {REMEDY}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelrnn.report.run_folder import Baseline, RunFolder
+from pixelrnn.report.text_file import without_surrogates
+from pixelrnn.uncertainty import Pictures, count_pictures, standard_error
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class Entry:
 class Difference:
     """Mean bits/dim by which one run is above another on the same test images.
 
-    `standard_error` is that of the mean over images: of the differences image by image if `paired`,
-    else of two independent means, which is larger. It is NaN where it cannot be known.
+    `standard_error` is that of the mean over images, clustered by picture: of the differences image
+    by image if `paired`, else of two independent means, which is larger. It is NaN where it cannot be
+    known.
     """
 
     mean: float
@@ -54,12 +57,15 @@ class Difference:
         return abs(self.mean) / self.standard_error if self.standard_error else math.inf
 
 
-def difference(best: RunFolder, other: RunFolder) -> Difference:
-    """Return by how much `other` is above `best`; both must be evaluated on the same images."""
+def difference(best: RunFolder, other: RunFolder, pictures: Pictures | None = None) -> Difference:
+    """Return by how much `other` is above `best`; both must be evaluated on the same images.
+
+    `pictures` says which picture each image was cut from; by default each is one of its own.
+    """
     if best.evaluation is not None and other.evaluation is not None:
         gaps = other.evaluation.bits_per_dim_per_image - best.evaluation.bits_per_dim_per_image
-        spread = float(gaps.std(ddof=1)) if len(gaps) > 1 else math.nan
-        return Difference(float(gaps.mean()), spread / math.sqrt(len(gaps)), paired=True)
+        error = standard_error(gaps, pictures)
+        return Difference(float(gaps.mean()), math.nan if error is None else error, paired=True)
     errors = [run.result.test_bits_per_dim_standard_error for run in (best, other)]
     mean = (other.test_bits_per_dim or 0.0) - (best.test_bits_per_dim or 0.0)
     known = [math.nan if error is None else error for error in errors]
@@ -91,6 +97,40 @@ class Group:
     def num_images(self) -> int | None:
         """How many test images were measured."""
         return self.evaluated[0].run.result.num_images if self.evaluated else None
+
+    @property
+    def pictures(self) -> Pictures | None:
+        """Which picture each test image was cut from, as far as any run says.
+
+        Runs of earlier versions do not, and take the images for independent; so where the runs
+        differ, the one that knows of the fewest pictures is right.
+        """
+        known = [
+            entry.run.evaluation.pictures
+            for entry in self.evaluated
+            if entry.run.evaluation is not None and entry.run.evaluation.pictures is not None
+        ]
+        return min(known, key=lambda pictures: len(np.unique(pictures)), default=None)
+
+    @property
+    def num_pictures(self) -> int | None:
+        """Of how many pictures the test images are: as many, unless they are patches."""
+        if self.num_images is None:
+            return None
+        counts = [entry.run.result.num_pictures for entry in self.evaluated]
+        known = [count for count in counts if count is not None]
+        return min([count_pictures(self.num_images, self.pictures), *known])
+
+    def standard_error(self, entry: Entry) -> float | None:
+        """Return the standard error of a run's test bits/dim, clustered by picture."""
+        if entry.run.evaluation is None:
+            return entry.run.result.test_bits_per_dim_standard_error
+        return standard_error(entry.run.evaluation.bits_per_dim_per_image, self.pictures)
+
+    def behind(self, entry: Entry) -> Difference:
+        """Return by how much a run is above the best one; both must be evaluated."""
+        assert self.best is not None
+        return difference(self.best.run, entry.run, self.pictures)
 
     def baselines(self) -> tuple[Baseline, ...]:
         """Every line to beat, each once, the lowest first; unmeasured ones last.
@@ -171,7 +211,7 @@ def _distinct_names(runs: Sequence[RunFolder]) -> list[str]:
         if len(indices) == 1:
             continue
         by_name = [runs[index].result.name for index in indices]
-        by_folder = [runs[index].path.name for index in indices]
+        by_folder = [without_surrogates(runs[index].path.name) for index in indices]
         numbered = [str(number) for number in range(1, len(indices) + 1)]
         choices = (by_name, by_folder, numbered)
         distinct = next(words for words in choices if len(set(words)) == len(indices))

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import ModelFileError
-from pixelrnn.report.array_file import Arrays, read_arrays
+from pixelrnn.report.array_file import Arrays, open_arrays
+from pixelrnn.uncertainty import Pictures
 
 # Both files come from the same sums in float64; more than this apart, from two evaluations.
 TOLERANCE_BITS_PER_DIM = 1e-4
@@ -26,12 +27,14 @@ class Examples:
 class Evaluation:
     """What was measured image by image and sub-pixel by sub-pixel on the test split.
 
-    `bits_per_dim_per_image` is float64 `(N,)`; `bits_map` float64 `(C, H, W)`, mean bits of each
+    `bits_per_dim_per_image` is float64 `(N,)`; `pictures` int64 `(N,)`, which picture each image was
+    cut from, `None` where that was not recorded; `bits_map` float64 `(C, H, W)`, mean bits of each
     sub-pixel; `receptive_field` bool `(C, H, W)`, what the last colour of the pixel at
     `receptive_field_at` (row, column, channel) was measured to depend on.
     """
 
     bits_per_dim_per_image: npt.NDArray[np.float64]
+    pictures: Pictures | None
     bits_map: npt.NDArray[np.float64]
     receptive_field: npt.NDArray[np.bool_]
     receptive_field_at: tuple[int, int, int]
@@ -67,22 +70,27 @@ def read_evaluation(
         Traceback (most recent call last):
         pixelrnn.errors.ModelFileError: none.npz cannot be read (...); evaluate that run again
     """
-    arrays = read_arrays(path)
-    bits_per_dim_per_image = arrays.floats("bits_per_dim_per_image", (num_images,))
-    bits_map = arrays.floats("bits_map", image_shape)
-    for name, values in (
-        ("bits_per_dim_per_image", bits_per_dim_per_image),
-        ("bits_map", bits_map),
-    ):
-        if abs(float(values.mean()) - bits_per_dim) > TOLERANCE_BITS_PER_DIM:
+    with open_arrays(path) as arrays:
+        found = _evaluation(arrays, image_shape, num_levels, num_images)
+    for name in ("bits_per_dim_per_image", "bits_map"):
+        mean = float(getattr(found, name).mean())
+        if abs(mean - bits_per_dim) > TOLERANCE_BITS_PER_DIM:
             raise ModelFileError(
-                f"{path}: the mean of {name} is {values.mean():.4f}, but result.json says "
+                f"{path}: the mean of {name} is {mean:.4f}, but result.json says "
                 f"{bits_per_dim:.4f} bits/dim; evaluate that run again"
             )
+    return found
+
+
+def _evaluation(
+    arrays: Arrays, image_shape: tuple[int, int, int], num_levels: int, num_images: int
+) -> Evaluation:
+    known = "pictures" in arrays.members  # runs of earlier versions do not say
     return Evaluation(
-        bits_per_dim_per_image=bits_per_dim_per_image,
-        bits_map=bits_map,
-        receptive_field=arrays.array("receptive_field", image_shape).astype(np.bool_),
+        bits_per_dim_per_image=arrays.floats("bits_per_dim_per_image", (num_images,)),
+        pictures=arrays.integers("pictures", (num_images,)) if known else None,
+        bits_map=arrays.floats("bits_map", image_shape),
+        receptive_field=arrays.flags("receptive_field", image_shape),
         receptive_field_at=arrays.place("receptive_field_at", image_shape),
         easiest=_examples(arrays, "easiest", image_shape, num_levels),
         hardest=_examples(arrays, "hardest", image_shape, num_levels),
@@ -97,5 +105,5 @@ def _examples(
     return Examples(
         images=arrays.images(name, (count, *image_shape), num_levels),
         bits_per_dim=arrays.floats(f"{kind}_bits_per_dim", (count,)),
-        indices=arrays.floats(f"{kind}_indices", (count,)).astype(np.int64),
+        indices=arrays.integers(f"{kind}_indices", (count,)),
     )

@@ -26,6 +26,7 @@ from pixelrnn.report.maps import BitsMaps, Panel, bits_maps, receptive_fields
 from pixelrnn.report.pictures import data_url
 from pixelrnn.report.run_folder import RunFolder, read_run_folder
 from pixelrnn.report.svg import NUM_SERIES
+from pixelrnn.report.text_file import without_surrogates
 from pixelrnn.report.verdict import Verdict, verdict
 
 MAX_EXAMPLES = 8
@@ -109,7 +110,7 @@ def build(
         )
     speed = None if benchmark is None else tables.speed_table(read_training_speed(benchmark))
     page = _page([read_run_folder(Path(path)) for path in run_folders], title, command, speed)
-    _write(out, page)
+    _write(out, without_surrogates(page))  # the command may name files that are not UTF-8
     return out
 
 
@@ -167,6 +168,7 @@ def _section(group: Group, name: str) -> Section:
         ("Data", result.data),
         ("Images", formats.image_kind(result.image_shape, result.num_levels)),
         (f"{result.split.capitalize()} images", formats.count(num_images)),
+        ("Pictures that they are of", formats.count(group.num_pictures)),
         ("SHA-256 of them", result.data_sha256.test[:12]),
     ]
     return Section(

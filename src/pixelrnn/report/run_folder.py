@@ -1,13 +1,12 @@
 """The typed reading of a run folder: every file checked once, here, before anything is drawn."""
 
 import csv
-import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,23 +15,37 @@ import pydantic
 from pixelrnn.errors import ModelFileError, RecipeError
 from pixelrnn.report.evaluation_file import Evaluation, read_evaluation
 from pixelrnn.report.samples_file import Samples, read_samples
+from pixelrnn.report.text_file import parse_json, read_text
 
 FORMAT_VERSION = 1
+MAX_METRICS_BYTES = 1 << 22  # some 40,000 rows
+Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
+PositiveCount = Annotated[int, pydantic.Field(gt=0, lt=2**63)]
+Channels = Annotated[int, pydantic.Field(gt=0, le=64)]
+Side = Annotated[int, pydantic.Field(gt=0, le=1 << 16)]
 METRIC_COLUMNS = ("image_presentations", "train_bits_per_dim", "validation_bits_per_dim")
 
 
 class _Record(pydantic.BaseModel):
     """A JSON object of a run folder; keys that the report does not show are ignored."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Baseline(_Record):
     """A line to beat, measured on the same test images; `None` where it could not be measured."""
 
     name: str
-    test_bits_per_dim: pydantic.FiniteFloat | None = None
+    test_bits_per_dim: float | None = None
     note: str = ""
+
+
+class SplitCounts(_Record):
+    """How many images each split has."""
+
+    train: Count
+    validation: Count
+    test: Count
 
 
 class DataHashes(_Record):
@@ -51,34 +64,36 @@ class Result(_Record):
     label: str
     data: str
     split: str = "test"
-    num_images: pydantic.PositiveInt | None = None
+    num_images: PositiveCount | None = None
+    num_pictures: PositiveCount | None = None
     data_sha256: DataHashes
-    image_shape: tuple[pydantic.PositiveInt, pydantic.PositiveInt, pydantic.PositiveInt]
+    data_num_images: SplitCounts | None = None
+    image_shape: tuple[Channels, Side, Side]
     num_levels: int = pydantic.Field(ge=2, le=256)
     ema: bool = False
-    parameters: int
-    image_presentations: int
+    parameters: Count
+    image_presentations: Count
     images_per_second: float | None = None
     minutes: float | None = None
     peak_memory_mb: float | None = None
     finished: bool = True
     train_bits_per_dim: float | None = None
-    train_num_images: int | None = None
+    train_num_images: Count | None = None
     validation_bits_per_dim: float | None = None
-    validation_num_images: int | None = None
-    test_bits_per_dim: pydantic.FiniteFloat | None = None
+    validation_num_images: Count | None = None
+    test_bits_per_dim: float | None = None
     test_bits_per_dim_standard_error: float | None = None
-    test_nats_per_image: pydantic.FiniteFloat | None = None
+    test_nats_per_image: float | None = None
     test_bits_per_dim_by_channel: tuple[float, ...] = ()
     hidden_half_bits_per_dim: float | None = None
     seconds_per_sample: float | None = None
-    file_num_images: pydantic.PositiveInt | None = None
-    float_bits_per_dim: pydantic.FiniteFloat | None = None
-    integer_bits_per_dim: pydantic.FiniteFloat | None = None
-    message_bits_per_dim: pydantic.FiniteFloat | None = None
-    file_bits_per_dim: pydantic.FiniteFloat | None = None
-    surprise_bits_per_dim: pydantic.FiniteFloat | None = None
-    file_bytes: pydantic.PositiveInt | None = None
+    file_num_images: PositiveCount | None = None
+    float_bits_per_dim: float | None = None
+    integer_bits_per_dim: float | None = None
+    message_bits_per_dim: float | None = None
+    file_bits_per_dim: float | None = None
+    surprise_bits_per_dim: float | None = None
+    file_bytes: PositiveCount | None = None
     command: str | None = None
     baselines: tuple[Baseline, ...] = ()
 
@@ -162,7 +177,7 @@ def read_run_folder(path: Path) -> RunFolder:
     if not path.is_dir():
         raise ModelFileError(f"{path}: no such folder; give a folder that `pixelrnn train` wrote")
     result = _read_json(path / "result.json", Result)
-    recipe_text = _read_text(path / "recipe.toml")
+    recipe_text = read_text(path / "recipe.toml")
     evaluation, samples = None, None
     kind: dict[str, Any] = {"image_shape": result.image_shape, "num_levels": result.num_levels}
     # Files left by an earlier evaluation say nothing about weights that were trained since.
@@ -230,25 +245,14 @@ def _looks_like_run(path: Path) -> bool:
     return (path / "result.json").is_file() or (path / "recipe.toml").is_file()
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ModelFileError(
-            f"{path} is missing; is {path.parent} the folder of a finished `pixelrnn train`?"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelFileError(f"{path} cannot be read ({error}); train that run again") from None
-
-
 _R = TypeVar("_R", bound=_Record)
 
 
 def _read_json(path: Path, kind: type[_R]) -> _R:
-    text = _read_text(path)
+    text = read_text(path)
     try:
-        content = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise ModelFileError(f"{path} is not JSON ({error}); train that run again") from None
     version = content.get("format_version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:
@@ -269,12 +273,12 @@ def _read_json(path: Path, kind: type[_R]) -> _R:
 def _parse_recipe(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(f"{path} is not TOML ({error}); restore it or train again") from None
 
 
 def _read_metrics(path: Path) -> Metrics:
-    reader = csv.DictReader(_read_text(path).splitlines())
+    reader = csv.DictReader(read_text(path, MAX_METRICS_BYTES).splitlines())
     missing = [name for name in METRIC_COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise ModelFileError(f"{path} has no column {missing[0]}; train that run again")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.report.array_file import read_arrays
+from pixelrnn.report.array_file import Arrays, open_arrays
 
 Images = npt.NDArray[np.uint8]
 
@@ -50,18 +50,22 @@ def read_samples(path: Path, *, image_shape: tuple[int, int, int], num_levels: i
         Traceback (most recent call last):
         pixelrnn.errors.ModelFileError: none.npz cannot be read (...); evaluate that run again
     """
-    arrays = read_arrays(path)
+    with open_arrays(path) as arrays:
+        return _samples(arrays, image_shape, num_levels)
+
+
+def _samples(arrays: Arrays, image_shape: tuple[int, int, int], num_levels: int) -> Samples:
     count, completed = arrays.length("samples"), arrays.length("completed_images")
-    shape = arrays.content["completions"].shape if "completions" in arrays.content else ()
+    shape = arrays.shape("completions")
     each = shape[1] if len(shape) == 5 else 0
     if not count or not completed or not each:
         raise arrays.error("has no samples, or no completions")
     return Samples(
-        seed=int(arrays.floats("seed", ())),
+        seed=int(arrays.integers("seed", ())),
         samples=arrays.images("samples", (count, *image_shape), num_levels),
-        known=arrays.array("known", image_shape[1:]).astype(np.bool_),
+        known=arrays.flags("known", image_shape[1:]),
         completed_images=arrays.images("completed_images", (completed, *image_shape), num_levels),
-        completed_indices=arrays.floats("completed_indices", (completed,)).astype(np.int64),
+        completed_indices=arrays.integers("completed_indices", (completed,)),
         completions=arrays.images("completions", (completed, each, *image_shape), num_levels),
         hidden_bits_per_dim=arrays.floats("hidden_bits_per_dim", (completed,)),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pixelrnn.report import formats
 from pixelrnn.report.benchmark_file import SpeedTiming, TrainingSpeed
-from pixelrnn.report.comparison import Entry, Group, difference
+from pixelrnn.report.comparison import Entry, Group
 from pixelrnn.report.run_folder import Baseline
 
 GUESSES = ("uniform", "histogram")  # lines to beat that write no file
@@ -106,16 +106,14 @@ def _model_row(group: Group, entry: Entry) -> ModelRow:
     best = group.best
     behind, behind_error = formats.MISSING, ""
     if best is not None and entry.evaluated and entry is not best:
-        gap = difference(best.run, entry.run)
+        gap = group.behind(entry)
         behind, behind_error = f"+{formats.bits(gap.mean)}", formats.error(gap.standard_error)
     return ModelRow(
         entry=entry,
         best=entry is best and len(group.evaluated) > 1,
         parameters=formats.count(result.parameters),
         test=formats.bits(result.test_bits_per_dim),
-        test_error=formats.error(result.test_bits_per_dim_standard_error)
-        if entry.evaluated
-        else "",
+        test_error=formats.error(group.standard_error(entry)) if entry.evaluated else "",
         behind=behind,
         behind_error=behind_error,
         nats_per_image=formats.number(result.test_nats_per_image, 5),

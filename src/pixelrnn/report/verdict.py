@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pixelrnn.report import formats
-from pixelrnn.report.comparison import Difference, Entry, Group, difference
+from pixelrnn.report.comparison import Difference, Entry, Group
+from pixelrnn.uncertainty import MIN_PICTURES, images_of_pictures, no_verdict
 
 CLEAR_STANDARD_ERRORS = 3.0
 
@@ -55,7 +56,7 @@ def _alone(group: Group, entry: Entry) -> Markup:
         _test_images(group),
         entry.name,
         formats.bits(entry.run.test_bits_per_dim),
-        formats.error(entry.run.result.test_bits_per_dim_standard_error),
+        formats.error(group.standard_error(entry)),
     )
     if len(group.entries) > 1:
         return sentence + "; the other models were not measured on them."
@@ -64,14 +65,16 @@ def _alone(group: Group, entry: Entry) -> Markup:
 
 def _compared(group: Group) -> Markup:
     best, following, *_ = group.evaluated
-    gaps = [difference(best.run, entry.run) for entry in group.evaluated[1:]]
+    gaps = [group.behind(entry) for entry in group.evaluated[1:]]
+    if reason := no_verdict(group.num_pictures or 0):
+        return _too_few(group, gaps[0], reason)
     tied = [
         entry
         for entry, gap in zip(group.evaluated[1:], gaps, strict=True)
         if not gap.distinguishable
     ]
     if tied:
-        return _undecided(group, [best, *tied], difference(best.run, tied[0].run))
+        return _undecided(group, [best, *tied], group.behind(tied[0]))
     gap = gaps[0]
     sure = "clear" if gap.standard_errors >= CLEAR_STANDARD_ERRORS else "likely"
     return Markup(
@@ -108,9 +111,27 @@ def _undecided(group: Group, tied: Sequence[Entry], gap: Difference) -> Markup:
     )
 
 
+def _too_few(group: Group, gap: Difference, reason: str) -> Markup:
+    best, following, *_ = group.evaluated
+    return Markup(
+        "{}, and {} are needed to tell models apart. On {}, <strong>{}</strong> has the lowest mean, "
+        "{} bits/dim; <strong>{}</strong> is {} ± {} behind."
+    ).format(
+        reason.capitalize(),
+        MIN_PICTURES,
+        _test_images(group),
+        best.name,
+        formats.bits(best.run.test_bits_per_dim),
+        following.name,
+        formats.bits(gap.mean),
+        formats.error(gap.standard_error),
+    )
+
+
 def _test_images(group: Group) -> str:
-    split = group.first.result.split
-    return f"the {formats.count(group.num_images)} {split} images of {group.first.result.data}"
+    count = group.num_images or 0
+    images = images_of_pictures(count, group.num_pictures or count, group.first.result.split)
+    return f"the {images} of {group.first.result.data}"
 
 
 def _remarks(group: Group) -> list[str]:
@@ -121,7 +142,7 @@ def _remarks(group: Group) -> list[str]:
     if len(group.evaluated) > 1:
         paired = all(entry.run.evaluation is not None for entry in group.evaluated)
         remarks.append(
-            "± is one standard error of the mean over test images; differences "
+            f"± is one standard error of the mean over {_counted(group)}; differences "
             + (
                 "are taken image by image. "
                 if paired
@@ -130,8 +151,21 @@ def _remarks(group: Group) -> list[str]:
             + "It does not cover the luck of the seed: each row is one training run."
         )
     elif best is not None:
-        remarks.append("± is one standard error of the mean over test images.")
+        remarks.append(f"± is one standard error of the mean over {_counted(group)}.")
+        if reason := no_verdict(group.num_pictures or 0):
+            remarks.append(f"{reason.capitalize()}: the standard error itself is uncertain.")
     return remarks
+
+
+def _counted(group: Group) -> str:
+    """Say what was averaged, and that patches of one picture do not count as independent."""
+    count = group.num_images or 0
+    pictures = group.num_pictures or count
+    if pictures == count:
+        return f"{count:,} test images"
+    return (
+        f"{images_of_pictures(count, pictures, 'test')}, whole pictures being what is independent"
+    )
 
 
 def _against_baselines(group: Group, best: Entry) -> list[str]:

@@ -92,7 +92,8 @@ def _train(
         _require_same_images(run, data)
     else:
         run.start(recipe)
-    run.update_result(**_described(recipe, data), command=command, finished=False)
+    began = run.result().get("command", command)  # not the one that resumed it
+    run.update_result(**_described(recipe, data), command=began, finished=False)
     console.print(
         f"{label}: {model.num_parameters():,} parameters, {presentations:,} image presentations "
         f"of {len(images):,} images from {data.name}",
@@ -238,6 +239,7 @@ def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
         "data": data.name,
         "data_options": recipe.data.options().model_dump(mode="json", exclude_defaults=True),
         "data_sha256": {split: data.sha256(split) for split in SPLITS},
+        "data_num_images": {split: data.count(split) for split in SPLITS},
         "image_shape": [data.channels, data.height, data.width],
         "num_levels": data.num_levels,
         "ema": recipe.training.ema_decay > 0,
@@ -246,18 +248,25 @@ def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
 
 def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
     """Return bits/dim on the validation images, and on training images evenly spread."""
-    train = data.images("train")
-    count = min(TRAIN_IMAGES_EVALUATED, len(train))
-    chosen = train[np.linspace(0, len(train) - 1, count).astype(int)]
-    measured: dict[str, Any] = {
-        "train_bits_per_dim": evaluate(model, chosen).bits_per_dim,
-        "train_num_images": count,
-    }
+    count = min(TRAIN_IMAGES_EVALUATED, data.count("train"))
+    spread = np.linspace(0, data.count("train") - 1, count).astype(int)
+    measured = _figures(model, data, "train", spread)
     if data.count("validation"):
-        validation = evaluate(model, data.images("validation"))
-        measured["validation_bits_per_dim"] = validation.bits_per_dim
-        measured["validation_num_images"] = validation.num_images
+        measured |= _figures(model, data, "validation", slice(None))
     return measured
+
+
+def _figures(model: PixelRNN, data: DataSet, split: str, chosen: Any) -> dict[str, Any]:
+    pictures = data.pictures_of(split)
+    found = evaluate(
+        model, data.images(split)[chosen], pictures=None if pictures is None else pictures[chosen]
+    )
+    return {
+        f"{split}_bits_per_dim": found.bits_per_dim,
+        f"{split}_bits_per_dim_standard_error": found.standard_error,
+        f"{split}_num_images": found.num_images,
+        f"{split}_num_pictures": found.num_pictures,
+    }
 
 
 def resume(out: str | Path, *, console: Console | None = None, command: str = "") -> RunFolder:

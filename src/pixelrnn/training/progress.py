@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from pixelrnn.training.readable import duration
+from pixelrnn.training.readable import duration, two_digits
 
 
 class TrainingProgress:
@@ -71,7 +71,7 @@ class TrainingProgress:
         end = datetime.now().astimezone() + timedelta(seconds=seconds)
         self._console.print(
             f"{self._label}: about {presentations:,} image presentations expected, "
-            f"by {end:%H:%M} ({duration(seconds)} from now, {steps_per_second:.3g} steps/s)",
+            f"by {end:%H:%M} ({duration(seconds)} from now, {two_digits(steps_per_second)} steps/s)",
             highlight=False,
             markup=False,
             soft_wrap=True,

@@ -17,6 +17,7 @@ from pixelrnn.data import DataOptions, DataSet
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.training.recipe_errors import explain, nearest
+from pixelrnn.training.validations import fitted
 
 
 class Table(BaseModel):
@@ -60,7 +61,12 @@ class TrainingTable(StrictTable):
     horizontal_flips: bool = Field(default=False, description="show mirror images half the time")
     gradient_clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0: any")
     ema_decay: float = Field(default=0.999, ge=0, lt=1, description="averaged weights; 0: none")
-    validations: int = Field(default=40, ge=1, description="evaluations on the validation images")
+    validations: int = Field(
+        default=40,
+        ge=1,
+        description="evaluations on the validation images; unless given, fewer on short runs, so that "
+        "they take a fifth of the time at most",
+    )
     checkpoint_seconds: float = Field(default=30.0, ge=0, description="work a crash may lose")
     seed: int = Field(default=0, ge=0, lt=2**63)
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
@@ -136,7 +142,7 @@ class Recipe(Table):
             model = type(self.model).model_validate(values)
         except ValidationError as error:
             raise RecipeError(f"{self.name}: {explain(error, type(self.model))}") from error
-        return self.model_copy(update={"model": model})
+        return self.model_copy(update={"model": model, "training": fitted(self.training, data)})
 
     def to_toml(self) -> str:
         """Return the whole recipe, defaults included, as TOML."""

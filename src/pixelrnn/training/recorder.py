@@ -19,6 +19,7 @@ from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
+from pixelrnn.training import validations
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.progress import TrainingProgress
 from pixelrnn.training.recipe import Recipe
@@ -56,7 +57,7 @@ class Recorder(callbacks.Callback):
         self._average, self._display, self._total_steps = average, display, total_steps
         self._rate = LearningRate(recipe.schedule)
         self._seconds_before, self._started = 0.0, time.monotonic()
-        self._validation_seconds = 0.0
+        self._validation_seconds, self._validations = 0.0, 0
         self._saved_at = time.monotonic()
         self._nats_sum, self._nats_count = 0.0, 0
         self._rows = 0
@@ -136,6 +137,7 @@ class Recorder(callbacks.Callback):
         if row > self._rows or progress >= 1:
             last, self._rows = self._rows, row
             validate = row // ROWS_PER_VALIDATION > last // ROWS_PER_VALIDATION or progress >= 1
+            validate = validate and (progress >= 1 or self._is_affordable(trainer, step))
             self._record(trainer, step, validate=validate)
         self._show(trainer, step, progress)
         self._forecast(trainer, step)
@@ -185,6 +187,7 @@ class Recorder(callbacks.Callback):
         result = float(trainer.strategy.broadcast(result))
         self._rate.observe(result)
         self._validation_seconds += time.monotonic() - started
+        self._validations += 1
         return result
 
     def _show(self, trainer: lightning.Trainer, step: int, progress: float) -> None:
@@ -204,14 +207,36 @@ class Recorder(callbacks.Callback):
             return
         self._forecast_due = False
         seconds_a_step = self.training_seconds / step
-        steps = self._total_steps
-        if training.max_minutes is not None:
-            left = max(0.0, 60 * training.max_minutes - self.seconds)
-            steps = min(steps, step + int(left / seconds_a_step))
+        limit = training.max_minutes
+        steps, seconds = validations.plan(
+            self._total_steps - step,
+            max(0, training.validations - self._rows // ROWS_PER_VALIDATION),
+            seconds_a_step,
+            self._seconds_a_validation(seconds_a_step),
+            None if limit is None else max(0.0, 60 * limit - self.seconds),
+        )
         if trainer.is_global_zero:
-            self._display.forecast(
-                steps * training.batch_size, (steps - step) * seconds_a_step, 1 / seconds_a_step
-            )
+            presentations = (step + steps) * training.batch_size
+            self._display.forecast(presentations, seconds, 1 / seconds_a_step)
+
+    def _is_affordable(self, trainer: lightning.Trainer, step: int) -> bool:
+        """Return whether validations, with one more now, leave enough of a limited time to training.
+
+        Only a run that the clock ends, and that does not say how many it wants, leaves any out.
+        """
+        training = self._recipe.training
+        if training.max_minutes is None or "validations" in training.model_fields_set:
+            return True
+        one_more = self._seconds_a_validation(self.training_seconds / step)
+        fits = self._validation_seconds + one_more <= validations.SHARE * self.seconds
+        return bool(trainer.strategy.broadcast(fits))
+
+    def _seconds_a_validation(self, seconds_a_step: float) -> float:
+        """Return how long a validation took so far, or what one should take, before there was any."""
+        if self._validations:
+            return self._validation_seconds / self._validations
+        images = self._data.count("validation") / self._recipe.training.batch_size
+        return validations.WORK * images * seconds_a_step
 
     def _save(self, trainer: lightning.Trainer) -> None:
         if trainer.is_global_zero:
@@ -245,6 +270,7 @@ class Recorder(callbacks.Callback):
         return {
             "seconds": self.seconds,
             "validation_seconds": self._validation_seconds,
+            "num_validations": self._validations,
             "rows": self._rows,
             "nats_sum": self._nats_sum,
             "nats_count": self._nats_count,
@@ -256,6 +282,7 @@ class Recorder(callbacks.Callback):
         """Go on from a saved state."""
         self._seconds_before = state_dict["seconds"]
         self._validation_seconds = state_dict["validation_seconds"]
+        self._validations = state_dict.get("num_validations", 0)
         self._rows = state_dict["rows"]
         self._nats_sum, self._nats_count = state_dict["nats_sum"], state_dict["nats_count"]
         self._rate.load_state_dict(state_dict["learning_rate"])

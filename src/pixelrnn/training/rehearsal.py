@@ -7,7 +7,7 @@ from pixelrnn.models import LABELS
 from pixelrnn.training.fit import draw_batches, initial_model
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.readable import duration
+from pixelrnn.training.readable import duration, two_digits
 from pixelrnn.training.recipe import Recipe
 
 DRY_STEPS, DRY_SECONDS = 20, 2.0
@@ -43,7 +43,7 @@ def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
     steps = training.total_steps(len(images))
     return (
         f"{LABELS[recipe.model.kind]}: {model.num_parameters():,} parameters, "
-        f"{training.batch_size / seconds:.2g} images/s on this machine's processor, "
+        f"{two_digits(training.batch_size / seconds)} images/s on this machine's processor, "
         f"{peak_memory_mb():,.0f} MB; the whole recipe, {steps:,} steps of "
         f"{training.batch_size}, would take {duration(steps * seconds)}"
     )

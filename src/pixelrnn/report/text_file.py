@@ -1,0 +1,67 @@
+"""Reading the text files of a run folder: no more than such a file can rightly hold."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pixelrnn.errors import ModelFileError
+
+MAX_TEXT_BYTES = 1 << 20  # of a file of settings or results: a few thousand are usual
+
+
+def read_text(
+    path: Path, max_bytes: int = MAX_TEXT_BYTES, remedy: str = "train that run again"
+) -> str:
+    """Read a text file of at most `max_bytes`.
+
+    Raises:
+        ModelFileError: it is missing, is no file, not UTF-8, or too long; `remedy` says what to do.
+
+    Example:
+        >>> read_text(Path("none/result.json"))
+        Traceback (most recent call last):
+        pixelrnn.errors.ModelFileError: none/result.json cannot be read (No such file ...); ...
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise ModelFileError(f"{path} cannot be read (it is not a file); {remedy}")
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+        if len(content) > max_bytes:
+            raise ModelFileError(
+                f"{path} has more than {max_bytes:,} bytes, which no run writes; {remedy}"
+            )
+        return content.decode("utf-8")
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelFileError(f"{path} cannot be read ({reason}); {remedy}") from None
+    except UnicodeDecodeError:
+        raise ModelFileError(f"{path} cannot be read (it is not UTF-8); {remedy}") from None
+
+
+def parse_json(text: str) -> Any:
+    r"""Return JSON content with "?" for each half of a character, which no page can hold.
+
+    Names of files that are not UTF-8 have such halves.
+
+    Raises:
+        ValueError: it is not JSON, too deep, or has a number of thousands of digits.
+
+    Example:
+        >>> parse_json('{"a": ["caf\\udce9"]}')
+        {'a': ['caf?']}
+    """
+    try:
+        return json.loads(without_surrogates(json.dumps(json.loads(text), ensure_ascii=False)))
+    except RecursionError as error:
+        raise ValueError("it is too deep") from error
+
+
+def without_surrogates(text: str) -> str:
+    r"""Return text with "?" for each half of a character.
+
+    Example:
+        >>> without_surrogates("caf\udce9")
+        'caf?'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
