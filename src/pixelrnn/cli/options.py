@@ -27,6 +27,14 @@ Data = Annotated[
     ),
 ]
 
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="DEVICE",
+        help="Where the model runs: auto (the fastest here), cpu, cuda, cuda:1 or mps.",
+    ),
+]
+
 
 def command_line() -> str:
     """Return what the user typed, for the record."""

@@ -12,6 +12,7 @@ from pixelrnn.models.diagonal_bilstm import DiagonalBiLSTMConfig, DiagonalBiLSTM
 from pixelrnn.models.pixel_cnn import PixelCNN, PixelCNNConfig
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig
 from pixelrnn.models.row_lstm import RowLSTMConfig, RowLSTMModel
+from pixelrnn.models.torch_state import usual_torch
 
 AnyModelConfig = Annotated[
     PixelCNNConfig | RowLSTMConfig | DiagonalBiLSTMConfig, Field(discriminator="kind")
@@ -31,13 +32,14 @@ LABELS = {
 
 
 def build(config: AnyModelConfig) -> PixelRNN:
-    """Return a freshly initialised model of this configuration.
+    """Return a freshly initialised model of this configuration: float32, on the processor.
 
     Example:
         >>> build(PixelCNNConfig(channels=1, features=4)).num_parameters() > 0
         True
     """
-    return MODELS[config.kind](config)
+    with usual_torch():
+        return MODELS[config.kind](config)
 
 
 __all__ = [

@@ -20,6 +20,7 @@ from pixelrnn.data.dataset import Images
 from pixelrnn.errors import RecipeError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import LABELS, PixelRNN, build, store
+from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
 from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
@@ -62,7 +63,7 @@ def train(
         NonFiniteLossError: if the loss is no longer finite; the last good weights are kept.
         TrainingInterrupted: after Ctrl-C; the run can be resumed.
     """
-    with _threads(recipe.training.threads):
+    with _threads(recipe.training.threads), usual_torch():
         return _train(
             recipe, RunFolder(Path(out)), data, resume, console or Console(stderr=True), command
         )
