@@ -28,6 +28,7 @@ from pixelrnn.errors import ImageMismatchError
 from pixelrnn.evaluation import Evaluation, evaluate
 from pixelrnn.files import replacing
 from pixelrnn.models import LABELS, AutoregressiveModel, store
+from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.ordering import Place
 from pixelrnn.training import RunFolder
 
@@ -71,12 +72,14 @@ def require_fit(model: AutoregressiveModel, data: DataSet) -> None:
         )
 
 
+@usual_torch()
 def assess(
     run: RunFolder,
     data: DataSet,
     baselines: Sequence[Baseline],
     *,
     batch_size: int = 50,
+    device: str = "cpu",
     on_progress: Callable[[int], None] | None = None,
     on_compiling: Callable[[str], None] | None = None,
 ) -> Evaluation:
@@ -95,6 +98,7 @@ def assess(
         data: the images that it was trained on, with their test split.
         baselines: measured on the same test images, to be kept beside the result.
         batch_size: images at a time.
+        device: where the model scores them, as `store.load` takes it; all else is of the processor.
         on_progress: called with the number of images done.
         on_compiling: called, from another thread, with a line for the user if compiling takes a while.
 
@@ -106,6 +110,7 @@ def assess(
     model = store.load(run.path)
     require_fit(model, data)
     images = data.images("test")
+    model.to(find_device(device))
     evaluation = evaluate(
         model,
         images,
@@ -113,6 +118,7 @@ def assess(
         batch_size=batch_size,
         on_progress=on_progress,
     )
+    model.cpu()
     _write_evaluation(run, model, images, evaluation)
     seconds_per_sample = _draw(run, model, images, on_compiling)
     as_file = _measure_file(run, model, data, evaluation, on_compiling)

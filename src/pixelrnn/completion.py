@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.base import check_temperature
+from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.stepper.runner import Images, Runner
 from pixelrnn.units import bits_per_dim
 
@@ -38,7 +39,7 @@ class Completions:
 
 def complete(
     model: AutoregressiveModel,
-    images: Images,
+    images: AnyImages,
     known: Mask,
     *,
     count: int = 1,
@@ -57,7 +58,7 @@ def complete(
 
     Args:
         model: the model.
-        images: uint8 `(N, C, H, W)`; what is hidden in them is used for the score only.
+        images: uint8 `(N, C, H, W)`, N may be 0; what is hidden in them is used for the score only.
         known: bool `(H, W)`: True where a pixel is given.
         count: completions of each image.
         seed: 0 to 2^63 - 1.
@@ -79,7 +80,9 @@ def complete(
         (2, 3, 1, 6, 5)
     """
     check_temperature(temperature)
-    _check_mask(model, images, known)
+    images, known = as_array(images), np.asarray(known)
+    check_images(images, model.config.channels, model.config.num_levels)
+    _check_mask(images, known)
     if min(count, count if importance is None else importance) < 1:
         raise ImageMismatchError("at least one completion and one candidate must be drawn")
     runner = Runner(model.lower(), threads=threads)
@@ -168,15 +171,7 @@ def _present(nats: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
     return nats
 
 
-def _check_mask(model: AutoregressiveModel, images: Images, known: Mask) -> None:
-    channels, levels = model.config.channels, model.config.num_levels
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != channels:
-        raise ImageMismatchError(
-            f"this model is of uint8 images (N, {channels}, H, W), "
-            f"not {images.dtype} of shape {images.shape}"
-        )
-    if int(images.max(initial=0)) >= levels:
-        raise ImageMismatchError(f"this model is of images with {levels} levels: 0 to {levels - 1}")
+def _check_mask(images: Images, known: Mask) -> None:
     if known.dtype != np.bool_ or known.shape != images.shape[2:]:
         sides = " x ".join(map(str, known.shape))
         raise ImageMismatchError(

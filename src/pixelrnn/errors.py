@@ -47,6 +47,10 @@ class ImageMismatchError(PixelRNNError):
     """Images whose channels, levels or size do not fit the model."""
 
 
+class DeviceError(PixelRNNError):
+    """A device to run on that does not exist, or not on this machine."""
+
+
 class OutputError(PixelRNNError):
     """A file or folder that cannot be written."""
 

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import torch
 
 from pixelrnn.agreement import SURPRISE_BITS
-from pixelrnn.data.dataset import Images
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.given_images import AnyImages, as_array, check_images
+from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.uncertainty import Pictures, count_pictures, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
 
@@ -101,7 +102,7 @@ class Evaluation:
 
 def evaluate(
     model: AutoregressiveModel,
-    images: Images,
+    images: AnyImages,
     *,
     pictures: Pictures | None = None,
     batch_size: int = 50,
@@ -111,7 +112,7 @@ def evaluate(
 
     Args:
         model: the model; its training mode does not matter, for nothing depends on it.
-        images: uint8 `(N, C, H, W)`, N at least 1.
+        images: uint8 `(N, C, H, W)`; of none there is no mean, and asking for it raises `ValueError`.
         pictures: which picture each image was cut from, as `DataSet.pictures_of` says, for the
             standard error; by default each is a picture of its own.
         batch_size: images at a time: memory and speed, not the result.
@@ -129,11 +130,13 @@ def evaluate(
         8.0
     """
     started = time.perf_counter()
+    images = as_array(images)
+    check_images(images, model.config.channels, model.config.num_levels)
     nats = np.full((len(images), images.shape[1]), np.nan)  # what is left out would show
     nats_map, surprise = np.zeros(images.shape[1:]), np.zeros(len(images))
-    with torch.inference_mode():
+    with torch.inference_mode(), usual_torch():
         for start in range(0, len(images), batch_size):
-            batch = torch.from_numpy(images[start : start + batch_size].copy()).to(model.device)
+            batch = images[start : start + batch_size]
             cost = -model.log_prob_map(batch, dtype=torch.float64)
             nats[start : start + batch_size] = cost.sum(dim=(2, 3)).cpu().numpy()
             nats_map += cost.sum(dim=0).cpu().numpy()

@@ -11,17 +11,26 @@ Example:
     ...     again.format, again.mode, again.size, again.getpixel((0, 0))
     ('PXR', 'RGB', (5, 4), (200, 30, 30))
 
-What `save` takes besides: `model` (name or path; by default colour-pixelcnn), `tile` (pixels), and
-`save_all=True` with `append_images=[...]` for several images, which `seek` finds again. What `open` gives
-are the images of one file as frames. Modes are L, LA, RGB and RGBA; Pillow's own `convert` makes one of
-these of any other.
+What `save` takes besides: `model` (name or path; by default colour-pixelcnn), `tile` (pixels),
+`transparency` (as PNG does), and `save_all=True` for all frames of the image and of those in
+`append_images`, which `seek` finds again.
+
+Modes L, LA, RGB and RGBA are kept. What others show is kept where these can show it: 1 becomes L, a
+palette becomes RGB, and a transparent colour or a transparent palette becomes alpha. All other modes are
+refused. Pixels are all that is kept: EXIF, and with it an orientation (`ImageOps.exif_transpose` turns the
+pixels upright first), colour profiles, texts, resolutions and durations are not.
 """
 
-from collections.abc import Iterator
+import io
+import os
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL._util import DeferredError
 
 from pixelrnn.coding import DEFAULT_TILE, Album, Codec, load_program, write
 from pixelrnn.coding.container import MAGIC
@@ -30,6 +39,34 @@ from pixelrnn.shipped import DEFAULT_MODEL
 
 FORMAT, SUFFIX, MIME = "PXR", ".pxr", "image/x-pxr"
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+# The mode of a file that shows the same as a mode of Pillow, and the same with a transparent colour.
+SHOWN_AS = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "P": "RGB", "PA": "RGBA"}
+WITH_TRANSPARENCY = {"1": "LA", "L": "LA", "RGB": "RGBA", "P": "RGBA"}
+HELD_BYTES = 1 << 26  # of a file, up to which it is read at once: then it may be written over
+
+
+class PxrError(PixelRNNError, OSError):
+    """A compressed file that Pillow cannot decode, or an image that cannot be saved as one."""
+
+
+class UnreadablePxrError(PxrError, UnidentifiedImageError):
+    """A compressed file that Pillow cannot open."""
+
+
+class PxrDecoder(ImageFile.PyDecoder):
+    """Decodes one image of an album, which Pillow asks for when pixels are wanted."""
+
+    _pulls_fd = True
+
+    def decode(self, buffer: Any) -> tuple[int, int]:
+        """Decode the image into the memory that Pillow has for it; see Pillow.
+
+        Raises:
+            PxrError: if it is damaged.
+        """
+        album, frame = self.args
+        self.set_as_raw(_decoded(album, frame).tobytes())
+        return -1, 0
 
 
 class PxrImageFile(ImageFile.ImageFile):
@@ -37,55 +74,110 @@ class PxrImageFile(ImageFile.ImageFile):
 
     format = FORMAT
     format_description = "pixelrnn, lossless"
+    # Also of a copy that came by pickle, which Pillow gives the pixels of one frame.
+    n_frames = 1
+    is_animated = False
+    _frame = 0
 
     def _open(self) -> None:
+        stream: Any = self.fp
         try:
-            self._album = Album(self.fp)  # type: ignore[arg-type]
+            is_small = stream.seek(0, io.SEEK_END) <= HELD_BYTES
+            self._fp = _in_memory(stream) if is_small else stream
+            self._album = Album(self._fp)
         except PixelRNNError as error:
-            raise OSError(str(error)) from error
+            raise UnreadablePxrError(str(error)) from error
         if not len(self._album):
-            raise OSError("the compressed file holds no image")
+            raise UnreadablePxrError("the compressed file holds no image")
         self.n_frames = len(self._album)
         self.is_animated = self.n_frames > 1
+        self._close_exclusive_fp_after_loading = is_small or not self.is_animated
         self._show(0)
 
     def _show(self, frame: int) -> None:
         entry = self._album.entries[frame]
         self._frame = frame
-        self._is_decoded = False
         self._size = (entry.width, entry.height)
         self._mode = MODES[entry.bands]
+        self._im = None
+        self.tile = [("pxr", (0, 0, *self._size), 0, (self._album, frame))]  # type: ignore[list-item]
         self.info = {"model": self._album.header.model, "name": entry.name}
 
-    def load(self) -> Any:
-        """Decode the image at hand; Pillow calls it.
+    def seek(self, frame: int) -> None:
+        """Go to an image of the file.
 
         Raises:
-            OSError: if it is damaged.
+            EOFError: if there are not so many.
+            PIL.Image.DecompressionBombError: if it has more pixels than Pillow's limit allows.
+            ValueError: if the file is closed.
         """
-        if not self._is_decoded:
-            try:
-                pixels = self._album.pixels(self._frame)
-            except PixelRNNError as error:
-                raise OSError(str(error)) from error
-            shown = pixels[..., 0] if pixels.shape[2] == 1 else pixels
-            self.im = Image.fromarray(np.ascontiguousarray(shown)).im
-            self._is_decoded = True
-            if not self.is_animated and self._exclusive_fp and self.fp is not None:
-                self.fp.close()  # as Pillow does where it opened the file and has all of it
-                self.fp = None
-        return Image.Image.load(self)
+        if not 0 <= frame < self.n_frames:
+            raise EOFError("attempt to seek outside sequence")
+        if frame == self._frame:
+            return
+        if isinstance(self._fp, DeferredError):
+            raise self._fp.ex
+        entry = self._album.entries[frame]
+        Image._decompression_bomb_check((entry.width, entry.height))
+        self._go_on_reading()
+        self._show(frame)
 
-    def seek(self, frame: int) -> None:
-        """Go to an image of the file; raises EOFError if there are not so many."""
-        if frame != self._frame:
-            if not 0 <= frame < self.n_frames:
-                raise EOFError(f"the file has {self.n_frames} images, counted from 0")
-            self._show(frame)
+    def _go_on_reading(self) -> None:
+        """Give Pillow a file to close once the next frame is loaded: that in memory must stay open."""
+        if not isinstance(self._fp, io.BytesIO):
+            self.fp = self._fp  # type: ignore[assignment]
+            return
+        if self._exclusive_fp and self.fp is not None:
+            self.fp.close()
+        self.fp = io.BytesIO()
 
     def tell(self) -> int:
         """Return which image of the file it is, from 0."""
         return self._frame
+
+    def verify(self) -> None:
+        """Decode all images of the file, and close it; to be called directly after opening it.
+
+        Raises:
+            PxrError: if one is damaged.
+            RuntimeError: if the pixels were loaded before.
+        """
+        if getattr(self, "fp", None) is None:
+            raise RuntimeError("verify must be called directly after open")
+        for frame, entry in enumerate(self._album.entries):
+            Image._decompression_bomb_check((entry.width, entry.height))
+            _decoded(self._album, frame)
+        super().verify()
+
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:
+        """Save as Pillow does; the file that is being read may be written over."""
+        if self.is_animated and not isinstance(self._fp, io.BytesIO) and self._is_own_file(fp):
+            self.load()
+            file: Any = self._fp
+            self._fp = _in_memory(file)
+            self._album = Album(self._fp)
+            self._close_exclusive_fp_after_loading = True
+            if self._exclusive_fp:
+                file.close()
+        super().save(fp, format, **params)
+
+    def _is_own_file(self, place: Any) -> bool:
+        try:
+            return Path(place).samefile(os.fsdecode(self.filename))
+        except (OSError, TypeError, ValueError):  # a file object, or a file that is not there
+            return False
+
+
+def _in_memory(stream: IO[bytes]) -> io.BytesIO:
+    stream.seek(0)
+    return io.BytesIO(stream.read())
+
+
+def _decoded(album: Album, frame: int) -> np.ndarray:
+    try:
+        return album.pixels(frame)
+    except PixelRNNError as error:
+        raise PxrError(str(error)) from error
 
 
 def _accept(prefix: bytes) -> bool:
@@ -97,31 +189,87 @@ def _save(
 ) -> None:
     settings: dict[str, Any] = image.encoderinfo
     tile = settings.get("tile", DEFAULT_TILE)
-    frames = [image, *settings.get("append_images", [])] if save_all else [image]
-    try:
-        codec = Codec(load_program(settings.get("model", DEFAULT_MODEL)), tile=tile)
-        write(codec, _pixels(frames), stream)  # type: ignore[arg-type]
-    except PixelRNNError as error:
-        raise OSError(str(error)) from error
+    with closing(_all_frames(image) if save_all else _one_frame(image)) as frames:
+        try:
+            codec = Codec(load_program(settings.get("model") or DEFAULT_MODEL), tile=tile)
+            write(codec, (("", _pixels(*each)) for each in frames), stream)  # type: ignore[arg-type]
+        except PxrError:
+            raise
+        except PixelRNNError as error:
+            raise PxrError(str(error)) from error
 
 
 def _save_all(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
     _save(image, stream, filename, save_all=True)
 
 
-def _pixels(frames: list[Image.Image]) -> Iterator[tuple[str, np.ndarray]]:
-    for frame in frames:
-        if frame.mode not in MODES.values():
-            raise OSError(
-                f"cannot write mode {frame.mode} as {FORMAT}: convert it to "
-                f"{', '.join(MODES.values())} first"
+# An image at the frame that is meant, and the settings that are for it.
+_Frames = Generator[tuple[Image.Image, dict[str, Any]]]
+
+
+def _one_frame(image: Image.Image) -> _Frames:
+    yield image, image.encoderinfo
+
+
+def _all_frames(image: Image.Image) -> _Frames:
+    """Yield all frames of an image and of those appended, and leave each at the frame that it was at."""
+    settings: dict[str, Any] = image.encoderinfo
+    for each in [image, *settings.get("append_images", [])]:
+        before = each.tell()
+        try:
+            for frame in range(getattr(each, "n_frames", 1)):
+                each.seek(frame)
+                yield each, settings | getattr(each, "encoderinfo", {})
+        finally:
+            each.seek(before)
+
+
+def _pixels(frame: Image.Image, settings: dict[str, Any]) -> np.ndarray:
+    """Return the pixels that an image shows, uint8 `(H, W, 1 to 4)`.
+
+    Raises:
+        PxrError: if there are none, or not in modes L, LA, RGB and RGBA.
+    """
+    if frame.mode not in SHOWN_AS:
+        raise PxrError(
+            f"cannot write mode {frame.mode} as {FORMAT}: convert it to {', '.join(MODES.values())} first"
+        )
+    if not frame.width or not frame.height:
+        raise PxrError(
+            f"cannot write an image of {frame.width} x {frame.height} pixels as {FORMAT}"
+        )
+    frame.load()
+    shown = _with_alpha(frame, settings) or frame
+    if shown.mode != SHOWN_AS[shown.mode]:
+        shown = shown.convert(SHOWN_AS[shown.mode])
+    return np.array(shown, np.uint8).reshape(shown.height, shown.width, -1)
+
+
+def _with_alpha(frame: Image.Image, settings: dict[str, Any]) -> Image.Image | None:
+    """Return an image with its transparent colour or palette as alpha, or nothing if it has none."""
+    transparency = settings.get("transparency", frame.info.get("transparency"))
+    if frame.mode not in WITH_TRANSPARENCY:
+        if settings.get("transparency") is not None:
+            raise PxrError(
+                f"cannot use transparency for mode {frame.mode}: it has alpha of its own"
             )
-        yield "", np.array(frame, np.uint8).reshape(frame.height, frame.width, -1)
+        return None
+    if transparency is None:
+        return frame.convert("RGBA") if frame.mode == "P" and frame.has_transparency_data else None
+    marked = frame.copy()
+    marked.info["transparency"] = transparency
+    try:
+        return marked.convert(WITH_TRANSPARENCY[frame.mode])
+    except (TypeError, ValueError) as error:
+        raise PxrError(
+            f"transparency = {transparency!r} is not a colour of mode {frame.mode}: {error}"
+        ) from error
 
 
 # Pillow's own PIXAR takes the same suffix when all its formats are loaded: that must not come later.
 Image.init()
 Image.register_open(FORMAT, PxrImageFile, _accept)
+Image.register_decoder("pxr", PxrDecoder)
 Image.register_save(FORMAT, _save)
 Image.register_save_all(FORMAT, _save_all)
 Image.register_extension(FORMAT, SUFFIX)

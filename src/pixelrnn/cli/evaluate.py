@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.drawing import tell
-from pixelrnn.cli.options import Data, images_progress, raise_alarms
+from pixelrnn.cli.options import Data, Device, images_progress, raise_alarms
 from pixelrnn.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say how many bits per dimension a model needs for images.
@@ -53,7 +54,7 @@ def evaluate(
 
     _require_one(model)
     run = RunFolder(model)
-    loaded = store.load(model)
+    loaded = store.load(model, device=device)
     images = _images(model, run, data, settings or [])
     require_fit(loaded, images)
     chosen = images.images(split)
@@ -72,6 +73,7 @@ def evaluate(
                 images,
                 lines,
                 batch_size=batch_size,
+                device=device,
                 on_progress=on_progress,
                 on_compiling=tell,
             )

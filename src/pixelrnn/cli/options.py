@@ -30,6 +30,14 @@ Data = Annotated[
     ),
 ]
 
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="DEVICE",
+        help="Where the model runs: auto (the fastest here), cpu, cuda, cuda:1 or mps.",
+    ),
+]
+
 
 class Verb(typer.core.TyperCommand):
     """A command whose help names an argument, and not the Python type that it becomes."""

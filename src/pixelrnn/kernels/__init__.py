@@ -15,6 +15,7 @@ place; a place in one is a number, a row of one is `stride` numbers from the nex
     compiled.py      functions compiled once on a machine, kept on disk
 """
 
+import sys
 import zlib
 from pathlib import Path
 from typing import Protocol
@@ -47,9 +48,22 @@ class Tensor(Protocol):
 def take(tensor: Tensor) -> bool:
     """Return whether the loops take a tensor: float32 or float64, in the processor's memory.
 
+    While torch exports a model it follows its own operations only, and the loops take none.
+
     Example:
         >>> import torch
         >>> take(torch.zeros(1)), take(torch.zeros(1, dtype=torch.bfloat16))
         (True, False)
     """
-    return tensor.device.type == "cpu" and str(tensor.dtype) in ("torch.float32", "torch.float64")
+    is_plain = tensor.device.type == "cpu" and str(tensor.dtype) in (
+        "torch.float32",
+        "torch.float64",
+    )
+    return is_plain and not is_exporting()
+
+
+def is_exporting() -> bool:
+    """Return whether torch exports a model at this moment; where there is no torch, it does not."""
+    compiler = getattr(sys.modules.get("torch"), "compiler", None)
+    ask = getattr(compiler, "is_exporting", None)  # from torch 2.7 on
+    return bool(ask and ask())

@@ -20,15 +20,13 @@ layer), so that in a wide image the last pixel of the row above, whose value onl
 hold, stays unseen, in the paper's model as in this one.
 """
 
-import functools
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
-from pixelrnn.layers.lines import NUM_GATES, Line, Order
+from pixelrnn.layers.lines import NUM_GATES, Line, Order, kept
 from pixelrnn.layers.masked_conv import pointwise
 from pixelrnn.layers.masks import Needed, shift
 from pixelrnn.stepper.program import Features, Program, Tap
@@ -59,7 +57,7 @@ class DiagonalBiLSTM(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Run the layer over whole images."""
-        order = _diagonals(*maps.shape[2:], maps.device)
+        order = _diagonals(maps.shape[2], maps.shape[3], maps.device)
         from_left, from_right = self.recurrence(self.input_to_state(maps), order)
         moved_down = F.pad(from_right[:, :, :-1], (0, 0, 1, 0))
         both: Tensor = from_left + moved_down
@@ -97,7 +95,7 @@ class DiagonalBiLSTM(nn.Module):
         return self.input_to_state.reach(from_left | from_right)
 
 
-@functools.lru_cache(maxsize=64)
+@kept
 def _diagonals(height: int, width: int, device: torch.device) -> Order:
     """Return the diagonals of an image, from the left and from the right, whose sites are its rows."""
     lines: list[Line] = []
@@ -108,9 +106,8 @@ def _diagonals(height: int, width: int, device: torch.device) -> Order:
         lines.append(Line(len(places), len(places) + len(rows), first))
         places.extend(zip(rows, diagonal - rows, strict=True))
     rows, columns = np.array(places).T
-    to_packed = torch.from_numpy(np.stack([rows, rows]) * width)
-    to_packed += torch.from_numpy(np.stack([columns, width - 1 - columns]))
-    return Order(to_packed.to(device), tuple(lines))
+    to_packed = np.stack([rows, rows]) * width + np.stack([columns, width - 1 - columns])
+    return Order(torch.tensor(to_packed, device=device), tuple(lines))
 
 
 def _states_behind(needed: Needed) -> Needed:

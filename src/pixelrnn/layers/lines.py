@@ -4,11 +4,15 @@ A map is *packed* when the cells of each line lie side by side, line after line.
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
+
+from pixelrnn import kernels
 
 NUM_GATES = 4  # input, forget, output, candidate: the order of the gate maps everywhere
 
@@ -58,3 +62,19 @@ class Order:
     def sites(self) -> int:
         """How many sites a line may have."""
         return max(line.first + line.stop - line.start for line in self.lines)
+
+
+def kept(
+    make: Callable[[int, int, torch.device], Order],
+) -> Callable[[int, int, torch.device], Order]:
+    """Keep the orders that a function of height, width and device makes.
+
+    Not while torch exports a model: its tensors are of that moment only.
+    """
+    remembering = functools.lru_cache(maxsize=64)(make)
+
+    @functools.wraps(make)
+    def order(height: int, width: int, device: torch.device) -> Order:
+        return (make if kernels.is_exporting() else remembering)(height, width, device)
+
+    return order

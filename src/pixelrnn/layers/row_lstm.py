@@ -12,14 +12,12 @@ above, so that one layer sees a triangle above the pixel, and to the left what t
 The paper calls the kernel k x 1, "row-wise": k columns, 1 row.
 """
 
-import functools
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
-from pixelrnn.layers.lines import NUM_GATES, Line, Order
+from pixelrnn.layers.lines import NUM_GATES, Line, Order, kept
 from pixelrnn.layers.masked_conv import MaskedConv2d
 from pixelrnn.layers.masks import Needed
 from pixelrnn.stepper.program import Features, Program
@@ -54,7 +52,7 @@ class RowLSTM(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Run the layer over whole images."""
-        order = _rows(*maps.shape[2:], maps.device)
+        order = _rows(maps.shape[2], maps.shape[3], maps.device)
         states: Tensor = self.recurrence(self.input_to_state(maps), order)[0]
         return states
 
@@ -75,7 +73,7 @@ class RowLSTM(nn.Module):
         return self.input_to_state.reach(states)
 
 
-@functools.lru_cache(maxsize=64)
+@kept
 def _rows(height: int, width: int, device: torch.device) -> Order:
     """Return the rows of an image, whose sites are its columns."""
     lines = tuple(Line(row * width, (row + 1) * width, first=0) for row in range(height))

@@ -79,7 +79,7 @@ class LogisticMixture(Likelihood):
 
     def log_prob(self, parameters: Tensor, images: Tensor) -> Tensor:
         """Return the log-probability of every sub-pixel given those before it, `(B, C, H, W)` nats."""
-        if kernels.take(parameters):
+        if kernels.take(parameters) and len(images):
             return cast(Tensor, _Compiled.apply(self, parameters, images))  # type: ignore[no-untyped-call]
         return self.in_torch(parameters, images)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.likelihoods import AnyLikelihoodConfig, Likelihood, LogisticMixtureConfig
+from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Images, Runner
@@ -56,7 +57,11 @@ class ModelConfig(BaseModel):
 class AutoregressiveModel(nn.Module, ABC):
     """A model that gives every image an exact probability, one sub-pixel after the other.
 
-    Any image size works with the same weights.
+    Any image size works with the same weights. Images to score are tensors, on the device of the weights,
+    or arrays of numpy; there may be none, and then the result is empty.
+
+    `torch.export.export(model, (images,), strict=False)` gives what `forward` does as a graph, for images
+    of that height and width; the number of images may be left open. The LSTMs' graphs grow with the size.
 
     Attributes:
         config: the frozen configuration.
@@ -86,7 +91,7 @@ class AutoregressiveModel(nn.Module, ABC):
         """Return which sub-pixels the distribution at `place` may depend on, `(C, height, width)`."""
 
     @final
-    def log_prob_map(self, images: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    def log_prob_map(self, images: AnyImages, dtype: torch.dtype | None = None) -> Tensor:
         """Return the log-probability of every sub-pixel given all before it.
 
         Args:
@@ -99,16 +104,19 @@ class AutoregressiveModel(nn.Module, ABC):
         Raises:
             ImageMismatchError: if the images do not fit the model.
         """
-        self.check_images(images)
+        images = self.check_images(images)
         parameters = self(images)
-        return self.likelihood.log_prob(parameters.to(dtype or self.dtype), images)
+        dtype = dtype or self.dtype
+        if dtype == torch.float64 and parameters.device.type == "mps":  # which has none
+            parameters, images = parameters.cpu(), images.cpu()
+        return self.likelihood.log_prob(parameters.to(dtype), images)
 
     @final
-    def log_prob(self, images: Tensor) -> Tensor:
+    def log_prob(self, images: AnyImages) -> Tensor:
         """Return the log-probability of whole images, `(B,)` nats; see `log_prob_map`."""
         return self.log_prob_map(images).sum(dim=(1, 2, 3))
 
-    def nats(self, images: Tensor) -> Tensor:
+    def nats(self, images: AnyImages) -> Tensor:
         """Return the negative log-probability of all images together: what training makes small.
 
         It is minus the sum of `log_prob`; a model may have a way to it that needs less memory.
@@ -189,25 +197,11 @@ class AutoregressiveModel(nn.Module, ABC):
         return sum(parameter.numel() for parameter in self.parameters())
 
     @final
-    def check_images(self, images: Tensor) -> None:
-        """Raise `ImageMismatchError` unless the images are what the model takes."""
-        channels, num_levels = self.config.channels, self.config.num_levels
-        if images.dtype != torch.uint8 or images.ndim != 4:
-            raise ImageMismatchError(
-                f"a model takes uint8 images (B, C, H, W), not {images.dtype} "
-                f"of shape {tuple(images.shape)}"
-            )
-        if images.shape[1] != channels:
-            kinds = {1: "grey images (1 channel)", 3: "colour images (3 channels)"}
-            raise ImageMismatchError(
-                f"this model is of {kinds[channels]}, but the images have "
-                f"{images.shape[1]}: use a model trained on such images"
-            )
-        if images.numel() and int(images.max()) >= num_levels:
-            raise ImageMismatchError(
-                f"this model is of images with {num_levels} levels (0 to {num_levels - 1}), "
-                f"but a sub-pixel is {int(images.max())}"
-            )
+    def check_images(self, images: AnyImages) -> Tensor:
+        """Return images as a tensor; raise `ImageMismatchError` unless they are what the model takes."""
+        given = as_tensor(images, self.device)
+        check_images(given, self.config.channels, self.config.num_levels)
+        return given
 
 
 def check_temperature(temperature: float) -> None:

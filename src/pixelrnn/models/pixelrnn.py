@@ -27,6 +27,7 @@ from pixelrnn.layers.masks import Needed
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
 from pixelrnn.likelihoods import Categorical, scale_levels
 from pixelrnn.models.base import AutoregressiveModel, ModelConfig
+from pixelrnn.models.given_images import AnyImages
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.program import Features, Program
 
@@ -138,12 +139,12 @@ class PixelRNN(AutoregressiveModel):
             parameters = torch.cat([parameters, predictions], dim=2)
         return parameters
 
-    def nats(self, images: Tensor) -> Tensor:
+    def nats(self, images: AnyImages) -> Tensor:
         """Return the negative log-probability of all images together; see the base class."""
+        images = self.check_images(images)
         levels, output = self.config.num_levels, self.head.output
         if type(self.likelihood) is not Categorical or not can_fuse(output, images, levels):
             return super().nats(images)
-        self.check_images(images)
         maps = self.head.before_output(self._block_outputs(self._scaled(images)))
         return softmax_nats(output, maps, images, levels)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pixelrnn.models.base import AutoregressiveModel, ModelConfig
+from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.registry import Registry
 
 MODELS = Registry[type[AutoregressiveModel]]("model")
@@ -35,12 +36,13 @@ def register(
 
 
 def build(config: ModelConfig) -> AutoregressiveModel:
-    """Return a freshly initialised model of this configuration.
+    """Return a freshly initialised model of this configuration: float32, on the processor.
 
     Raises:
         UnknownKindError: if no such model is registered.
     """
-    return MODELS[config.kind](config)
+    with usual_torch():
+        return MODELS[config.kind](config)
 
 
 def require_registered(package: str) -> None:

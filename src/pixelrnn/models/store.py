@@ -28,6 +28,7 @@ from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing, write_json
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.models import MODELS, AnyModelConfig, AutoregressiveModel, build
+from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.registry import choice
 from pixelrnn.untrusted import check_safetensors, read_json
 
@@ -64,13 +65,16 @@ def save(model: AutoregressiveModel, folder: Path) -> None:
     write_json(folder / CONFIG_FILE, config)
 
 
-def load(path: str | Path) -> AutoregressiveModel:
-    """Return a model in evaluation mode, on the CPU.
+@usual_torch()
+def load(path: str | Path, *, device: str | torch.device = "cpu") -> AutoregressiveModel:
+    """Return a model in evaluation mode, float32.
 
     Args:
         path: a run folder, a `.safetensors` file, or the name of a model that comes with the package.
+        device: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest of them that is here.
 
     Raises:
+        DeviceError: if this machine has no such device.
         ModelFileError: if there is none, or it is not ours, of a later version, damaged, of
             another shape than its configuration says, or has weights that are not finite float32.
 
@@ -82,6 +86,7 @@ def load(path: str | Path) -> AutoregressiveModel:
         >>> load(folder).config.features
         4
     """
+    place = find_device(device)
     file = shipped.file_of(path, shipped.WEIGHTS)
     if file.is_dir():
         file = file / MODEL_FILE
@@ -105,7 +110,7 @@ def load(path: str | Path) -> AutoregressiveModel:
             raise ModelFileError(f"{file} is damaged: {name} holds numbers that are not finite")
     model = build(config)
     model.load_state_dict(weights)
-    return model.eval()
+    return model.to(place).eval()
 
 
 def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:

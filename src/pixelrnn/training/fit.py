@@ -20,6 +20,7 @@ from pixelrnn.data.dataset import Images
 from pixelrnn.errors import RecipeError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import LABELS, AutoregressiveModel, build, store
+from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.processes import usable_cores
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
@@ -63,7 +64,7 @@ def train(
         NonFiniteLossError: if the loss is no longer finite; the last good weights are kept.
         TrainingInterrupted: after Ctrl-C; the run can be resumed.
     """
-    with _threads(recipe.training.threads):
+    with _threads(recipe.training.threads), usual_torch():
         return _train(
             recipe, RunFolder(Path(out)), data, resume, console or Console(stderr=True), command
         )
@@ -256,7 +257,7 @@ def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
     return measured
 
 
-def _figures(model: PixelRNN, data: DataSet, split: str, chosen: Any) -> dict[str, Any]:
+def _figures(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any) -> dict[str, Any]:
     pictures = data.pictures_of(split)
     found = evaluate(
         model, data.images(split)[chosen], pictures=None if pictures is None else pictures[chosen]

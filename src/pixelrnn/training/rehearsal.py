@@ -4,6 +4,7 @@ import time
 
 from pixelrnn.data import DataSet, load
 from pixelrnn.models import LABELS
+from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.training.fit import draw_batches, initial_model
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
@@ -13,6 +14,7 @@ from pixelrnn.training.recipe import Recipe
 DRY_STEPS, DRY_SECONDS = 20, 2.0
 
 
+@usual_torch()
 def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
     """Build the model, take a few steps of the recipe, and say what the whole run would take.
 
