@@ -38,6 +38,7 @@ LAYERS = (
         "agreement",
         "ordering",
         "units",
+        "uncertainty",
         "files",
         "shipped",
         "untrusted",
