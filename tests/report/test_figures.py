@@ -108,7 +108,7 @@ def test_a_name_with_line_breaks_stays_in_its_cell(digits, tmp_path):
 
 
 def test_a_folder_with_other_things_is_refused_without_force(digits, tmp_path):
-    run = digits.run(tmp_path / "a", drawn=False)
+    run = digits.run(tmp_path / "a", evaluated=False)
     (tmp_path / "out").mkdir()
     build([run], tmp_path / "r.html", figures=tmp_path / "out")
     (tmp_path / "out" / "mine.txt").write_text("mine")

@@ -94,7 +94,7 @@ class Result(_Record):
     file_bits_per_dim: float | None = None
     file_bytes: PositiveCount | None = None
     command: str | None = None
-    baselines: tuple[Baseline, ...] = ()
+    baselines: tuple[Baseline, ...] = pydantic.Field(default=(), max_length=200)
 
     @pydantic.model_validator(mode="after")
     def _evaluated_whole(self) -> Self:
