@@ -140,6 +140,15 @@ def test_deep_or_huge_json_is_refused_by_name(folder, name, content, word):
     assert peak < MAX_BYTES
 
 
+@pytest.mark.parametrize("cell", ["x" * 140_000, "x" * 100_000, "\0"])
+def test_a_cell_that_is_no_number_is_named_briefly(folder, cell):
+    with (folder / "metrics.csv").open("a") as metrics:
+        metrics.write(f"1,{cell},1,1,1,1,1\n")
+    error = str(peak_bytes(folder)[1])
+    assert "metrics.csv" in error
+    assert len(error) < 400
+
+
 def test_endless_files_and_pipes_are_refused(folder):
     (folder / "metrics.csv").write_bytes(b"1,2,3\n" * 1_000_000)
     assert "metrics.csv has more than" in str(peak_bytes(folder)[1])

@@ -49,6 +49,7 @@ def line_columns(group: Group) -> dict[str, list[Any]]:
     return {
         "name": [line.name for line in lines],
         "test_bits_per_dim": [line.test_bits_per_dim for line in lines],
+        "standard_error": [line.standard_error for line in lines],
         "note": [line.note for line in lines],
     }
 
