@@ -18,8 +18,10 @@ from pixelrnn.data import DataSet
 from pixelrnn.errors import OutputError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
+from pixelrnn.report.evaluation_file import read_evaluation
 from pixelrnn.report.samples_file import read_samples
 from pixelrnn.training import RunFolder
+from pixelrnn.uncertainty import standard_error
 
 
 def data_set(shape, count=13, levels=5):
@@ -255,3 +257,31 @@ def test_compiling_is_told(run, save, monkeypatch):
     )
     assess(run, data_set((1, 4, 4)), [], on_compiling=told.append)
     assert told == ["one", "two"]
+
+
+@pytest.mark.parametrize("patches", [False, True])
+def test_which_picture_each_image_is_of_is_kept(run, save, patches):
+    save("pixelcnn", noise=0.3)
+    data = data_set((1, 6, 5))
+    numbers = np.repeat([4, 2, 7], [6, 4, 3])
+    if patches:
+        data = dataclasses.replace(data, pictures=(numbers, numbers, numbers))
+    found = assess(run, data, [])
+    result = run.result()
+    with np.load(run.evaluation_file) as archive:
+        pictures = archive["pictures"]
+    np.testing.assert_array_equal(pictures, numbers if patches else np.arange(13))
+    assert (result["num_images"], result["num_pictures"]) == (13, 3 if patches else 13)
+    expected = standard_error(found.bits_per_dim_per_image, pictures)
+    assert result["test_bits_per_dim_standard_error"] == pytest.approx(expected)
+    kind = {"image_shape": (1, 6, 5), "num_levels": 5, "num_images": 13}
+    read = read_evaluation(run.evaluation_file, bits_per_dim=result["test_bits_per_dim"], **kind)
+    np.testing.assert_array_equal(read.pictures, pictures)
+
+
+def test_one_picture_leaves_no_standard_error_behind(run, save):
+    save("pixelcnn", noise=0.3)
+    one = np.zeros(13, int)
+    assess(run, dataclasses.replace(data_set((1, 6, 5)), pictures=(one, one, one)), [])
+    assert run.result()["test_bits_per_dim_standard_error"] is None
+    assert "NaN" not in run.result_file.read_text()

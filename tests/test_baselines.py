@@ -18,6 +18,7 @@ from pixelrnn.baselines import codecs, files, histograms, measure
 from pixelrnn.baselines.histograms import histogram
 from pixelrnn.baselines.mosaic import as_colour, as_pictures, grid_shape, lay_out
 from pixelrnn.errors import DataError
+from pixelrnn.uncertainty import standard_error
 
 EXCERPT = Path(__file__).resolve().parents[1] / "../shared/data/cifar-10-binary-3000.tar.gz"
 CODEC_NAMES = ("PNG", "WebP", "JPEG XL")
@@ -281,3 +282,23 @@ def test_cifar_figures_are_near_those_measured_elsewhere():
     expected = {"PNG": 5.89, "WebP": 4.72, "JPEG XL": 4.13}
     for name, bits_per_dim in expected.items():
         assert rows[name].test_bits_per_dim == pytest.approx(bits_per_dim, abs=0.25)
+
+
+def test_standard_errors_are_those_of_the_files_clustered_by_picture():
+    images = np.random.default_rng(0).integers(256, size=(24, 3, 6, 9), dtype=np.uint8)
+    images[:12] = 7  # two kinds: flat ones, whose files are small, and noise
+    pictures = np.repeat([0, 1, 2, 3], 6)
+    rows = _by_name(measure(images, images, 256))
+    clustered = _by_name(measure(images, images, 256, pictures=pictures))
+    alone = [measure(images, image[np.newaxis], 256) for image in images]
+    sizes = [_by_name(lines)["PNG"].test_bits_per_dim for lines in alone]
+    assert rows["PNG"].standard_error == pytest.approx(standard_error(np.array(sizes)))
+    assert clustered["PNG"].standard_error == pytest.approx(
+        standard_error(np.array(sizes), pictures)
+    )
+    for name in ("PNG", "histogram"):
+        assert clustered[name].test_bits_per_dim == rows[name].test_bits_per_dim
+        assert clustered[name].standard_error > 1.5 * rows[name].standard_error
+    # Neither is a mean over images.
+    assert rows["uniform"].standard_error is None
+    assert rows["PNG, one picture"].standard_error is None

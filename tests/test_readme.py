@@ -52,7 +52,7 @@ def user(tmp_path, monkeypatch):
 
     monkeypatch.setattr(assessment, "_receptive_field", claimed_field)
     monkeypatch.setattr(
-        "pixelrnn.compare.baselines.measure", lambda *_: [Baseline("uniform", 8.0, "")]
+        "pixelrnn.compare.baselines.measure", lambda *_, **__: [Baseline("uniform", 8.0, "")]
     )
     return tmp_path
 

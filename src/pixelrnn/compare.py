@@ -170,7 +170,12 @@ def _baselines(runs: Sequence[RunFolder], images: DataSet, console: Console) -> 
     if kept:
         return [Baseline(**line) for line in kept[0]]
     console.print("measuring what PNG, WebP and JPEG XL need for the test images")
-    return baselines.measure(images.images("train"), images.images("test"), images.num_levels)
+    return baselines.measure(
+        images.images("train"),
+        images.images("test"),
+        images.num_levels,
+        pictures=images.pictures_of("test"),
+    )
 
 
 def _results(

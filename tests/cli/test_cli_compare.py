@@ -25,7 +25,7 @@ def quick(images, tiny, monkeypatch):
     from pixelrnn import compare
 
     lines = [Baseline("PNG", 9.25, "quick"), Baseline("uniform", 8.0, "quick")]
-    monkeypatch.setattr(compare.baselines, "measure", lambda *_: lines)
+    monkeypatch.setattr(compare.baselines, "measure", lambda *_, **__: lines)
     return ("--data", images, *tiny)
 
 

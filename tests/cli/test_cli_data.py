@@ -59,7 +59,11 @@ def test_list_json():
 def test_info_of_a_set_that_is_here():
     facts = json.loads(run("info", "digits", "--json"))
     data = load("digits")
-    assert facts["splits"]["test"] == {"num_images": 297, "sha256": data.sha256("test")}
+    assert facts["splits"]["test"] == {
+        "num_images": 297,
+        "num_pictures": 297,
+        "sha256": data.sha256("test"),
+    }
     assert facts["image_shape"] == [1, 8, 8]
     assert data.sha256("train") in run("info", "digits")
 

@@ -88,6 +88,7 @@ def test_reading_everything_would_be_seen(folder):
         ("easiest_images", npy((10**9, 1, 8, 8))),
         ("easiest_images", npy((-1, 1, 8, 8))),
         ("easiest_images", npy((2_000_000, 1, 8, 8), body=bytes(128_000_000))),
+        ("easiest_bits_per_dim", npy((30_000_000,), body=bytes(30_000_000))),
         ("pictures", npy((60,), "<f8", bytes(480))),
         ("receptive_field_at", npy((3,), "<f8", np.full(3, 1e300).tobytes())),
     ],
@@ -139,6 +140,15 @@ def test_deep_or_huge_json_is_refused_by_name(folder, name, content, word):
     assert peak < MAX_BYTES
 
 
+@pytest.mark.parametrize("cell", ["x" * 140_000, "x" * 100_000, "\0"])
+def test_a_cell_that_is_no_number_is_named_briefly(folder, cell):
+    with (folder / "metrics.csv").open("a") as metrics:
+        metrics.write(f"1,{cell},1,1,1,1,1\n")
+    error = str(peak_bytes(folder)[1])
+    assert "metrics.csv" in error
+    assert len(error) < 400
+
+
 def test_endless_files_and_pipes_are_refused(folder):
     (folder / "metrics.csv").write_bytes(b"1,2,3\n" * 1_000_000)
     assert "metrics.csv has more than" in str(peak_bytes(folder)[1])
@@ -165,6 +175,13 @@ def test_a_count_beyond_all_measure_is_named(folder, key):
     result = json.loads((folder / "result.json").read_text())
     (folder / "result.json").write_text(json.dumps({**result, key: 10**400}))
     assert f"result.json: {key}" in str(peak_bytes(folder)[1])
+
+
+def test_more_lines_to_beat_than_can_be_drawn_are_refused(folder):
+    result = json.loads((folder / "result.json").read_text())
+    lines = [{"name": str(number), "test_bits_per_dim": 2.0} for number in range(10_000)]
+    (folder / "result.json").write_text(json.dumps({**result, "baselines": lines}))
+    assert "result.json: baselines" in str(peak_bytes(folder)[1])
 
 
 def test_half_characters_are_shown_as_question_marks(folder):

@@ -95,7 +95,7 @@ def test_the_page_is_accessible(colour, tmp_path):
     text, page = built(colour.runs(tmp_path), tmp_path)
     assert page.all("html")[0]["lang"] == "en"
     assert len(page.all("h1")) == 1
-    assert len(page.all("caption")) == len(page.all("table")) == 5
+    assert len(page.all("caption")) == len(page.all("table")) == 6
     assert all(image["alt"] for image in page.all("img"))
     assert len(page.all("img")) == 3 * (16 + 3)  # extremes; samples, one growing, completions
     drawings = [svg for svg in page.all("svg") if svg.get("class") == "figure"]

@@ -48,3 +48,16 @@ def test_an_output_that_cannot_be_written_is_an_error(digits, tmp_path):
 @pytest.mark.parametrize("arguments", [(), ("--what",)])
 def test_wrong_usage(arguments):
     assert invoke(*arguments).exit_code == 2
+
+
+def test_labels_and_figures(digits, tmp_path):
+    run = digits.run(tmp_path / "pixelcnn", evaluated=False)
+    out, figures = tmp_path / "r.html", tmp_path / "figures"
+    arguments = (run, "--out", out, "--label", "pixelcnn=Ours", "--figures", figures)
+    result = invoke(*arguments)
+    assert result.exit_code == 0
+    assert result.stdout.split() == [str(out), str(figures)]
+    assert "Ours" in out.read_text(encoding="utf-8")
+    assert "Ours &" in (figures / "results.tex").read_text(encoding="utf-8")
+    assert isinstance(invoke(*arguments).exception, OutputError)
+    assert invoke(*arguments, "--force").exit_code == 0

@@ -16,12 +16,18 @@ from pixelrnn.baselines.files import start_codecs
 from pixelrnn.baselines.histograms import histogram
 from pixelrnn.errors import DataError
 from pixelrnn.processes import usable_cores
+from pixelrnn.uncertainty import Pictures
 
 __all__ = ["Baseline", "measure"]
 
 
 def measure(
-    train: Pixels, test: Pixels, num_levels: int, *, threads: int | None = None
+    train: Pixels,
+    test: Pixels,
+    num_levels: int,
+    *,
+    pictures: Pictures | None = None,
+    threads: int | None = None,
 ) -> list[Baseline]:
     """Measure all the baselines on `test`.
 
@@ -32,6 +38,8 @@ def measure(
         train: uint8 `(N, C, H, W)`: the images that the histogram is fitted on.
         test: uint8 `(M, C, H, W)` with M > 0: the images that are measured.
         num_levels: every value is in `[0, num_levels)`; 2 to 256.
+        pictures: which picture each test image was cut from, as `DataSet.pictures_of` says; by default
+            each is one of its own.
         threads: how many files are written at once; default: one for each usable core.
 
     Raises:
@@ -48,13 +56,13 @@ def measure(
     _check(train, test, num_levels)
     rows = [
         Baseline("uniform", math.log2(num_levels), f"every one of {num_levels} levels as likely"),
-        histogram(train, test, num_levels),
+        histogram(train, test, num_levels, pictures),
     ]
     pool = ThreadPoolExecutor(threads or usable_cores())
     try:
         # All is started before any is waited for: one codec's files fill the threads that
         # another's single picture leaves idle.
-        started = list(start_codecs(test, num_levels, pool))
+        started = list(start_codecs(test, num_levels, pool, pictures))
         return rows + [row for finish in started if (row := finish()) is not None]
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, do not write thousands more

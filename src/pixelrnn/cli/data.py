@@ -150,6 +150,7 @@ def _catalogue_facts(entry: "CatalogueEntry", options: "DataOptions") -> dict[st
 
 def _measured_facts(data: "DataSet") -> dict[str, Any]:
     from pixelrnn.data import SPLITS
+    from pixelrnn.uncertainty import count_pictures
 
     return {
         "name": data.name,
@@ -158,7 +159,11 @@ def _measured_facts(data: "DataSet") -> dict[str, Any]:
         "image_shape": [data.channels, data.height, data.width],
         "num_levels": data.num_levels,
         "splits": {
-            split: {"num_images": data.count(split), "sha256": data.sha256(split)}
+            split: {
+                "num_images": data.count(split),
+                "num_pictures": count_pictures(data.count(split), data.pictures_of(split)),
+                "sha256": data.sha256(split),
+            }
             for split in SPLITS
         },
         "split_rule": data.split_rule,
@@ -169,6 +174,8 @@ def _measured_facts(data: "DataSet") -> dict[str, Any]:
 def _print_facts(facts: dict[str, Any]) -> None:
     from rich.text import Text  # file names may have [brackets], which are no markup
 
+    from pixelrnn.uncertainty import images_of_pictures
+
     table = _table("", "")
     table.show_header = False
     for key in ("name", "description", "source", "licence"):
@@ -178,7 +185,9 @@ def _print_facts(facts: dict[str, Any]) -> None:
     table.add_row("images", f"{channels} x {height} x {width}, {facts['num_levels']} levels")
     for split, fact in facts["splits"].items():
         sha256 = f"sha256 {fact['sha256']}" if fact["sha256"] else "sha256 known once it is here"
-        table.add_row(split, f"{fact['num_images']:,} images, {sha256}")
+        count = fact["num_images"]
+        images = images_of_pictures(count, fact.get("num_pictures", count))
+        table.add_row(split, f"{images}, {sha256}")
     if "split_rule" in facts:
         table.add_row("splits", Text(facts["split_rule"]))
     for remote in facts.get("files", ()):

@@ -67,7 +67,12 @@ def evaluate(
         if keep:
             from pixelrnn import baselines
 
-            lines = baselines.measure(images.images("train"), chosen, images.num_levels)
+            lines = baselines.measure(
+                images.images("train"),
+                chosen,
+                images.num_levels,
+                pictures=images.pictures_of(split),
+            )
             evaluation = assess(
                 run,
                 images,

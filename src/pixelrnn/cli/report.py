@@ -29,6 +29,27 @@ def report(
             show_default=False,
         ),
     ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="LABEL",
+            help="What the page calls a run: RUN=LABEL, or one for each run in their order. May be "
+            "repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Also write each figure as SVG, PNG and CSV, and the results as a LaTeX table.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write figures into a folder that is not empty.")
+    ] = False,
 ) -> None:
     """Compare trained models on one page that opens without a network."""
     from pixelrnn.report import alarms, build, find_run_folders
@@ -36,5 +57,16 @@ def report(
     folders, unfinished = find_run_folders(runs)
     for folder in unfinished:
         typer.echo(f"left out: {folder} has no result.json yet", err=True)
-    typer.echo(build(folders, out, title=title, benchmark=benchmark))
+    page = build(
+        folders,
+        out,
+        title=title,
+        benchmark=benchmark,
+        labels=labels or (),
+        figures=figures,
+        force=force,
+    )
+    typer.echo(page)
+    if figures is not None:
+        typer.echo(figures)
     raise_alarms(alarms(folders))

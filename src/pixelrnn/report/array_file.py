@@ -22,6 +22,7 @@ from pixelrnn.errors import ModelFileError
 MAX_ARRAY_BYTES = 1 << 26  # far more than the samples of large images take
 MAX_DIRECTORY_BYTES = 1 << 14  # a hundred arrays or more
 DEFLATE_LIMIT = 1032  # deflate cannot shrink anything more than so many times
+PIXELS = "u"  # numpy's kind of them
 _END_BYTES = 22  # the record that ends an archive, which numpy writes without a comment
 _ZIP64_LOCATOR_BYTES = 20
 
@@ -106,9 +107,13 @@ class Arrays:
             if found != shape:
                 raise self.error(f"{name} has the shape {found}, not {shape}")
             if dtype.kind not in kinds:
-                raise self.error(f"{name} is {dtype}, not made of what it should be")
-            num_bytes = math.prod(shape) * dtype.itemsize
-            _check_size(member, stream.tell() + num_bytes, num_bytes)
+                what = "uint8" if kinds == PIXELS else "made of what it should be"
+                raise self.error(f"{name} is {dtype}, not {what}")
+            count = math.prod(shape)
+            num_bytes = count * dtype.itemsize
+            # Numbers that are not pixels become float64 or int64.
+            _check_memory(name, num_bytes if kinds == PIXELS else 8 * count)
+            _check_size(member, stream.tell() + num_bytes)
             flat = np.frombuffer(stream.read(num_bytes), dtype)
             stream.read(1)  # at its end a member checks its CRC-32
             return flat.reshape(shape, order="F" if fortran else "C")
@@ -142,7 +147,7 @@ class Arrays:
 
     def images(self, name: str, shape: tuple[int, ...], num_levels: int) -> npt.NDArray[np.uint8]:
         """Return uint8 images of this shape, whose values are below `num_levels`."""
-        found = self.array(name, shape)
+        found = self.array(name, shape, PIXELS)
         if found.dtype != np.uint8:
             raise self.error(f"{name} is {found.dtype}, not uint8")
         if found.size and int(found.max()) >= num_levels:
@@ -164,9 +169,12 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
     return shape, fortran, dtype
 
 
-def _check_size(member: zipfile.ZipInfo, expected_bytes: int, array_bytes: int) -> None:
-    if array_bytes > MAX_ARRAY_BYTES:
-        raise ValueError(f"{member.filename} would take {array_bytes:,} bytes")
+def _check_memory(name: str, num_bytes: int) -> None:
+    if num_bytes > MAX_ARRAY_BYTES:
+        raise ValueError(f"{name} would take {num_bytes:,} bytes")
+
+
+def _check_size(member: zipfile.ZipInfo, expected_bytes: int) -> None:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename} is packed in a way that numpy does not write")
     most = member.compress_size * DEFLATE_LIMIT

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelrnn.report.naming import distinct_names
 from pixelrnn.report.run_folder import Baseline, RunFolder
-from pixelrnn.report.text_file import without_surrogates
 from pixelrnn.uncertainty import Pictures, count_pictures, standard_error
 
 
@@ -154,17 +154,20 @@ class Group:
         return tuple(sorted(lines, key=lambda line: _or_infinite(line.test_bits_per_dim)))
 
 
-def group_by_data(runs: Sequence[RunFolder]) -> tuple[Group, ...]:
+def group_by_data(
+    runs: Sequence[RunFolder], names: Sequence[str] | None = None
+) -> tuple[Group, ...]:
     """Split runs into groups that were measured on the same test images, in the order given.
 
     Two runs are comparable if test images, number of levels, split and number of images measured
-    are all the same. A run that is not evaluated joins the first group whose data it has.
+    are all the same. A run that is not evaluated joins the first group whose data it has. `names` are
+    those that the page gives the runs; by default `distinct_names`.
 
     Example:
         >>> group_by_data([])
         ()
     """
-    names = _distinct_names(runs)
+    names = distinct_names(runs) if names is None else names
     entries = [
         Entry(run, name, colour) for colour, (run, name) in enumerate(zip(runs, names, strict=True))
     ]
@@ -199,22 +202,3 @@ def _same(one: Baseline, other: Baseline) -> bool:
     if first is None or second is None:
         return first is second
     return bool(np.isclose(first, second, rtol=0, atol=1e-6))
-
-
-def _distinct_names(runs: Sequence[RunFolder]) -> list[str]:
-    """Label the runs; those that share a label also get the run's name, folder or number."""
-    namesakes: dict[str, list[int]] = {}
-    for index, run in enumerate(runs):
-        namesakes.setdefault(run.result.label, []).append(index)
-    names = [run.result.label for run in runs]
-    for label, indices in namesakes.items():
-        if len(indices) == 1:
-            continue
-        by_name = [runs[index].result.name for index in indices]
-        by_folder = [without_surrogates(runs[index].path.name) for index in indices]
-        numbered = [str(number) for number in range(1, len(indices) + 1)]
-        choices = (by_name, by_folder, numbered)
-        distinct = next(words for words in choices if len(set(words)) == len(indices))
-        for index, word in zip(indices, distinct, strict=True):
-            names[index] = f"{label} ({word})"
-    return names

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pixelrnn.report import formats, svg
@@ -20,6 +21,9 @@ MAX_TRAIN_POINTS = 60  # batches are noisy: means of neighbours
 EARLY_SHARE = 0.04
 _MARKERS = "osD^vPX*"
 _LABEL_GAP_PIXELS = 15.0
+_LETTER_PIXELS = 7.0
+MAX_LETTERS = 48  # of a name beside its curve; a longer one is cut
+WIDE, NARROW = (1024, 420), (400, 360)  # pixels
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,16 @@ class Curve:
     colour: int
     validation: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     train: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """All that is plotted: curves, the range of bits/dim shown, lines to beat in it and beyond."""
+
+    curves: tuple[Curve, ...]
+    limits: tuple[float, float]
+    lines: tuple[Baseline, ...]
+    outside: tuple[Baseline, ...]
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,16 @@ def learning_curves(group: Group, *, prefix: str) -> LearningCurves | None:
         group: runs on the same data.
         prefix: what the identifiers of the SVG start with.
     """
+    plot = learning_plot(group)
+    if plot is None:
+        return None
+    sizes = {"wide": WIDE, "narrow": NARROW}
+    drawn = {name: _render(plot, size, f"{prefix}-curves-{name}") for name, size in sizes.items()}
+    return LearningCurves(drawn["wide"], drawn["narrow"], plot.lines, plot.outside)
+
+
+def learning_plot(group: Group) -> Plot | None:
+    """Return what the curves of a group show; `None` if no run has a validation measurement."""
     curves = [
         Curve(
             entry.name,
@@ -69,13 +93,8 @@ def learning_curves(group: Group, *, prefix: str) -> LearningCurves | None:
         return None
     lines = [line for line in group.baselines() if line.test_bits_per_dim is not None]
     low, high, inside = _range(curves, lines)
-    sizes = {"wide": (1024, 420), "narrow": (400, 360)}
-    drawn = {
-        name: _draw(curves, inside, (low, high), size, f"{prefix}-curves-{name}")
-        for name, size in sizes.items()
-    }
     outside = tuple(line for line in lines if line not in inside)
-    return LearningCurves(drawn["wide"], drawn["narrow"], tuple(inside), outside)
+    return Plot(tuple(curves), (low, high), tuple(inside), outside)
 
 
 def _measured(
@@ -115,52 +134,60 @@ def _range(
     return min(heights) - 0.07 * span, max(heights) + 0.07 * span, near
 
 
-def _draw(
-    curves: Sequence[Curve],
-    lines: Sequence[Baseline],
-    limits: tuple[float, float],
-    size: tuple[int, int],
-    name: str,
-) -> Markup:
-    width, height = size
-    is_wide = width > 600
-    right = 205 if is_wide else 108
-    with svg.figure(width, height) as drawing:
-        axes = drawing.add_axes(
-            (52 / width, 48 / height, (width - 52 - right) / width, (height - 60) / height)
-        )
-        end = max(curve.validation[0][-1] for curve in curves)
-        axes.set_xlim(0, end * 1.01 if end else 1.0)
-        axes.set_ylim(*limits)
-        _dress(axes, end, 7 if is_wide else 4)
-        labels = []
-        for line in lines:
-            value = line.test_bits_per_dim or 0.0
-            axes.axhline(value, color=svg.MUTED, linewidth=1, dashes=(2, 3), zorder=1)
-            labels.append((value, line.name, f"{value:.3f}", svg.MUTED))
-        for curve in curves:
-            colour = svg.series(curve.colour)
-            axes.plot(*curve.train, color=colour, linewidth=1, alpha=0.4, zorder=2)
-            x, y = curve.validation
-            axes.plot(
-                x,
-                y,
-                color=colour,
-                linewidth=2,
-                marker=_MARKERS[curve.colour % len(_MARKERS)],
-                markersize=5,
-                markevery=max(1, len(x) // 12),
-                markeredgewidth=0,
-                linestyle="-" if curve.colour < svg.NUM_SERIES else "--",
-                zorder=3,
-            )
-            # A narrow page has a key above the plot instead.
-            labels.append((float(y[-1]), curve.name if is_wide else "", f"{y[-1]:.3f}", colour))
-        _label_ends(axes, labels, pixels=height - 60, letters=19 if is_wide else 10)
+def _render(plot: Plot, size: tuple[int, int], name: str) -> Markup:
+    with svg.figure(*size) as drawing:
+        draw(drawing, plot, size)
         alt = "Learning curves. Last validation bits/dim: " + ", ".join(
-            f"{curve.name} {formats.bits(float(curve.validation[1][-1]))}" for curve in curves
+            f"{curve.name} {formats.bits(float(curve.validation[1][-1]))}" for curve in plot.curves
         )
         return svg.render(drawing, name=name, alt=alt)
+
+
+def draw(drawing: Figure, plot: Plot, size: tuple[int, int]) -> None:
+    """Draw a plot on a figure of `size`, width and height in pixels."""
+    width, height = size
+    curves = plot.curves
+    is_wide = size == WIDE
+    names = [*(curve.name for curve in curves), *(line.name for line in plot.lines)]
+    letters = min(max(map(len, names)), MAX_LETTERS) if is_wide else 10
+    right = 76 + _LETTER_PIXELS * letters if is_wide else 108
+    axes = drawing.add_axes(
+        (52 / width, 48 / height, (width - 52 - right) / width, (height - 60) / height)
+    )
+    end = max(curve.validation[0][-1] for curve in curves)
+    axes.set_xlim(0, end * 1.01 if end else 1.0)
+    axes.set_ylim(*plot.limits)
+    _dress(axes, end, 7 if is_wide else 4)
+    labels = []
+    for line in plot.lines:
+        value = line.test_bits_per_dim or 0.0
+        axes.axhline(value, color=svg.MUTED, linewidth=1, dashes=(2, 3), zorder=1)
+        labels.append((value, line.name, f"{value:.3f}", svg.MUTED))
+    for curve in curves:
+        _draw_curve(axes, curve)
+        last = float(curve.validation[1][-1])
+        # A narrow page has a key above the plot instead.
+        name = curve.name if is_wide else ""
+        labels.append((last, name, f"{last:.3f}", svg.series(curve.colour)))
+    _label_ends(axes, labels, pixels=height - 60, letters=letters)
+
+
+def _draw_curve(axes: Axes, curve: Curve) -> None:
+    colour = svg.series(curve.colour)
+    axes.plot(*curve.train, color=colour, linewidth=1, alpha=0.4, zorder=2)
+    x, y = curve.validation
+    axes.plot(
+        x,
+        y,
+        color=colour,
+        linewidth=2,
+        marker=_MARKERS[curve.colour % len(_MARKERS)],
+        markersize=5,
+        markevery=max(1, len(x) // 12),
+        markeredgewidth=0,
+        linestyle="-" if curve.colour < svg.NUM_SERIES else "--",
+        zorder=3,
+    )
 
 
 def _dress(axes: Axes, end: float, num_ticks: int) -> None:

@@ -1,6 +1,7 @@
 """The page: everything gathered, laid out by the template and written in one piece."""
 
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -22,9 +23,12 @@ from pixelrnn.report.drawn import (
     completions_panels,
     samples_panels,
 )
+from pixelrnn.report.figures import write_figures
 from pixelrnn.report.maps import BitsMaps, Panel, bits_maps, receptive_fields
+from pixelrnn.report.naming import distinct_names
 from pixelrnn.report.pictures import data_url
 from pixelrnn.report.run_folder import RunFolder, read_run_folder
+from pixelrnn.report.settings import differing_settings
 from pixelrnn.report.svg import NUM_SERIES
 from pixelrnn.report.text_file import without_surrogates
 from pixelrnn.report.verdict import Verdict, verdict
@@ -81,6 +85,9 @@ def build(
     title: str | None = None,
     command: str | None = None,
     benchmark: Path | None = None,
+    labels: Sequence[str] = (),
+    figures: Path | None = None,
+    force: bool = False,
 ) -> Path:
     """Write one self-contained HTML page about some run folders.
 
@@ -89,6 +96,9 @@ def build(
         out: the file to write; folders above it are made. It appears whole or not at all.
         title: the page's heading; by default the number of models and the data.
         command: the command that repeats it all; by default those in the runs' `result.json`.
+        labels: what the page calls the runs, see `distinct_names`; by default it finds names.
+        figures: a folder for the figures as SVG, PNG and CSV, and for the results in LaTeX.
+        force: write figures into a folder that is not empty.
         benchmark: a file that `pixelrnn bench train --out` wrote, shown too; nothing else is read.
 
     Returns:
@@ -97,7 +107,7 @@ def build(
     Raises:
         ModelFileError: no run folder is given, or one or the benchmark is incomplete or damaged.
         RecipeError: a run's `recipe.toml` is not TOML.
-        OutputError: `out` cannot be written.
+        OutputError: `out` or `figures` cannot be written, or that folder is not empty.
 
     Example:
         >>> build([], Path("report.html"))
@@ -109,21 +119,24 @@ def build(
             "no run folders; give at least one that `pixelrnn train` or `compare` wrote"
         )
     speed = None if benchmark is None else tables.speed_table(read_training_speed(benchmark))
-    page = _page([read_run_folder(Path(path)) for path in run_folders], title, command, speed)
+    runs = [read_run_folder(Path(path)) for path in run_folders]
+    groups = group_by_data(runs, distinct_names(runs, labels))
+    page = _page(groups, title, command, speed)
+    if figures is not None:
+        write_figures(groups, figures, force=force)
     _write(out, without_surrogates(page))  # the command may name files that are not UTF-8
     return out
 
 
 def _page(
-    runs: Sequence[RunFolder],
+    groups: Sequence[Group],
     title: str | None,
     command: str | None,
     speed: tables.SpeedTable | None,
 ) -> str:
-    groups = group_by_data(runs)
     sections = [_section(group, f"data-{number}") for number, group in enumerate(groups, 1)]
     entries = sorted((e for group in groups for e in group.entries), key=lambda e: e.colour)
-    commands = [command] if command else _distinct(entry.run.result.command for entry in entries)
+    commands = [command] if command else _distinct(_command(entry.run) for entry in entries)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pixelrnn", "report"),
         autoescape=True,
@@ -139,6 +152,7 @@ def _page(
         entries=entries,
         commands=commands,
         speed=speed,
+        settings=differing_settings(entries),
         one_environment=len({e.run.environment.model_dump_json() for e in entries}) == 1,
         version=__version__,
         formats=formats,
@@ -156,6 +170,14 @@ def _title(groups: Sequence[Group]) -> str:
     return f"{len(group.entries)} models on {data}"
 
 
+def _command(run: RunFolder) -> str | None:
+    """Return what began a run, as typed; of one that a resuming overwrote, what would begin it anew."""
+    command = run.result.command
+    if command and " --resume" in command:
+        return shlex.join(["pixelrnn", "train", str(run.path / "recipe.toml")])
+    return command
+
+
 def _distinct(words: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(word for word in words if word))
 
@@ -168,9 +190,10 @@ def _section(group: Group, name: str) -> Section:
         ("Data", result.data),
         ("Images", formats.image_kind(result.image_shape, result.num_levels)),
         (f"{result.split.capitalize()} images", formats.count(num_images)),
-        ("Pictures that they are of", formats.count(group.num_pictures)),
         ("SHA-256 of them", result.data_sha256.test[:12]),
     ]
+    if group.num_pictures != group.num_images:
+        facts.insert(3, ("Patches of", f"{formats.count(group.num_pictures)} pictures"))
     return Section(
         name=name,
         group=group,

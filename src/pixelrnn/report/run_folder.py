@@ -1,29 +1,25 @@
 """The typed reading of a run folder: every file checked once, here, before anything is drawn."""
 
-import csv
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import pydantic
 
 from pixelrnn.errors import ModelFileError, RecipeError
 from pixelrnn.report.evaluation_file import Evaluation, read_evaluation
+from pixelrnn.report.metrics_file import Metrics, read_metrics
 from pixelrnn.report.samples_file import Samples, read_samples
 from pixelrnn.report.text_file import parse_json, read_text
 
 FORMAT_VERSION = 1
-MAX_METRICS_BYTES = 1 << 22  # some 40,000 rows
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
 PositiveCount = Annotated[int, pydantic.Field(gt=0, lt=2**63)]
 Channels = Annotated[int, pydantic.Field(gt=0, le=64)]
 Side = Annotated[int, pydantic.Field(gt=0, le=1 << 16)]
-METRIC_COLUMNS = ("image_presentations", "train_bits_per_dim", "validation_bits_per_dim")
 
 
 class _Record(pydantic.BaseModel):
@@ -38,6 +34,7 @@ class Baseline(_Record):
     name: str
     test_bits_per_dim: float | None = None
     note: str = ""
+    standard_error: float | None = None
 
 
 class SplitCounts(_Record):
@@ -95,7 +92,7 @@ class Result(_Record):
     surprise_bits_per_dim: float | None = None
     file_bytes: PositiveCount | None = None
     command: str | None = None
-    baselines: tuple[Baseline, ...] = ()
+    baselines: tuple[Baseline, ...] = pydantic.Field(default=(), max_length=200)
 
     @pydantic.model_validator(mode="after")
     def _evaluated_whole(self) -> Self:
@@ -127,15 +124,6 @@ class Environment(_Record):
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """The columns of `metrics.csv` that are drawn: float64 `(rows,)`, NaN where not measured."""
-
-    image_presentations: npt.NDArray[np.float64]
-    train_bits_per_dim: npt.NDArray[np.float64]
-    validation_bits_per_dim: npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class RunFolder:
     """One trained model: what was asked, how it went, and what was measured."""
 
@@ -160,6 +148,13 @@ class RunFolder:
         found = training.get("seed") if isinstance(training, dict) else None
         found = self.recipe.get("seed") if found is None else found
         return found if isinstance(found, int) else None
+
+    @property
+    def recipe_but_seed(self) -> str:
+        """The recipe's text without seed and name, for finding runs that differ in nothing else."""
+        top, bracket, tables = self.recipe_text.partition("[")
+        text = re.sub(r"(?m)^name *=.*$", "", top) + bracket + tables
+        return re.sub(r"(?m)^seed *=.*$", "", text)
 
 
 def read_run_folder(path: Path) -> RunFolder:
@@ -196,7 +191,7 @@ def read_run_folder(path: Path) -> RunFolder:
         result=result,
         recipe_text=recipe_text,
         recipe=_parse_recipe(path / "recipe.toml", recipe_text),
-        metrics=_read_metrics(path / "metrics.csv"),
+        metrics=read_metrics(path / "metrics.csv"),
         environment=_read_json(path / "environment.json", Environment),
         evaluation=evaluation,
         samples=samples,
@@ -275,25 +270,3 @@ def _parse_recipe(path: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(f"{path} is not TOML ({error}); restore it or train again") from None
-
-
-def _read_metrics(path: Path) -> Metrics:
-    reader = csv.DictReader(read_text(path, MAX_METRICS_BYTES).splitlines())
-    missing = [name for name in METRIC_COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise ModelFileError(f"{path} has no column {missing[0]}; train that run again")
-    parse = partial(_parse_cell, path)
-    rows = [[parse(reader.line_num, name, row[name]) for name in METRIC_COLUMNS] for row in reader]
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(METRIC_COLUMNS))
-    return Metrics(*table.T)
-
-
-def _parse_cell(path: Path, line: int, column: str, cell: str | None) -> float:
-    if cell is None:
-        raise ModelFileError(f"{path}, line {line}: too few cells; train that run again")
-    try:
-        return float(cell) if cell.strip() else float("nan")
-    except ValueError:
-        raise ModelFileError(
-            f"{path}, line {line}: {column} is {cell!r}, not a number; train that run again"
-        ) from None

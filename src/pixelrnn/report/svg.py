@@ -7,12 +7,15 @@ so that one figure serves a light page, a dark one and paper.
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import resources
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from markupsafe import Markup, escape
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 INK = "#010101"
@@ -65,6 +68,30 @@ def figure(width: float, height: float) -> Iterator[Figure]:
         # A name in a script that the measuring font lacks is still drawn by the browser.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none")
+
+
+def recolour(drawing: Figure) -> None:
+    """Give a figure the colours of a light page in place of the stand-ins, for a file of its own."""
+    style = (resources.files("pixelrnn.report") / "style.css").read_text(encoding="utf-8")
+    light = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", style.partition("}")[0]))
+    palette = {stand_in: light[name] for stand_in, name in _PROPERTIES.items()}
+    palette |= {series(index): light[f"series-{index}"] for index in range(NUM_SERIES)}
+    drawing.draw_without_rendering()  # makes the ticks
+    for artist in drawing.findobj():
+        for each in (artist, getattr(artist, "arrow_patch", None)):
+            for name in ("color", "facecolor", "edgecolor", "markerfacecolor"):
+                _replace_colour(each, name, palette)
+
+
+def _replace_colour(artist: Any, name: str, palette: Mapping[str, str]) -> None:
+    if not (hasattr(artist, f"get_{name}") and hasattr(artist, f"set_{name}")):
+        return
+    value = getattr(artist, f"get_{name}")()
+    if isinstance(value, np.ndarray):  # of a collection of lines: one for all
+        value = value[0] if len(value) else "none"
+    found = palette.get(to_hex(value))
+    if found is not None:
+        getattr(artist, f"set_{name}")(found)
 
 
 def render(drawing: Figure, *, name: str, alt: str) -> Markup:

@@ -42,6 +42,7 @@ class LineRow:
     entry: Entry | None
     best: bool
     bits_per_dim: str
+    error: str
     share: float | None
     saved: str
     note: str
@@ -140,10 +141,14 @@ def line_rows(group: Group) -> tuple[LineRow, ...]:
     baselines = group.baselines()
     if not baselines:
         return ()
-    found: list[tuple[float | None, str, Entry | None, str]] = [
-        (entry.run.test_bits_per_dim, entry.name, entry, "") for entry in group.evaluated
+    found: list[tuple[float | None, float | None, str, Entry | None, str]] = [
+        (entry.run.test_bits_per_dim, group.standard_error(entry), entry.name, entry, "")
+        for entry in group.evaluated
     ]
-    found += [(line.test_bits_per_dim, line.name, None, line.note) for line in baselines]
+    found += [
+        (line.test_bits_per_dim, line.standard_error, line.name, None, line.note)
+        for line in baselines
+    ]
     found.sort(key=lambda row: float("inf") if row[0] is None else row[0])
     largest = max((value for value, *_ in found if value is not None), default=0.0)
     return tuple(
@@ -152,11 +157,12 @@ def line_rows(group: Group) -> tuple[LineRow, ...]:
             entry=entry,
             best=entry is not None and entry is best,
             bits_per_dim=formats.bits(value),
+            error="" if error is None else formats.error(error),
             share=None if value is None or largest <= 0 else round(100 * value / largest, 1),
             saved=_saved(ours, value) if entry is None or entry is not best else "",
             note=note,
         )
-        for value, name, entry, note in found
+        for value, error, name, entry, note in found
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 
 from pixelrnn.report import formats
@@ -150,11 +151,29 @@ def _remarks(group: Group) -> list[str]:
             )
             + "It does not cover the luck of the seed: each row is one training run."
         )
+        remarks.extend(_over_seeds(group))
     elif best is not None:
         remarks.append(f"± is one standard error of the mean over {_counted(group)}.")
         if reason := no_verdict(group.num_pictures or 0):
             remarks.append(f"{reason.capitalize()}: the standard error itself is uncertain.")
     return remarks
+
+
+def _over_seeds(group: Group) -> list[str]:
+    """Say what runs that differ in nothing but the seed come to together."""
+    alike: dict[str, list[Entry]] = {}
+    for entry in group.evaluated:
+        alike.setdefault(entry.run.recipe_but_seed, []).append(entry)
+    found = []
+    for entries in alike.values():
+        if len({entry.run.seed for entry in entries}) == len(entries) > 1:
+            values = np.array([entry.run.test_bits_per_dim for entry in entries])
+            found.append(
+                f"{formats.joined([entry.name for entry in entries])} differ in their seed alone: "
+                f"{formats.bits(float(values.mean()))} ± {formats.error(float(values.std(ddof=1)))} "
+                f"bits/dim, mean and standard deviation over {len(entries)} seeds."
+            )
+    return found
 
 
 def _counted(group: Group) -> str:

@@ -1,0 +1,93 @@
+"""What the page calls each run: the names that are given, or else what tells the runs apart."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pixelrnn.errors import RecipeError
+from pixelrnn.report.run_folder import RunFolder
+from pixelrnn.report.text_file import without_surrogates
+
+
+def distinct_names(runs: Sequence[RunFolder], labels: Sequence[str] = ()) -> list[str]:
+    """Return a name for each run, all different.
+
+    Args:
+        runs: the runs.
+        labels: names for them, in their order, as many as there are; or each as `RUN=LABEL`, with RUN
+            the path or the name of a run's folder, for some of them or all. Runs that get none are
+            called by their model, and where they share it, also by what tells them apart: the recipe's
+            name, the seed, the folder, the path, or a number.
+
+    Raises:
+        RecipeError: if labels are too few or too many, of no run, or the same for two.
+
+    Example:
+        >>> distinct_names([])
+        []
+    """
+    given = _given(runs, labels)
+    names = _by_themselves([run for run in runs if run.path not in given])
+    rest = iter(names)
+    found = [given[run.path] if run.path in given else next(rest) for run in runs]
+    for name in found:
+        if found.count(name) > 1:
+            raise RecipeError(f"two runs would be called {name}: give each a --label of its own")
+    return found
+
+
+def _given(runs: Sequence[RunFolder], labels: Sequence[str]) -> dict[Path, str]:
+    by_run = [found for label in labels if (found := _by_run(runs, label)) is not None]
+    if len(by_run) == len(labels):
+        return {run.path: _clean(label) for run, label in by_run}
+    if by_run or len(labels) != len(runs):
+        known = ", ".join(without_surrogates(str(run.path)) for run in runs)
+        raise RecipeError(
+            f"there are {len(runs)} runs and {len(labels)} labels: give one for each in the order of the "
+            f"runs, or write --label RUN=LABEL with RUN out of {known}"
+        )
+    return {run.path: _clean(label) for run, label in zip(runs, labels, strict=True)}
+
+
+def _by_run(runs: Sequence[RunFolder], text: str) -> tuple[RunFolder, str] | None:
+    """Return the run and the label of `RUN=LABEL`; nothing where what is before a "=" is no run."""
+    for sign in (at for at, letter in enumerate(text) if letter == "="):
+        name, label = text[:sign], text[sign + 1 :]
+        matches = [run for run in runs if run.path.resolve() == Path(name).resolve()]
+        matches = matches or [run for run in runs if run.path.resolve().name == name]
+        if len(matches) > 1:
+            raise RecipeError(f"--label {text}: {len(matches)} runs are called {name}, give a path")
+        if matches:
+            return matches[0], label
+    return None
+
+
+def _clean(label: str) -> str:
+    label = without_surrogates(label).strip()
+    if not label or not label.isprintable():
+        raise RecipeError(f"the label {label!r} cannot be shown: give it letters")
+    return label
+
+
+def _by_themselves(runs: Sequence[RunFolder]) -> list[str]:
+    namesakes: dict[str, list[int]] = {}
+    for index, run in enumerate(runs):
+        namesakes.setdefault(run.result.label, []).append(index)
+    names = [run.result.label for run in runs]
+    for label, indices in namesakes.items():
+        if len(indices) > 1:
+            words = _telling_apart([runs[index] for index in indices])
+            for index, word in zip(indices, words, strict=True):
+                names[index] = f"{label} ({word})"
+    return names
+
+
+def _telling_apart(runs: Sequence[RunFolder]) -> list[str]:
+    paths = [run.path.resolve() for run in runs]
+    choices: Iterable[list[str]] = (
+        [run.result.name for run in runs],
+        [f"seed {run.seed}" for run in runs],
+        [without_surrogates(path.name) for path in paths],
+        [without_surrogates("/".join(path.parts[-2:])) for path in paths],
+        [str(number) for number in range(1, len(runs) + 1)],
+    )
+    return next(words for words in choices if len(set(words)) == len(runs))

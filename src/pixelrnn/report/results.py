@@ -1,0 +1,88 @@
+"""The results of a page as numbers in columns, and as a table for LaTeX."""
+
+from typing import Any
+
+from pixelrnn.report import formats
+from pixelrnn.report.comparison import Group
+from pixelrnn.report.tables import model_rows
+from pixelrnn.uncertainty import images_of_pictures
+
+_TEX = {letter: "\\" + letter for letter in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
+def result_columns(group: Group) -> dict[str, list[Any]]:
+    """Return the figures of the runs in columns, as numbers, the best on test first."""
+    rows = []
+    for entry in group.entries:
+        result = entry.run.result
+        gap = group.behind(entry) if entry.evaluated and entry is not group.best else None
+        rows.append(
+            {
+                "run": entry.name,
+                "parameters": result.parameters,
+                "num_images": group.num_images,
+                "num_pictures": group.num_pictures,
+                "test_bits_per_dim": result.test_bits_per_dim,
+                "test_standard_error": group.standard_error(entry) if entry.evaluated else None,
+                "behind_bits_per_dim": gap.mean if gap else None,
+                "behind_standard_error": gap.standard_error if gap else None,
+                "test_nats_per_image": result.test_nats_per_image,
+                "validation_bits_per_dim": result.validation_bits_per_dim,
+                "train_bits_per_dim": result.train_bits_per_dim,
+                "file_bits_per_dim": result.file_bits_per_dim,
+                "image_presentations": result.image_presentations,
+                "images_per_second": result.images_per_second,
+                "minutes": result.minutes,
+                "seconds_per_sample": result.seconds_per_sample,
+            }
+        )
+    return {key: [row[key] for row in rows] for key in rows[0]}
+
+
+def line_columns(group: Group) -> dict[str, list[Any]]:
+    """Return the lines to beat in columns, as numbers, the lowest first."""
+    lines = group.baselines()
+    return {
+        "name": [line.name for line in lines],
+        "test_bits_per_dim": [line.test_bits_per_dim for line in lines],
+        "standard_error": [line.standard_error for line in lines],
+        "note": [line.note for line in lines],
+    }
+
+
+def latex(group: Group) -> str:
+    """Return the results as a table for LaTeX with the package booktabs."""
+    count = group.num_images or 0
+    images = images_of_pictures(count, group.num_pictures or count, group.first.result.split)
+    lines = [
+        f"% {_tex(group.first.result.data)}: {images}; one standard error after the sign.",
+        r"\begin{tabular}{lrrrr}",
+        r"\toprule",
+        r"Model & Parameters & Test (bits/dim) & Validation (bits/dim) & Behind (bits/dim) \\",
+        r"\midrule",
+    ]
+    for row in model_rows(group):
+        cells = [
+            _tex(row.entry.name),
+            row.parameters.replace(",", r"\,"),
+            _measured(row.test, row.test_error),
+            _measured(row.validation, ""),
+            _measured(row.behind, row.behind_error),
+        ]
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _measured(value: str, error: str) -> str:
+    if value == formats.MISSING:
+        return "--"
+    return f"${value}$" if error in ("", formats.MISSING) else rf"${value} \pm {error}$"
+
+
+def _tex(text: str) -> str:
+    """Escape what LaTeX would read as a command."""
+    return "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))
