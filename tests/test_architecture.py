@@ -26,14 +26,15 @@ LAYERS = (
     ("assessment", "benchmarks", "pillow"),
     ("training",),
     ("audit", "evaluation", "baselines", "completion", "compiling", "pictures"),
+    ("data",),
     ("coding",),
     ("models",),
     ("layers",),
     ("likelihoods",),
     ("stepper",),
     ("kernels",),
-    ("data",),
-    ("ordering", "units", "files", "shipped"),
+    ("ordering", "units", "shipped"),
+    ("files",),
     ("errors",),
 )
 MAX_LINES = 300

@@ -15,6 +15,7 @@ from pixelrnn.coding.container import HASH_BYTES, Entry, Header, read_header, re
 from pixelrnn.coding.program_file import CodingModel, load_program
 from pixelrnn.coding.writing import PIXELS_AT_ONCE
 from pixelrnn.errors import CompressedFileError, ModelFileError
+from pixelrnn.files import not_a_file
 from pixelrnn.stepper.runner import Images
 
 
@@ -197,6 +198,8 @@ class Album(Sequence[Images]):
             # A forked process has the file of its parent, but must not move the place in it.
             self._process = os.getpid()
             if isinstance(self._source, (str, Path)):
+                if kind := not_a_file(self._source):
+                    raise CompressedFileError(f"cannot be read: it is {kind}")
                 self._stream = Path(self._source).open("rb")  # noqa: SIM115 - it stays open
             else:
                 self._stream = self._source

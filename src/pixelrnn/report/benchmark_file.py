@@ -7,6 +7,7 @@ from typing import Literal
 import pydantic
 
 from pixelrnn.errors import ModelFileError
+from pixelrnn.files import not_a_file
 
 FORMAT_VERSION = 1
 KIND = "training benchmark"
@@ -58,6 +59,8 @@ def read_training_speed(path: Path) -> TrainingSpeed:
         Traceback (most recent call last):
         pixelrnn.errors.ModelFileError: none.json cannot be read (No such file or directory); ...
     """
+    if kind := not_a_file(path):
+        raise _error(path, f"is {kind}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
