@@ -60,7 +60,7 @@ def read_training_speed(path: Path) -> TrainingSpeed:
         pixelrnn.errors.ModelFileError: none.json cannot be read (No such file or directory); ...
     """
     if kind := not_a_file(path):
-        raise _error(path, f"is {kind}")
+        raise _error(path, f"cannot be read, as it is {kind}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
