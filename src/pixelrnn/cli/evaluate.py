@@ -1,12 +1,11 @@
 """`pixelrnn evaluate`: bits/dim of a model on images."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.drawing import tell
+from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.options import Data, images_progress
 from pixelrnn.errors import RecipeError
 
@@ -58,7 +57,7 @@ def evaluate(
     chosen = images.images(split)
     keep = data is None and split == "test"
     if keep and (reason := _why_not_kept(run, images)):
-        typer.echo(f"the result is not kept in {model}: {reason}", err=True)
+        tell(f"the result is not kept in {model}: {reason}")
         keep = False
     with images_progress("evaluating", len(chosen)) as on_progress:
         if keep:
@@ -78,7 +77,7 @@ def evaluate(
                 loaded, chosen, batch_size=batch_size, on_progress=on_progress
             )
     result = _result(model, images, split, evaluation)
-    typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
+    say_json(result) if as_json else say(_text(result))
 
 
 def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:

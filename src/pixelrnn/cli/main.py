@@ -11,6 +11,7 @@ from pixelrnn.cli import bench, data, models
 from pixelrnn.cli.compare import compare
 from pixelrnn.cli.complete import complete
 from pixelrnn.cli.compress import compress
+from pixelrnn.cli.console import tell
 from pixelrnn.cli.decompress import decompress
 from pixelrnn.cli.evaluate import evaluate
 from pixelrnn.cli.info import info
@@ -57,5 +58,5 @@ def main() -> None:
     try:
         app()
     except PixelRNNError as error:
-        typer.echo("error: " + " ".join(str(error).splitlines()), err=True)
+        tell("error: " + " ".join(str(error).splitlines()))
         sys.exit(error.exit_code)

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from pixelrnn.cli.console import say, tell
+from pixelrnn.cli.drawing import Force, refuse_existing
+
 
 def report(
     runs: Annotated[
@@ -27,11 +30,13 @@ def report(
             show_default=False,
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Compare trained models on one page that opens without a network."""
     from pixelrnn.report import build, find_run_folders
 
+    refuse_existing([("--out", out)], force=force)
     folders, unfinished = find_run_folders(runs)
     for folder in unfinished:
-        typer.echo(f"left out: {folder} has no result.json yet", err=True)
-    typer.echo(build(folders, out, title=title, benchmark=benchmark))
+        tell(f"left out: {folder} has no result.json yet")
+    say(str(build(folders, out, title=title, benchmark=benchmark)))
