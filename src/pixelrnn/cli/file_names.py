@@ -84,4 +84,6 @@ def _folders(stem: str) -> Iterator[str]:
 
 def _key(path: str) -> str:
     """Return what is equal for names that some file system takes for the same."""
+    if path.isascii():
+        return path.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
