@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from safetensors import SafetensorError
 
 from pixelrnn.errors import OutputError
-from pixelrnn.files import make_folder, replacing, write_json
+from pixelrnn.files import make_folder, not_a_file, replacing, write_json
 
 
 def no_space():
@@ -36,6 +37,56 @@ def test_the_new_file_takes_the_place_of_the_old(file):
         assert beside.parent == file.parent  # the same disk, so that renaming is one step
     assert file.read_text() == "new"
     assert names(file.parent) == ["result.json"]
+
+
+UNIX = pytest.mark.skipif(sys.platform == "win32", reason="needs links and modes of Unix")
+
+
+@UNIX
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_one_and_what_it_leads_to_is_written(there, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to("far/file")
+    if there:
+        (tmp_path / "far" / "file").write_text("old")
+    with replacing(tmp_path / "link") as beside:
+        assert beside.parent == tmp_path / "far"
+        beside.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "far" / "file").read_text() == "new"
+    assert names(tmp_path / "far") == ["file"]
+
+
+@UNIX
+def test_a_private_file_stays_private_and_is_so_meanwhile(file):
+    file.chmod(0o600)
+    with replacing(file) as beside:
+        assert stat.S_IMODE(beside.stat().st_mode) == 0o600
+        beside.write_text("new")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_file_system_that_refuses_modes(file, monkeypatch):
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(type(file), "chmod", refused)
+    with replacing(file) as beside:
+        beside.write_text("new")
+    assert file.read_text() == "new"
+
+
+@UNIX
+def test_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    (tmp_path / "gone").symlink_to("nothing")
+    expected = {
+        "pipe": "a pipe", "file": "", "gone": "a link to nothing", ".": "a folder", "none": "",
+    }  # fmt: skip
+    assert {name: not_a_file(tmp_path / name) for name in expected} == expected
+    assert not_a_file("/dev/zero") == "a device"
+    assert not_a_file("a" * 9999) == not_a_file("\0") == ""
 
 
 def write_half(file, error):

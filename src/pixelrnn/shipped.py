@@ -12,6 +12,7 @@ import difflib
 from pathlib import Path
 
 from pixelrnn.errors import ModelFileError
+from pixelrnn.files import not_a_file
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "colour-pixelcnn"  # that compresses if nothing is said
@@ -41,6 +42,8 @@ def file_of(name_or_path: str | Path, suffix: str) -> Path:
     path = Path(name_or_path)
     try:
         if path.exists():
+            if (kind := not_a_file(path)) and not path.is_dir():
+                raise ModelFileError(f"{path} is {kind}: give a run folder or a .safetensors file")
             return path
     except OSError:  # a name that is too long
         pass

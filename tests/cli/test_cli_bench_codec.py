@@ -6,11 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pixelrnn.baselines.codecs import CODECS
 from pixelrnn.benchmarks import codecs, in_turn
 from pixelrnn.benchmarks.codec_figures import Figures, ModelFigures
 from pixelrnn.cli import bench_codec
+from pixelrnn.cli.bench_images import MeasuredImages, measured_images
 from pixelrnn.coding import name_model, save_program
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.data import DataOptions, load
@@ -97,7 +99,9 @@ def test_a_model_that_comes_with_the_package(pixelrnn):
     ],
 )
 def test_usual_models(source, num_levels, model):
-    assert bench_codec._usual_model(load(source, DataOptions(num_levels=num_levels))) == model
+    data = load(source, DataOptions(num_levels=num_levels))
+    given = MeasuredImages("", "test", data.images("test"), data.num_levels, "")
+    assert given.usual_model == model
 
 
 @pytest.mark.parametrize(
@@ -106,8 +110,8 @@ def test_usual_models(source, num_levels, model):
 )
 def test_only_large_images_are_cut_into_tiles(size, tile, expected, given, tmp_path):
     np.save(tmp_path / "large.npy", np.zeros((1, *size, 3), np.uint8))
-    data = load(tmp_path / "large.npy")
-    (made,) = bench_codec._codecs([str(given[3])], tile, 1, data)
+    large = measured_images(str(tmp_path / "large.npy"), "all", None)
+    (made,) = bench_codec._codecs([str(given[3])], tile, 1, large.largest_side)
     assert (made.tile, made.threads) == (expected, 1)
 
 
@@ -200,6 +204,38 @@ def test_bad_options(arguments, message, fails, given, tmp_path, monkeypatch):
     before = sorted(tmp_path.iterdir())
     assert message in fails("bench", "codec", *given, *arguments)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_images_that_differ_in_size_are_measured_at_their_own(pixelrnn, given, tmp_path):
+    """One file each, and one stream of all; there is no one picture of all."""
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    sizes = {"a.png": (6, 4), "sub/b.png": (3, 9), "z.png": (5, 5)}
+    images = {}
+    for seed, (name, (height, width)) in enumerate(sizes.items()):
+        levels = np.random.default_rng(seed).integers(5, size=(height, width, 3), dtype=np.uint8)
+        Image.fromarray(levels).save(tmp_path / "in" / name)
+        images[name] = levels
+    model = given[2:]
+    album, data_album = tmp_path / "x.pxr", tmp_path / "data.pxr"
+    assert pixelrnn("compress", tmp_path / "in", *model, "--tile", 0, "-o", album).code == 0
+    assert pixelrnn("compress", tmp_path / "in", "-o", data_album).code == 0
+    for data in (tmp_path / "in", data_album):
+        answer = pixelrnn("bench", "codec", "--data", data, *model, *QUICK, "--json")
+        assert answer.code == 0, answer.err
+        found = json.loads(answer.out)
+        assert (found["num_images"], found["split"], found["image_shape"]) == (3, "all", None)
+        assert found["image_sizes"] == [[6, 4], [5, 5], [3, 9]]
+        dims = sum(3 * height * width for height, width in sizes.values())
+        size = found["models"][0]["bits_per_dim_all_in_one"] * dims / 8
+        named = sum(len(name) for name in sizes) + 2  # an album without names is so much smaller
+        assert 0 < album.stat().st_size - size <= named + 12
+        by_name = {each["name"]: each for each in found["codecs"]}
+        png = sum(len(CODECS[0].encode(each, 256)) for each in images.values())
+        assert by_name["PNG"]["bits_per_dim_one_file_each"] == 8 * png / dims
+        assert by_name["PNG"]["bits_per_dim_all_in_one"] is None
+        assert by_name["LZMA"]["bits_per_dim_all_in_one"] > 0
+    answer = pixelrnn("bench", "codec", "--data", tmp_path / "in", *model, *QUICK, "-n", 2)
+    assert "in, all: 2 RGB images of 2 sizes, 6x4 to 3x9, 2 threads" in answer.out
 
 
 def test_no_data(fails):

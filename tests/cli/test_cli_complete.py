@@ -46,7 +46,7 @@ def ask(pixelrnn, tmp_path):
 
     def run(model, *arguments):
         out = ("--out", tmp_path / "a.png", "--npz", tmp_path / "a.npz")
-        answer = pixelrnn("complete", model, *arguments, *out, "--json")
+        answer = pixelrnn("complete", model, *arguments, *out, "--force", "--json")
         assert answer.code == 0, answer
         with np.load(tmp_path / "a.npz") as archive:
             return json.loads(answer.out), answer.err, dict(archive)
@@ -175,7 +175,7 @@ def test_importance(ask, pixelrnn, grey, images, tmp_path):
     assert len(about["effective_samples"]) == 3
     assert all(1 <= number <= 40 for number in about["effective_samples"])
     np.testing.assert_allclose(arrays["effective_samples"], about["effective_samples"])
-    answer = pixelrnn("complete", grey, *options, "--importance", 40, "--out", tmp_path / "a.png")
+    answer = pixelrnn("complete", grey, *options, "--importance", 40, "--out", tmp_path / "b.png")
     assert re.search(r"effective samples of each image: [\d., ]+\n$", answer.out)
 
 

@@ -59,7 +59,9 @@ FORMATS = {
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """All files of a folder and its sub-folders."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def save(folder, *files):
@@ -80,14 +82,19 @@ def assert_same(path, original, mode="RGB"):
 
 @pytest.fixture
 def there_and_back(pixelrnn, tmp_path):
-    """Compress and decompress; the paths of the images that come back, and what compress said."""
+    """Compress and decompress; the paths of the images that come back, and what compress said.
 
-    def run(*arguments, model=()):
+    Expressions say what must stand on standard error, after the one and after the other.
+    """
+
+    def run(*arguments, model=(), said=("", "")):
         album = tmp_path / "there" / "album.pxr"
         there = pixelrnn("compress", *arguments, *model, "-o", album, "--json")
-        assert (there.code, there.err) == (0, "")
+        assert there.code == 0
+        assert re.fullmatch(said[0], there.err)
         back = pixelrnn("decompress", album, *model, "-o", tmp_path / "back", "--json")
-        assert (back.code, back.err) == (0, "")
+        assert back.code == 0
+        assert re.fullmatch(said[1], back.err)
         files = json.loads(back.out)["files"]
         assert sorted(files) == names(tmp_path / "back")
         return [tmp_path / "back" / name for name in files], json.loads(there.out)
@@ -104,7 +111,8 @@ def test_formats(kind, there_and_back, tmp_path):
     path = tmp_path / f"x.{suffix}"
     image.save(path, **options)
     before = path.read_bytes()
-    (found,), _ = there_and_back(path)
+    grew = r"1 of 1 file grew: x\.\w+ \(\d+ to \d+ bytes\); --keep-smaller leaves such files out\n"
+    (found,), _ = there_and_back(path, said=(f"({grew})?", ""))
     assert found.name == "x.png"
     assert_same(found, path, mode)
     assert path.read_bytes() == before
@@ -115,7 +123,7 @@ def test_a_palette_comes_back_in_its_colours(there_and_back, tmp_path):
     image, _ = palette()
     colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     image.save(tmp_path / "x.png")
-    (found,), _ = there_and_back(tmp_path / "x.png")
+    (found,), _ = there_and_back(tmp_path / "x.png", said=("1 of 1 file grew: .*\n", ""))
     with Image.open(found) as opened:
         np.testing.assert_array_equal(np.array(opened), colours[np.array(image)])
 
@@ -140,23 +148,30 @@ def test_threads_change_no_byte(pixelrnn, tmp_path):
 def test_a_folder_gives_its_images_by_name(there_and_back, tmp_path):
     paths = save(tmp_path / "in", "b.png", "a.png", "C.PNG")
     (tmp_path / "in" / "notes.txt").write_text("no image")
-    found, about = there_and_back(tmp_path / "in")
+    aside = r"left aside: notes\.txt \(not an image\)\n"
+    found, about = there_and_back(tmp_path / "in", said=(aside, ""))
     assert about["num_images"] == 3
-    for path, original in zip(found, sorted(paths), strict=True):
+    assert about["left_aside"] == [{"name": "notes.txt", "reason": "not an image"}]
+    for path, original in zip(
+        found, sorted(paths, key=lambda path: path.name.lower()), strict=True
+    ):
         assert path.stem == original.stem
         assert_same(path, original)
 
 
 def test_names(there_and_back, tmp_path):
-    """Equal ones get numbers, also those that only differ in case; none hides or has other parts."""
+    """Files of one name are told apart by their folders; none hides."""
     paths = save(tmp_path / "one", "cat.png", "with space.png", "größe 猫.png", "cat-2.png")
     paths += save(tmp_path / "other", "cat.png", "[bold]x.png", "no.dots.here.png", ".hidden.png")
     paths += save(tmp_path / "third", "CAT.png", "-o.png", "..png")
-    found, _ = there_and_back(*paths)
-    assert [path.stem for path in found] == [
-        "cat", "with space", "größe 猫", "cat-2",
-        "cat-3", "[bold]x", "no.dots.here", "hidden",
-        "CAT-4", "-o", "10",
+    changed = (
+        "2 names are changed, so that every system can hold all: .* is hidden.png, .* is 10.png\n"
+    )
+    found, _ = there_and_back(*paths, said=("", changed))
+    assert [path.relative_to(tmp_path / "back").as_posix() for path in found] == [
+        "one/cat.png", "with space.png", "größe 猫.png", "cat-2.png",
+        "other/cat.png", "[bold]x.png", "no.dots.here.png", "hidden.png",
+        "CAT.png", "-o.png", "10.png",
     ]  # fmt: skip
     for path, original in zip(found, paths, strict=True):
         assert_same(path, original)
@@ -170,14 +185,18 @@ def test_a_name_that_is_not_text(there_and_back, tmp_path):
         path.rename(strange)
     except OSError:
         pytest.skip("this file system takes only names that are text")
-    (found,), _ = there_and_back(strange)
+    said = "1 name is not UTF-8: bytes that are no text become question marks\n"
+    (found,), about = there_and_back(
+        strange, said=(said, r"1 name is changed.*: \?\?.png is __.png\n")
+    )
+    assert about["images"][0]["name"] == "??.png"
     assert_same(found, strange)
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".png", "猫" * 83 + ".png"], ids=["x", "cat"])
 def test_a_name_as_long_as_names_can_be(name, there_and_back, tmp_path):
     (path,) = save(tmp_path / "in", name)
-    (found,), _ = there_and_back(path)
+    (found,), _ = there_and_back(path, said=("", "1 name is changed, .*\n"))
     assert_same(found, path)
 
 
@@ -196,18 +215,22 @@ def test_without_out_it_is_written_beside_the_image_once(pixelrnn, fails, tmp_pa
         answer.out,
     )
     content = out.read_bytes()
-    assert "is there already: give -o" in fails("compress", path)
+    assert f"{out} is there already: give another name with -o, or --force" in fails(
+        "compress", path
+    )
     assert out.read_bytes() == content
     assert names(tmp_path / "in") == ["a b.png", "a b.pxr"]
 
 
-def test_an_out_that_is_given_is_written_over(pixelrnn, tmp_path):
+def test_an_out_that_is_there_is_written_over_by_force(pixelrnn, fails, tmp_path):
     paths = save(tmp_path / "in", "a.png", "b.png")
     out = tmp_path / "new" / "folder" / "x.pxr"
     sizes = []
     for given in (paths, paths[:1]):
-        assert pixelrnn("compress", *given, "-o", out).code == 0
+        assert pixelrnn("compress", *given, "-o", out, "--force").code == 0
         sizes.append(out.stat().st_size)
+        assert "is there already" in fails("compress", *paths, "-o", out)
+        assert sizes[-1] == out.stat().st_size
     assert sizes[0] > sizes[1]
     assert names(out.parent) == ["x.pxr"]
 
@@ -227,7 +250,7 @@ def test_no_image_is_written_over(link, fails, tmp_path):
         out = tmp_path / "link.pxr"
         link(path, out)
     before = path.read_bytes()
-    assert "is one of the images" in fails("compress", path, "-o", out)
+    assert "is one of the images" in fails("compress", path, "-o", out, "--force")
     assert path.read_bytes() == out.read_bytes() == before
 
 
@@ -235,7 +258,7 @@ def test_no_image_is_written_over(link, fails, tmp_path):
     ("arguments", "message"),
     [
         (("-o", "x.png"), "give a name that ends in .pxr"),
-        (("-o", "."), "ends in .pxr"),
+        (("-o", "."), ". is a folder"),
         (("-o", "in/a.png/x.pxr"), "cannot write into the folder"),
         (("-o", "x.pxr", "--tile", -1), "a tile has a side of 1 to 65535 pixels, or 0 for none"),
         (("-o", "x.pxr", "--tile", 65536), "a tile has a side of 1 to 65535 pixels"),
@@ -245,6 +268,8 @@ def test_no_image_is_written_over(link, fails, tmp_path):
         (("-o", "x.pxr", "--model", "digits-pixelcnn"), "17 levels"),
         (("missing.png", "-o", "x.pxr"), "there is no file missing.png"),
         (("empty", "-o", "x.pxr"), "empty has no images"),
+        (("n" * 300, "-o", "x.pxr"), "there is no file nnn"),
+        (("-o", "n" * 300 + ".pxr"), "File name too long"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(arguments, message, fails, tmp_path, monkeypatch):
@@ -252,7 +277,7 @@ def test_what_cannot_be_done_is_said_in_one_line(arguments, message, fails, tmp_
     save(tmp_path / "in", "a.png")
     (tmp_path / "empty").mkdir()
     assert message in fails("compress", "in/a.png", *arguments)
-    assert names(tmp_path) == ["empty", "in"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "in"]
     assert names(tmp_path / "in") == ["a.png"]
 
 
@@ -295,4 +320,11 @@ def test_json(there_and_back, tmp_path):
         "input_bytes": sum(path.stat().st_size for path in paths),
         "bits_per_dim": 8 * size / (2 * 3 * SIZE[0] * SIZE[1]),
         "verified": False,
+        "images": [
+            {"name": path.name, "path": str(path), "input_bytes": path.stat().st_size,
+             "num_bytes": 3 * SIZE[0] * SIZE[1], "bits_per_dim": 8.0}
+            for path in paths
+        ],
+        "smaller_as_they_are": [], "skipped": [], "left_aside": [],
+        "num_turned_upright": 0, "not_kept": {},
     }  # fmt: skip

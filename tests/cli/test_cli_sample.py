@@ -40,7 +40,7 @@ def ask(pixelrnn, tmp_path):
 
     def run(model, *arguments):
         out = ("--out", tmp_path / "a.png", "--npz", tmp_path / "a.npz")
-        answer = pixelrnn("sample", model, *arguments, *out, "--json")
+        answer = pixelrnn("sample", model, *arguments, *out, "--force", "--json")
         assert answer.code == 0, answer
         assert answer.err == ""
         with np.load(tmp_path / "a.npz") as archive:

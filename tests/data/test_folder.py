@@ -82,9 +82,26 @@ def test_sub_folders_that_do_not_fit(tmp_path):
 
 def test_no_images(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
-    write(tmp_path / "cats", "a.png", rgb())
-    with pytest.raises(DataError, match="has no images"):
+    write(tmp_path / "cats", ".a.png", rgb())
+    aside = r"left aside: cats/\.a\.png \(hidden\); notes\.txt \(not an image\)"
+    with pytest.raises(DataError, match=rf"has no images .*{aside}"):
         load(tmp_path)
+
+
+def test_sub_folders_of_any_name_are_read_in_the_order_of_names(tmp_path):
+    for index, name in enumerate(("b/10.png", "b/9.png", "c.png", "a/x/1.png")):
+        write((tmp_path / name).parent, name.rpartition("/")[2], rgb(seed=index))
+    data = load(tmp_path)
+    for image, seed in zip(data.images("all"), (3, 0, 1, 2), strict=True):
+        np.testing.assert_array_equal(image, rgb(seed=seed).transpose(2, 0, 1))
+
+
+def test_sub_folders_beside_the_splits_are_left_aside_and_said(tmp_path):
+    for name in ("train/cats/0.png", "train/dogs/0.png", "test/cats/0.png", "old/0.png"):
+        write((tmp_path / name).parent, "0.png", rgb())
+    data = load(tmp_path)
+    assert [data.count(split) for split in ("train", "validation", "test")] == [2, 0, 1]
+    assert "left aside: old (1 images that are in none of the splits)" in data.notes
 
 
 def test_one_image_is_enough_to_evaluate(tmp_path):
@@ -161,6 +178,12 @@ PALETTE = Image.fromarray(rgb()).quantize(8, dither=Image.Dither.NONE)
         ("a.tif", image_bytes(Image.fromarray(rgb()), "TIFF"), rgb(), None),
         ("a.bmp", image_bytes(Image.fromarray(rgb()), "BMP"), rgb(), None),
         ("a.webp", image_bytes(Image.fromarray(rgb()), "WEBP", lossless=True), rgb(), None),
+        ("a.ppm", image_bytes(Image.fromarray(rgb()), "PPM"), rgb(), None),
+        ("a.PGM", image_bytes(Image.fromarray(rgb()[..., 0]), "PPM"), rgb()[..., 0], None),
+        ("a.pnm", image_bytes(Image.fromarray(rgb()), "PPM"), rgb(), None),
+        ("a.pbm", image_bytes(Image.fromarray(rgb()[..., 0] > 99), "PPM"), None, "1-bit"),
+        ("a.pgm", b"P2 5 6 3\n" + b"0 1 2 3 3 " * 6, GREY, "0 ... 3 to 0 ... 255"),
+        ("a.pgm", b"P5 5 6 3\n" + bytes([0, 1, 2, 3, 3]) * 6, GREY, "0 ... 3 to 0 ... 255"),
     ],
 )
 def test_what_is_converted_is_recorded(tmp_path, name, content, expected, note):
@@ -223,7 +246,13 @@ GREY_16 = Image.fromarray(GENERATOR.integers(0, 65536, (6, 5)).astype(np.uint16)
         ("a.png", b"not an image", "not an image"),
         ("a.png", b"", "not an image"),
         ("a.png", png(60_000, 60_000, 8, 2, []), "more than .* pixels"),
-        ("a.png", png(10_000, 10_000, 8, 2, []), "more than .* pixels"),
+        ("a.png", png(11_585, 11_586, 8, 2, []), "more than 134,217,728 pixels"),
+        ("a.ppm", b"P6 5 6 65535\n" + bytes(180), "16-bit"),
+        ("a.ppm", b"P6 5 6 256\n" + bytes(180), "9-bit"),
+        ("a.pgm", b"P5 5 6 65535\n" + bytes(60), "16-bit"),
+        ("a.pgm", b"P2 5 6 1000\n" + b"999 " * 30, "10-bit"),
+        ("a.heic", b"\0\0\0\x18ftypheic", "HEIC, which is read with pillow-heif installed"),
+        ("a.jxl", b"\xff\x0a", "JXL, which is read with pillow-jxl-plugin installed"),
     ],
 )
 def test_what_would_be_lost_is_refused_by_name(tmp_path, name, content, reason):
@@ -259,7 +288,8 @@ def test_images_of_unread_kinds_are_not_left_out_silently(tmp_path):
     write(tmp_path, "a.png", rgb())
     (tmp_path / "readme.txt").write_text("text")
     (tmp_path / ".hidden.png").write_bytes(b"broken")
-    assert "left out: 2 files that are not images" in load(tmp_path).notes
-    (tmp_path / "b.jxl").write_bytes(b"")
-    with pytest.raises(DataError, match=r"b\.jxl; convert them to PNG"):
+    aside = "left aside: .hidden.png (hidden); readme.txt (not an image)"
+    assert aside in load(tmp_path).notes
+    (tmp_path / "b.psd").write_bytes(b"")
+    with pytest.raises(DataError, match=r"b\.psd \(PSD, which is not read\)"):
         load(tmp_path)

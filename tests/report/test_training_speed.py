@@ -1,7 +1,9 @@
 """A training benchmark on the page: its figures as measured, and files that are not one."""
 
 import json
+import os
 import re
+import sys
 
 import pytest
 import typer
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 from pixelrnn.cli.report import report
 from pixelrnn.errors import ModelFileError
 from pixelrnn.report import build
+from pixelrnn.report.benchmark_file import read_training_speed
 
 TIMING = {
     "recipe": "cifar10-45k-row-lstm",
@@ -153,3 +156,11 @@ def test_what_the_command_writes_is_what_the_report_reads():
     assert read.speed_up == pytest.approx(TIMING["speed_up"], rel=1e-3)
     assert read.share_of_machine == pytest.approx(TIMING["share_of_machine"], rel=1e-3)
     assert bench_train.KIND == benchmark_file.KIND
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes of Unix")
+def test_a_pipe_is_not_opened(tmp_path):
+    """It would be waited for, for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelFileError, match="cannot be read, as it is a pipe"):
+        read_training_speed(tmp_path / "pipe")

@@ -7,6 +7,7 @@ as many threads; compilation is in none.
 """
 
 import io
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
@@ -36,7 +37,7 @@ Result = TypeVar("Result")
 
 def benchmark_codecs(
     codecs: Sequence[Codec],
-    images: Images,
+    images: Sequence[Images],
     num_levels: int,
     *,
     threads: int,
@@ -47,7 +48,7 @@ def benchmark_codecs(
 
     Args:
         codecs: of the integer models, with as many threads, made ready.
-        images: uint8 `(N, C, H, W)`, C 1 or 3.
+        images: each uint8 `(C, H, W)`, C 1 or 3, the same for all; sizes may differ.
         num_levels: every value is below.
         threads: images coded at the same time.
         repeats: timings of each, in turn; fewer where they take more than a minute.
@@ -76,34 +77,40 @@ def benchmark_codecs(
                 continue
             coders.append(other)
             found.codecs.append(other.figures)
-        of_repetition = timed * _num_pixels(images) * len(coders)
+        of_repetition = _num_pixels(images[:timed]) * len(coders)
         _time(coders, found, repeats, lambda _: advance(of_repetition))
     except KeyboardInterrupt:
         found.finished = False
     return found
 
 
-def pixels_to_do(num_models: int, images: Images, threads: int, repeats: int) -> int:
+def pixels_to_do(num_models: int, images: Sequence[Images], threads: int, repeats: int) -> int:
     """Return about how many pixels `benchmark_codecs` says are done, in the end."""
     num_formats = len(CODECS + MORE_CODECS)
-    sizes = len(images) * (_Model.PASSES * num_models + _ImageCodec.PASSES * num_formats)
-    speeds = _num_timed(images, threads) * repeats * (num_models + num_formats)
-    return _num_pixels(images) * (sizes + speeds)
+    sizes = _num_pixels(images) * (_Model.PASSES * num_models + _ImageCodec.PASSES * num_formats)
+    timed = images[: _num_timed(images, threads)]
+    return sizes + _num_pixels(timed) * repeats * (num_models + num_formats)
 
 
-def _num_pixels(images: Images) -> int:
-    """Return how many pixels one image has."""
-    return int(images.shape[2] * images.shape[3])
+def _num_pixels(images: Sequence[Images]) -> int:
+    """Return how many pixels the images have together."""
+    return sum(image[0].size for image in images)
 
 
-def _num_timed(images: Images, threads: int) -> int:
-    enough = max(TIMED_PIXELS // _num_pixels(images), TIMED_IMAGES_A_THREAD * threads)
+def _num_dims(images: Sequence[Images]) -> int:
+    """Return how many levels the images have together: what bits are divided by."""
+    return sum(image.size for image in images)
+
+
+def _num_timed(images: Sequence[Images], threads: int) -> int:
+    of_one = max(1, _num_pixels(images) // len(images))
+    enough = max(TIMED_PIXELS // of_one, TIMED_IMAGES_A_THREAD * threads)
     return min(len(images), enough)
 
 
-def _check_levels(codecs: Sequence[Codec], images: Images) -> None:
+def _check_levels(codecs: Sequence[Codec], images: Sequence[Images]) -> None:
     """Raise an ImageMismatchError at once, and not after others were measured."""
-    highest = np.full((1, 1, images.shape[1]), images.max(), np.uint8)
+    highest = np.full((1, 1, len(images[0])), max(image.max() for image in images), np.uint8)
     for codec in codecs:
         codec.encode([highest])
 
@@ -140,7 +147,9 @@ class _Model:
 
     PASSES = 3  # over all images
 
-    def __init__(self, codec: Codec, images: Images, timed: int, advance: OnProgress) -> None:
+    def __init__(
+        self, codec: Codec, images: Sequence[Images], timed: int, advance: OnProgress
+    ) -> None:
         self.codec = codec
         self.pixels = [np.ascontiguousarray(image.transpose(1, 2, 0)) for image in images]
         ideal_bits = self._ideal_bits(advance)
@@ -151,15 +160,16 @@ class _Model:
         self._check(advance)
         each = sum(len(_file(codec, [one])) for one in coded)
         messages = sum(entry.size for entry, _ in coded)
+        dims = _num_dims(images)
         self.figures = ModelFigures(
             name=codec.model.name,
             note=f"tiles of {codec.tile} pixels" if codec.tile else "no tiles",
-            bits_per_dim_one_file_each=each * BITS_PER_BYTE / images.size,
-            bits_per_dim_all_in_one=len(album) * BITS_PER_BYTE / images.size,
+            bits_per_dim_one_file_each=each * BITS_PER_BYTE / dims,
+            bits_per_dim_all_in_one=len(album) * BITS_PER_BYTE / dims,
             all_in_one="album",
             program_hash=codec.model.hash.hex(),
-            ideal_bits_per_dim=ideal_bits / images.size,
-            messages_bits_per_dim=messages * BITS_PER_BYTE / images.size,
+            ideal_bits_per_dim=ideal_bits / dims,
+            messages_bits_per_dim=messages * BITS_PER_BYTE / dims,
         )
         del self.pixels[timed:], self.files[timed:]
 
@@ -218,7 +228,7 @@ class _ImageCodec:
     def __init__(
         self,
         image_format: ImageFormat,
-        images: Images,
+        images: Sequence[Images],
         num_levels: int,
         timed: int,
         threads: int,
@@ -227,10 +237,12 @@ class _ImageCodec:
         self.format, self.num_levels, self.threads = image_format, num_levels, threads
         if not image_format.available():
             raise _LeftOutError("this installation has none")
-        if max(images.shape[2:]) > image_format.max_side:
+        if max(max(image.shape[1:]) for image in images) > image_format.max_side:
             raise _LeftOutError("the images are too large for it")
-        pictures = as_pictures(images)
-        self.pictures = pictures if image_format.stores_grey else as_colour(pictures)
+        pictures = [as_pictures(image[np.newaxis]) for image in images]
+        if not image_format.stores_grey:
+            pictures = [as_colour(picture) for picture in pictures]
+        self.pictures = [picture[0] for picture in pictures]
         together = self._together()
         # The file of all images takes longest: it is begun first.
         jobs = [*([] if together is None else [together]), *self.pictures]
@@ -239,15 +251,16 @@ class _ImageCodec:
             data = self._encoded(jobs[n])
             self._check(data, jobs[n])
             is_all = together is not None and n == 0
-            advance(_num_pixels(images) * (len(images) if is_all else 1))
+            advance(_num_pixels(images) if is_all else math.prod(jobs[n].shape[:2]))
             return data
 
         files = _of_each(write, len(jobs), threads)
-        all_in_one = None if together is None else len(files.pop(0)) * BITS_PER_BYTE / images.size
+        dims = _num_dims(images)
+        all_in_one = None if together is None else len(files.pop(0)) * BITS_PER_BYTE / dims
         self.figures = Figures(
             name=image_format.name,
-            note=image_format.described(images.shape[1], num_levels),
-            bits_per_dim_one_file_each=sum(map(len, files)) * BITS_PER_BYTE / images.size,
+            note=image_format.described(len(images[0]), num_levels),
+            bits_per_dim_one_file_each=sum(map(len, files)) * BITS_PER_BYTE / dims,
             bits_per_dim_all_in_one=all_in_one,
             all_in_one="stream" if image_format.is_stream else "picture",
         )
@@ -268,8 +281,11 @@ class _ImageCodec:
     def _together(self) -> Pixels | None:
         """Return all images in one, or None where the format cannot hold that."""
         if self.format.is_stream:
-            return self.pictures.reshape(-1, *self.pictures.shape[2:])  # one above the other
-        mosaic = one_picture(self.pictures)
+            rest = self.pictures[0].shape[2:]
+            return np.concatenate([each.reshape(-1, 1, *rest) for each in self.pictures])
+        if len({picture.shape for picture in self.pictures}) > 1:
+            return None
+        mosaic = one_picture(np.stack(self.pictures))
         if mosaic is None or max(mosaic.shape[:2]) > self.format.max_side:
             return None
         return mosaic

@@ -1,6 +1,5 @@
 """`pixelrnn bench`: how fast it is, measured on this machine."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -9,15 +8,16 @@ import typer
 
 from pixelrnn.cli.bench_codec import codec
 from pixelrnn.cli.bench_train import train
+from pixelrnn.cli.console import printable, say, say_json, say_table, tell
 from pixelrnn.cli.drawing import (
     AsJson,
+    Force,
     Repeats,
     Size,
     Threads,
     positive,
     require_writable,
     size,
-    tell,
 )
 from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
@@ -78,6 +78,7 @@ def sample(
     out: Annotated[
         Path | None, typer.Option(help="Also write the JSON to this file.", show_default=False)
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure drawing images: the stepper beside the usual loop over whole images.
@@ -90,7 +91,7 @@ def sample(
 
     loaded, kind = _model(model)
     chosen = sizes.each if sizes else _usual_sizes(loaded)
-    require_writable([("--out", out, ".json")])
+    require_writable([("--out", out, ".json")], force=force)
     total = len(chosen) * len(batches.each) * repeats
     with images_progress("measuring", total) as on_progress:
         found = benchmark_sampling(
@@ -105,7 +106,7 @@ def sample(
     result = _about(model, kind, loaded, threads) | found.as_dict()
     if out is not None and found.timings:
         write_json(out, result)
-    typer.echo(json.dumps(result, indent=1)) if as_json else _show(result, found)
+    say_json(result) if as_json else _show(result, found)
     if not found.finished:
         tell("stopped: what was measured so far is shown")
         raise typer.Exit(130)
@@ -159,13 +160,13 @@ def _about(
 
 
 def _show(result: dict[str, Any], found: "SamplingBenchmark") -> None:
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     threads = result["threads"]
     table = Table(
-        title=f"{result['model']} ({result['weights']}, {result['parameters']:,} parameters): "
-        "drawing images, medians in seconds",
+        title=f"{escape(printable(result['model']))} ({result['weights']}, "
+        f"{result['parameters']:,} parameters): drawing images, medians in seconds",
         title_justify="left",
     )
     for heading in (
@@ -175,12 +176,9 @@ def _show(result: dict[str, Any], found: "SamplingBenchmark") -> None:
         table.add_column(heading, justify="right")
     for timing in found.timings:
         table.add_row(*_cells(timing))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=140)
-    console.print(table)
+    say_table(table)
     for line in _lines(result, found):
-        typer.echo(line)
+        say(line)
 
 
 def _cells(timing: "Timing") -> list[str]:

@@ -1,21 +1,22 @@
 """`pixelrnn bench codec`: how small images become and how fast, beside the usual image codecs."""
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelrnn.cli.bench_images import DIGITS_MODEL, MeasuredImages, measured_images
 from pixelrnn.cli.coding_options import counted
+from pixelrnn.cli.console import printable, say, say_json, say_table, tell
 from pixelrnn.cli.drawing import (
     AsJson,
+    Force,
     Repeats,
     Threads,
     pixels_progress,
     positive,
     require_writable,
-    tell,
 )
 from pixelrnn.cli.options import Data
 from pixelrnn.errors import RecipeError
@@ -27,11 +28,8 @@ if TYPE_CHECKING:
 
     from pixelrnn.benchmarks.codec_figures import CodecBenchmark, Figures, ModelFigures
     from pixelrnn.coding import Codec
-    from pixelrnn.data import DataSet
 
 KIND = "codec benchmark"
-DIGITS_MODEL = "digits-pixelcnn"
-_WIDTH = 140  # characters, where the output is no terminal
 
 
 def codec(
@@ -71,38 +69,39 @@ def codec(
     out: Annotated[
         Path | None, typer.Option(help="Also write the JSON to this file.", show_default=False)
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure compressing: bits/dim and images a second, beside PNG, WebP, JPEG XL and others.
 
-    All code the same images with as many threads, timed in turn in this one run; whatever is written
+    Images of a folder or an album that differ in size are all measured, each at its own size. All code the
+    same images with as many threads, timed in turn in this one run; whatever is written
     is decoded again and compared. Ctrl-C keeps what is measured.
     """
     from pixelrnn.benchmarks.codecs import benchmark_codecs, pixels_to_do
-    from pixelrnn.data import load
     from pixelrnn.files import write_json
 
     if data is None:
         raise RecipeError("give --data NAME-or-PATH: a name from `pixelrnn data list`, or images")
-    require_writable([("--out", out, ".json")])
-    data_set = load(data)
-    images = data_set.images(split)[:count]
+    require_writable([("--out", out, ".json")], force=force)
+    given = measured_images(data, split, count)
+    images = given.images
     threads = threads or usable_cores()
-    codecs = _codecs(models or [_usual_model(data_set)], tile, threads, data_set)
+    codecs = _codecs(models or [given.usual_model], tile, threads, given.largest_side)
     total = pixels_to_do(len(codecs), images, threads, repeats)
     with pixels_progress("measuring", total) as on_progress:
         found = benchmark_codecs(
             codecs,
             images,
-            data_set.num_levels,
+            given.num_levels,
             threads=threads,
             repeats=repeats,
             on_progress=on_progress,
         )
-    result = _about(data_set, split, images.shape, codecs[0].tile) | found.as_dict()
+    result = _about(given, codecs[0].tile) | found.as_dict()
     if out is not None and found.models:
         write_json(out, result)
-    typer.echo(json.dumps(result, indent=1)) if as_json else _show(result, found)
+    say_json(result) if as_json else _show(result, found)
     for name, reason in found.left_out.items():
         tell(f"{name} left out: {reason}")
     if not found.finished:
@@ -110,62 +109,55 @@ def codec(
         raise typer.Exit(130)
 
 
-def _usual_model(data: "DataSet") -> str:
-    from pixelrnn.data.digits import NUM_LEVELS
-
-    is_like_digits = data.channels == 1 and data.num_levels == NUM_LEVELS
-    return DIGITS_MODEL if is_like_digits else DEFAULT_MODEL
-
-
-def _codecs(names: list[str], tile: int | None, threads: int, data: "DataSet") -> "list[Codec]":
+def _codecs(names: list[str], tile: int | None, threads: int, largest_side: int) -> "list[Codec]":
     """Return the codecs of models, compiled."""
     from pixelrnn.coding import DEFAULT_TILE, Codec, load_program
 
     if tile is None:
-        tile = 0 if max(data.height, data.width) <= DEFAULT_TILE else DEFAULT_TILE
+        tile = 0 if largest_side <= DEFAULT_TILE else DEFAULT_TILE
     codecs = [Codec(load_program(name), tile=tile, threads=threads) for name in names]
     for each in codecs:
         each.make_ready(tell)
     return codecs
 
 
-def _about(data: "DataSet", split: str, shape: tuple[int, ...], tile: int) -> dict[str, Any]:
+def _about(given: MeasuredImages, tile: int) -> dict[str, Any]:
     from pixelrnn.training.run_folder import environment
 
+    channels, sizes = len(given.images[0]), given.sizes
     return {
         "format_version": 1,
         "kind": KIND,
-        "data": data.name,
-        "split": split,
-        "data_sha256": data.sha256(split),
-        "image_shape": list(shape[1:]),
-        "num_levels": data.num_levels,
+        "data": given.name,
+        "split": given.split,
+        "data_sha256": given.sha256,
+        "channels": channels,
+        "image_shape": [channels, *sizes[0]] if len(sizes) == 1 else None,
+        "image_sizes": sizes,
+        "num_levels": given.num_levels,
         "tile_pixels": tile,
         "environment": environment(),
     }
 
 
 def _show(result: dict[str, Any], found: "CodecBenchmark") -> None:
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH)
-    console.print(_table(result, found))
+    say_table(_table(result, found))
     for line in _lines(result, found):
-        typer.echo(line)
+        say(line)
 
 
 def _table(result: dict[str, Any], found: "CodecBenchmark") -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    channels, height, width = result["image_shape"]
-    kind = "RGB" if channels == 3 else "grey"
+    kind = "RGB" if result["channels"] == 3 else "grey"
+    sizes = [f"{height}x{width}" for height, width in result["image_sizes"]]
+    size = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}"
+    images = counted(found.num_images, f"{kind} image")
     table = Table(
         title=escape(
-            f"{result['data']}, {result['split']}: {counted(found.num_images, f'{kind} image')} of "
-            f"{height}x{width}, {counted(found.threads, 'thread')}"
+            printable(f"{result['data']}, {result['split']}: {images} of {size}, ")
+            + counted(found.threads, "thread")
         ),
         title_justify="left",
     )
@@ -186,7 +178,7 @@ def _cells(figures: "Figures") -> list[str]:
 
     together = figures.bits_per_dim_all_in_one
     return [
-        escape(figures.name),
+        escape(printable(figures.name)),
         f"{figures.bits_per_dim_one_file_each:.4f}",
         "" if together is None else f"{together:.4f}",
         _number(figures.images_per_second_encoding),

@@ -1,13 +1,13 @@
 """`pixelrnn bench train`: how fast the models of a suite train on this machine."""
 
-import json
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.drawing import AsJson, Repeats, Size, positive, require_writable, size, tell
+from pixelrnn.cli.console import printable, say, say_json, say_table, tell
+from pixelrnn.cli.drawing import AsJson, Force, Repeats, Size, positive, require_writable, size
 from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pixelrnn.training import Recipe
 
 KIND = "training benchmark"
-_WIDTH = 140  # characters, where the output is no terminal
 
 
 def train(
@@ -75,6 +74,7 @@ def train(
             show_default=False,
         ),
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure training: whole steps of each model, beside the same architecture written plainly.
@@ -87,7 +87,7 @@ def train(
     from pixelrnn.training.run_folder import environment
 
     recipes = _recipes(suite, [] if batch is None else [f"training.batch_size={batch}"])
-    require_writable([("--out", out, ".json")])
+    require_writable([("--out", out, ".json")], force=force)
     total = len(recipes) * repeats * (2 if scaling else 1)
     with images_progress("measuring", total) as on_progress:
         found = benchmark_suite(
@@ -103,7 +103,7 @@ def train(
     result = about | found.as_dict()
     if out is not None and found.timings:
         write_json(out, result)
-    typer.echo(json.dumps(result, indent=1)) if as_json else _show(result, found)
+    say_json(result) if as_json else _show(result, found)
     if not found.finished:
         tell("stopped: what was measured so far is shown")
         raise typer.Exit(130)
@@ -124,23 +124,18 @@ def _recipes(name: str, settings: list[str]) -> list["Recipe"]:
 
 
 def _show(result: dict[str, Any], found: "TrainingBenchmark") -> None:
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH)
-    console.print(_table(f"{result['suite']}: training, medians", found.timings))
+    say_table(_table(f"{result['suite']}: training, medians", found.timings))
     if found.scaling:
-        console.print(_scaling_table(found.scaling))
+        say_table(_scaling_table(found.scaling))
     for line in _lines(result, found):
-        typer.echo(line)
+        say(line)
 
 
 def _new_table(title: str, headings: tuple[str, ...]) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=escape(printable(title)), title_justify="left")
     for heading in headings:
         table.add_column(heading, justify="left" if heading in ("model", "with") else "right")
     return table

@@ -1,11 +1,11 @@
 """`pixelrnn check`: does a trained model keep the contract?"""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.options import images_progress
 
 if TYPE_CHECKING:
@@ -48,15 +48,15 @@ def check(
         for each in checks(loaded, images, coding=_coding(model), quick=quick):
             found.append({"check": each.name, "covered": _run(each)})
             if not as_json:
-                typer.echo(f"{each.name}: {found[-1]['covered']}")
+                say(f"{each.name}: {found[-1]['covered']}")
     except ContractViolation as error:
         violation = error
     if as_json:
-        typer.echo(json.dumps(_result(model, about, found, violation), indent=1))
+        say_json(_result(model, about, found, violation))
     if violation is not None:
         raise ContractViolation(f"{model} breaks the contract: {violation}") from violation
     if not as_json:
-        typer.echo(f"{model} keeps the contract, on {about}")
+        say(f"{model} keeps the contract, on {about}")
 
 
 def _result(
@@ -89,7 +89,7 @@ def _images(model: Path) -> "tuple[Images | None, str]":
     try:
         data = load(table.source, table.options())
     except DataError as error:
-        typer.echo(f"random images are taken instead of the run's own: {error}", err=True)
+        tell(f"random images are taken instead of the run's own: {error}")
         return None, "random images"
     return data.images("train"), f"training images of {data.name} and random ones"
 

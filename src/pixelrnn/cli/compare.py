@@ -1,12 +1,12 @@
 """`pixelrnn compare`: train the models of a suite side by side and show which is better."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pixelrnn.cli.console import printable, say, say_json, say_table
 from pixelrnn.cli.options import Data, Settings, command_line, raise_alarms
 
 
@@ -48,7 +48,7 @@ def compare(
 
     if dry_run:
         for recipe in suite_recipes_for(suite, data, settings or [], equal.value).values():
-            typer.echo(training.dry_run(recipe))
+            say(training.dry_run(recipe))
         return
     comparison = run_comparison(
         suite,
@@ -59,10 +59,10 @@ def compare(
         command=command_line(),
     )
     if as_json:
-        typer.echo(json.dumps(comparison.results, indent=1))
+        say_json(comparison.results)
     else:
         _show(comparison.results)
-        typer.echo(f"The report: {comparison.report}")
+        say(f"The report: {comparison.report}")
     raise_alarms(
         f"{model['label']}: {alarm}"
         for model in comparison.results["models"]
@@ -72,14 +72,14 @@ def compare(
 
 def _show(results: dict[str, Any]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from pixelrnn.uncertainty import images_of_pictures, no_verdict, plus_minus
 
     table = Table(
-        title=f"{escape(results['data'])}: "
+        title=escape(printable(results["data"]))
+        + ": "
         + images_of_pictures(results["num_images"], results["num_pictures"], "test")
         + ", bits/dim (± standard error)",
         title_justify="left",
@@ -93,7 +93,7 @@ def _show(results: dict[str, Any]) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for model in sorted(results["models"], key=lambda each: each["test_bits_per_dim"]):
         table.add_row(
-            f"[bold]{model['label']}[/bold]",
+            f"[bold]{escape(printable(model['label']))}[/bold]",
             plus_minus(model["test_bits_per_dim"], model["test_bits_per_dim_standard_error"]),
             f"{model['parameters']:,}",
             f"{model['images_per_second']:,.0f}",
@@ -103,6 +103,6 @@ def _show(results: dict[str, Any]) -> None:
     table.add_section()
     for line in sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"]):
         table.add_row(line["name"], f"{line['test_bits_per_dim']:.4f}", "", "", "", "")
-    Console().print(table)
+    say_table(table)
     if reason := no_verdict(results["num_pictures"]):
-        typer.echo(reason)
+        say(reason)

@@ -1,6 +1,5 @@
 """`pixelrnn complete`: what is hidden of images, drawn several times over."""
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.drawing import (
     AsJson,
+    Force,
     Model,
     Seed,
     Temperature,
@@ -18,7 +19,6 @@ from pixelrnn.cli.drawing import (
     pixels_progress,
     positive,
     require_writable,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def complete(
         str,
         typer.Option(
             metavar="NAME-or-PATH",
-            help="A name from `pixelrnn data list`, a folder of images, an .npy or .npz, or a "
-            "CIFAR binary archive or its folder.",
+            help="A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy "
+            "or .npz, or a CIFAR binary archive or its folder.",
             show_default=False,
         ),
     ],
@@ -86,6 +86,7 @@ def complete(
             show_default=False,
         ),
     ] = None,
+    force: Force = False,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -104,7 +105,7 @@ def complete(
     loaded = store.load(model)
     chosen, split, pictures = chosen_images(loaded, model, images, split, first)
     known = given_pixels(keep, *chosen.shape[2:])
-    require_writable([("--out", out, ".png"), ("--npz", npz, ".npz")])
+    require_writable([("--out", out, ".png"), ("--npz", npz, ".npz")], force=force)
     later = known_after_hidden(known)
     for line in advice(later, importance):
         tell(line)
@@ -143,7 +144,7 @@ def complete(
             "of some images hardly more than one draw fits the given pixels: "
             "its completions are alike; a larger --importance helps, if anything does"
         )
-    typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
+    say_json(result) if as_json else say(_text(result))
     if done.stopped:
         tell(f"stopped: {len(done.completions)} of {len(chosen)} images were finished and are kept")
         raise typer.Exit(130)

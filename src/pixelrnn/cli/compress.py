@@ -1,26 +1,32 @@
 """`pixelrnn compress`: images to one file, exactly."""
 
-import json
+import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.coding_options import (
-    CodingModelOption,
-    counted,
-    image_headers,
-    pixels_of,
+from pixelrnn.cli.coding_options import CodingModelOption, counted
+from pixelrnn.cli.console import say, say_json, tell
+from pixelrnn.cli.drawing import (
+    AsJson,
+    Force,
+    Threads,
+    pixels_progress,
+    refuse_existing,
+    require_writable,
 )
-from pixelrnn.cli.drawing import AsJson, Threads, pixels_progress, require_writable, tell
-from pixelrnn.errors import CompressedFileError, OutputError
+from pixelrnn.cli.image_arguments import GivenImage, GivenImages, given_images
+from pixelrnn.errors import CompressedFileError, DataError, OutputError
 from pixelrnn.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from pixelrnn.data.image_files import ImageHeader
+    from pixelrnn.coding.container import Entry
 
 SUFFIX = ".pxr"
+NUM_NAMED = 3  # of the files that grew; the others are counted
 
 
 def compress(
@@ -52,89 +58,194 @@ def compress(
             show_default="128",
         ),
     ] = None,
+    skip: Annotated[
+        bool,
+        typer.Option(
+            "--skip", help="Leave out images that cannot be read without loss, and name them."
+        ),
+    ] = False,
+    keep_smaller: Annotated[
+        bool,
+        typer.Option(
+            "--keep-smaller",
+            help="Leave out files that are smaller as they are, such as most JPEGs, and name them.",
+        ),
+    ] = False,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Decode it all again before the file takes its name."),
     ] = False,
+    force: Force = False,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Compress images into one file, without losing a bit; Ctrl-C leaves nothing behind.
 
-    What is kept is the pixels and the files' names; what else a file says (dates, colour profiles) is not.
+    Folders are read with their sub-folders, whose names are kept. What is kept is the pixels, turned
+    upright, and the files' names; what else a file says (dates, colour profiles) is not, and that is said.
     """
-    from pixelrnn.coding import DEFAULT_TILE, Codec, load_program, write
+    from pixelrnn.coding import DEFAULT_TILE, Codec, load_program
     from pixelrnn.files import replacing
 
-    headers = image_headers(images)
-    out = _output(out, headers)
+    refuse_existing(
+        [("-o", out)], force=True
+    )  # a folder or a device; what else is there: `_output`
+    given = given_images(images)
+    if not skip:
+        given.refuse()
+    if not given.images:
+        raise _nothing_left(given.notes())
+    out = _output(out, given.images, force=force, all_kept=not (skip or keep_smaller))
     codec = Codec(
         load_program(model or DEFAULT_MODEL),
         tile=DEFAULT_TILE if tile is None else tile,
         threads=threads,
     )
     codec.make_ready(tell)
-    pixels = sum(header.size[0] * header.size[1] for header in headers)
     began = time.perf_counter()
     try:
         with replacing(out) as beside:
-            with beside.open("wb") as stream, pixels_progress("compressing", pixels) as advance:
-                entries = write(codec, pixels_of(headers), stream, on_progress=advance)
+            done = _write(beside, given, codec, skip=skip, keep_smaller=keep_smaller)
             seconds = time.perf_counter() - began
             if verify:
-                _verify(beside, headers, codec, pixels)
+                _verify(beside, done.kept, codec)
             num_bytes = beside.stat().st_size
     except KeyboardInterrupt:
         tell("stopped: nothing is written")
         raise typer.Exit(130) from None
-    dims = sum(entry.height * entry.width * entry.bands for entry in entries)
+    dims = sum(entry.height * entry.width * entry.bands for _, entry in done.kept)
     result = {
         "out": str(out),
         "model": codec.model.name,
         "program_hash": codec.model.hash.hex(),
         "tile_pixels": codec.tile,
-        "num_images": len(entries),
+        "num_images": len(done.kept),
         "num_bytes": num_bytes,
-        "input_bytes": sum(header.path.stat().st_size for header in headers),
+        "input_bytes": sum(image.num_bytes for image, _ in done.kept),
         "bits_per_dim": 8 * num_bytes / dims,
         "seconds": seconds,
         "verified": verify,
+        "images": [_facts(image, entry) for image, entry in done.kept],
+        "smaller_as_they_are": [_facts(image, entry) for image, entry in done.larger],
+        "skipped": [{"path": str(e.path), "reason": e.reason} for e in given.refused],
+        "left_aside": [{"name": name, "reason": reason} for name, reason in given.left_aside],
+        "num_turned_upright": given.num_turned,
+        "not_kept": given.not_kept,
     }
-    typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
+    say_json(result) if as_json else say(_text(result))
+    for note in [*given.notes(), *_growth(done, left_out=keep_smaller)]:
+        tell(note)
 
 
-def _output(out: Path | None, headers: "list[ImageHeader]") -> Path:
-    """Return where to write; no input is ever written over."""
+@dataclass
+class _Done:
+    """The images in the file, and those that were left out of it as they would be larger."""
+
+    kept: "list[tuple[GivenImage, Entry]]"
+    larger: "list[tuple[GivenImage, Entry]]"
+
+
+def _write(path: Path, given: GivenImages, codec: Any, *, skip: bool, keep_smaller: bool) -> _Done:
+    """Write the file; raises DataError if no image is left to be in it."""
+    from pixelrnn.coding import write
+
+    done = _Done([], [])
+
+    def keeps(number: int, entry: "Entry") -> bool:
+        image = given.read[number]
+        is_kept = not keep_smaller or entry.size < image.num_bytes
+        (done.kept if is_kept else done.larger).append((image, entry))
+        return is_kept
+
+    pixels = sum(image.num_pixels for image in given.images)
+    with path.open("wb") as stream, pixels_progress("compressing", pixels) as advance:
+        write(codec, given.pixels(skip=skip), stream, on_progress=advance, keeps=keeps)
+    if not done.kept:
+        raise _nothing_left(given.notes() + _growth(done, left_out=True))
+    return done
+
+
+def _nothing_left(why: list[str]) -> DataError:
+    return DataError(f"no image is left to compress, and no file is written; {'; '.join(why)}")
+
+
+def _output(out: Path | None, images: list[GivenImage], *, force: bool, all_kept: bool) -> Path:
+    """Return where to write; no input is ever written over, nor an image that is not among these."""
     if out is None:
-        if len(headers) > 1:
+        if len(images) != 1:
             raise OutputError(
-                f"{len(headers)} images go into one file: name it with -o album{SUFFIX}"
+                f"{len(images)} images go into one file: name it with -o album{SUFFIX}"
             )
-        out = headers[0].path.with_suffix(SUFFIX)
-        if out.exists():
-            raise OutputError(f"{out} is there already: give -o, to write over it or elsewhere")
-    require_writable([("-o", out, SUFFIX)])
-    for header in headers:
-        if out.exists() and out.samefile(header.path):
+        out = images[0].path.with_suffix(SUFFIX)
+    is_there = os.path.exists(out)  # noqa: PTH110 - never raises
+    for image in images:
+        if is_there and out.samefile(image.path):
             raise OutputError(f"{out} is one of the images: give another name with -o")
+    if is_there and not force and all_kept and _is_album_of(out, {image.name for image in images}):
+        tell(f"{out} is an album of images of these names alone: it is written again")
+        force = True
+    require_writable([("-o", out, SUFFIX)], force=force)
     return out
 
 
-def _verify(path: Path, headers: "list[ImageHeader]", codec: Any, pixels: int) -> None:
+def _is_album_of(path: Path, names: set[str]) -> bool:
+    """Return whether a file is an album, and every image in it has one of these names."""
+    from pixelrnn.coding.album import Album
+
+    try:
+        with Album(path, needs_model=False) as album:
+            return names.issuperset(album.names)
+    except CompressedFileError:
+        return False
+
+
+def _verify(path: Path, kept: "list[tuple[GivenImage, Entry]]", codec: Any) -> None:
     """Decode the file by the same model, read from where the user has it, and compare all pixels."""
     import numpy as np
 
     from pixelrnn.coding.album import Album
 
     album = Album(path, threads=codec.threads, needs_model=False, coding_model=codec.model)
+    pixels = sum(image.num_pixels for image, _ in kept)
     with album, pixels_progress("verifying", pixels) as advance:
-        given = pixels_of(headers)
-        for (name, image), decoded in zip(given, album.in_turn(advance), strict=True):
+        again = GivenImages([image for image, _ in kept]).pixels(skip=False)
+        for (name, image), decoded in zip(again, album.in_turn(advance), strict=True):
             if not np.array_equal(decoded, image):
                 raise CompressedFileError(
                     f"{name} does not decode to the same pixels; this is a fault of pixelrnn, or of "
                     "this machine's memory: no file was written"
                 )
+
+
+def _facts(image: GivenImage, entry: "Entry") -> dict[str, Any]:
+    return {
+        "name": image.name,
+        "path": str(image.path),
+        "input_bytes": image.num_bytes,
+        "num_bytes": entry.size,
+        "bits_per_dim": 8 * entry.size / (entry.height * entry.width * entry.bands),
+    }
+
+
+def _growth(done: _Done, *, left_out: bool) -> list[str]:
+    """Return what has to be said of files that are smaller on disk than in an album."""
+    from pixelrnn.data.listing import some
+
+    grew = done.larger if left_out else [
+        (image, entry) for image, entry in done.kept if entry.size > image.num_bytes
+    ]  # fmt: skip
+    if not grew:
+        return []
+    named = some(
+        [f"{image.name} ({image.num_bytes:,} to {entry.size:,} bytes)" for image, entry in grew],
+        NUM_NAMED,
+    )
+    of_all = f"{len(grew):,} of {counted(len(done.kept) + len(done.larger), 'file')}"
+    if left_out:
+        return [
+            f"left out, as they would not shrink, {of_all}: {named}; they stay as they are on disk"
+        ]
+    return [f"{of_all} grew: {named}; --keep-smaller leaves such files out"]
 
 
 def _text(result: dict[str, Any]) -> str:

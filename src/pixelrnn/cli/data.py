@@ -1,10 +1,10 @@
 """`pixelrnn data`: what sets of images there are, what one holds, and fetching it."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelrnn.cli.console import printable, say, say_json, say_table
 from pixelrnn.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def list_sets(as_json: AsJson = False) -> None:
 
     facts = [_catalogue_facts(entry, DataOptions()) for entry in CATALOGUE.values()]
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        say_json(facts, indent=2)
         return
     table = _table("name", "images", "C x H x W", "train / validation / test", "here?", "licence")
     for fact in facts:
@@ -36,7 +36,7 @@ def list_sets(as_json: AsJson = False) -> None:
         shape = " x ".join(map(str, fact["image_shape"]))
         here = "yes" if fact["here"] else f"no: {_megabytes(fact['num_bytes'])}"
         table.add_row(fact["name"], fact["description"], shape, counts, here, fact["licence"])
-    _print(table)
+    say_table(table)
 
 
 @app.command()
@@ -60,7 +60,7 @@ def info(
     if entry is None or facts["here"]:
         facts |= _measured_facts(load(source, options))
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        say_json(facts, indent=2)
     else:
         _print_facts(facts)
 
@@ -82,7 +82,7 @@ def fetch(
     check_options(options, CATALOGUE[name].options, name)
     files = CATALOGUE[name].files(options)
     for remote in files:
-        typer.echo(f"{fetch_file(remote)}  ({remote.checksum.replace(':', ' ')})")
+        say(f"{fetch_file(remote)}  ({remote.checksum.replace(':', ' ')})")
     if not files:
         typer.echo(f"{name} is here: it is part of an installed package")
 
@@ -180,7 +180,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
     table.show_header = False
     for key in ("name", "description", "source", "licence"):
         if key in facts:
-            table.add_row(key, Text(facts[key]))
+            table.add_row(key, Text(printable(facts[key])))
     channels, height, width = facts["image_shape"]
     table.add_row("images", f"{channels} x {height} x {width}, {facts['num_levels']} levels")
     for split, fact in facts["splits"].items():
@@ -189,7 +189,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
         images = images_of_pictures(count, fact.get("num_pictures", count))
         table.add_row(split, f"{images}, {sha256}")
     if "split_rule" in facts:
-        table.add_row("splits", Text(facts["split_rule"]))
+        table.add_row("splits", Text(printable(facts["split_rule"])))
     for remote in facts.get("files", ()):
         here = "here" if remote["here"] else "not here: see `pixelrnn data fetch`"
         table.add_row(
@@ -198,8 +198,8 @@ def _print_facts(facts: dict[str, Any]) -> None:
             f"{remote['path']} ({here})",
         )
     for note in facts.get("notes", ()):
-        table.add_row("note", Text(note))
-    _print(table)
+        table.add_row("note", Text(printable(note)))
+    say_table(table)
 
 
 def _table(*columns: str) -> Any:
@@ -210,16 +210,6 @@ def _table(*columns: str) -> Any:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _print(table: Any) -> None:
-    from rich.console import Console
-
-    # In a file or a pipe lines are not wrapped, so that they can be searched.
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=1000)
-    console.print(table)
 
 
 def _megabytes(num_bytes: int) -> str:

@@ -1,20 +1,21 @@
 """`pixelrnn decompress`: exactly the images that went in."""
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelrnn.cli.coding_options import CodingModelOption, Force, counted
-from pixelrnn.cli.drawing import AsJson, Threads, pixels_progress, tell
+from pixelrnn.cli.coding_options import CodingModelOption, counted
+from pixelrnn.cli.console import say, say_json, tell
+from pixelrnn.cli.drawing import AsJson, Force, Threads, pixels_progress
+from pixelrnn.cli.file_names import file_names, is_changed
 from pixelrnn.errors import OutputError
 
 if TYPE_CHECKING:
     from pixelrnn.coding import Album
 
-MAX_STEM_BYTES = 200  # file systems allow 255, and a few are added
+NUM_NAMED = 3  # of the names that are changed; the others are counted
 
 
 def decompress(
@@ -33,6 +34,7 @@ def decompress(
 ) -> None:
     """Write the images of a compressed file as PNG files, exactly the pixels that went in.
 
+    Folders are made as the names in it say, none outside of FOLDER.
     Every image is checked before it is written. Ctrl-C keeps those that are finished.
     """
     from pixelrnn import pictures
@@ -43,19 +45,15 @@ def decompress(
     with Album(album, model=model, threads=threads) as opened:
         names = file_names(opened.names)
         make_folder(out)
-        there = [name for name in names if (out / name).exists()]
-        if there and not force:
-            raise OutputError(
-                f"{out / there[0]} is there already"
-                + (f", and {len(there) - 1} more" if len(there) > 1 else "")
-                + ": give another folder with -o, or --force to write over them"
-            )
+        _refuse_existing(out, names, force=force)
         opened.make_ready(tell)
         done, stopped = 0, False
         pixels = opened.num_pixels
         try:
             with pixels_progress("decompressing", pixels) as advance:
                 for name, image in zip(names, opened.in_turn(advance), strict=True):
+                    if "/" in name:
+                        make_folder((out / name).parent)
                     pictures.write_png(out / name, image)
                     done += 1
         except KeyboardInterrupt:
@@ -66,10 +64,40 @@ def decompress(
         if done != 1
         else f"{out / names[0]}: 1 image, {result['seconds']:.3g} seconds"
     )
-    typer.echo(json.dumps(result, indent=1) if as_json else text)
+    say_json(result) if as_json else say(text)
+    if note := _changes(opened.names, names):
+        tell(note)
     if stopped:
         tell(f"stopped: {done:,} of {counted(len(names), 'image')} were finished and are kept")
         raise typer.Exit(130)
+
+
+def _refuse_existing(out: Path, names: list[str], *, force: bool) -> None:
+    """Raise an OutputError, before anything is written, if something is in the way."""
+    there = [name for name in names if (out / name).exists()]
+    folders = sorted({parent for name in names for parent in (out / name).parents if parent != out})
+    in_the_way = [out / name for name in there if (out / name).is_dir()]
+    in_the_way += [folder for folder in folders if folder.exists() and not folder.is_dir()]
+    if in_the_way:
+        raise OutputError(f"{in_the_way[0]} is in the way: give another folder with -o")
+    if there and not force:
+        raise OutputError(
+            f"{out / there[0]} is there already"
+            + (f", and {len(there) - 1} more" if len(there) > 1 else "")
+            + ": give another folder with -o, or --force to write over them"
+        )
+
+
+def _changes(names: list[str], files: list[str]) -> str:
+    """Return what has to be said of names that are no file names everywhere, or ""."""
+    from pixelrnn.data.listing import some
+
+    pairs = zip(names, files, strict=True)
+    changed = [f"{name} is {file}" for name, file in pairs if is_changed(name, file)]
+    if not changed:
+        return ""
+    are = "name is" if len(changed) == 1 else "names are"
+    return f"{len(changed):,} {are} changed, so that every system can hold all: {some(changed, NUM_NAMED)}"
 
 
 def _result(
@@ -81,31 +109,7 @@ def _result(
         "model": opened.header.model,
         "num_images": len(names),
         "files": names,
+        "names": opened.names[: len(names)],
         "seconds": seconds,
         "finished": not stopped,
     }
-
-
-def file_names(names: list[str]) -> list[str]:
-    """Return a PNG file name for each image, all different, and none that leaves the folder.
-
-    Example:
-        >>> file_names(["cat.jpg", "../cat.png", "", ".."])
-        ['cat.png', 'cat-2.png', '2.png', '3.png']
-    """
-    digits = len(str(max(len(names) - 1, 0)))
-    taken: set[str] = set()
-    result = []
-    for n, name in enumerate(names):
-        plain = name.replace("\\", "/").rsplit("/", 1)[-1]
-        stem = Path(plain).stem if plain.strip(".") else ""
-        stem = "".join(c for c in stem if c.isprintable())
-        stem = stem.encode()[:MAX_STEM_BYTES].decode(errors="ignore").strip()
-        stem = stem.lstrip(".") or f"{n:0{digits}}"
-        candidate, again = stem, 1
-        while candidate.lower() in taken:  # some file systems do not tell cases apart
-            again += 1
-            candidate = f"{stem}-{again}"
-        taken.add(candidate.lower())
-        result.append(f"{candidate}.png")
-    return result

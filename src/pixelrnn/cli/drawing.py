@@ -1,6 +1,7 @@
 """What the verbs that draw images share: reading options, checking outputs, showing progress."""
 
 import math
+import os
 import re
 import threading
 import time
@@ -12,7 +13,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from pixelrnn.errors import OutputError, RecipeError
-from pixelrnn.files import make_folder
+from pixelrnn.files import FOLDER, LINK_TO_NOTHING, make_folder, not_a_file
 
 MAX_SIDE = 65536  # pixels
 SECONDS_BEFORE_BAR = 0.7
@@ -114,30 +115,51 @@ Repeats = Annotated[
     int, typer.Option(parser=positive, metavar="INTEGER", help="Of each; the median is shown.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 
 
-def require_writable(files: Sequence[tuple[str, Path | None, str]]) -> None:
+def refuse_existing(files: Sequence[tuple[str, Path | None]], *, force: bool) -> None:
+    """Check that no file which is there would be written over, unless the user says so.
+
+    Args:
+        files: of each the option and the path, or None.
+        force: whether the user says so.
+
+    Raises:
+        OutputError: if one is there; or, in any case, if it is a folder, a device or the like.
+    """
+    for option, path in files:
+        if path is None:
+            continue
+        kind = not_a_file(path)
+        if kind == FOLDER:
+            raise OutputError(f"{path} is a folder; give the name of a file in it for {option}")
+        if kind and kind != LINK_TO_NOTHING:
+            raise OutputError(f"{path} is {kind}, not a file: give another name with {option}")
+        if os.path.exists(path) and not force:  # noqa: PTH110 - never raises
+            raise OutputError(
+                f"{path} is there already: give another name with {option}, or --force to write over it"
+            )
+
+
+def require_writable(files: Sequence[tuple[str, Path | None, str]], *, force: bool = False) -> None:
     """Check, before any work is done, that each file can be written.
 
     Args:
         files: of each the option, the path or None, and how its name must end.
+        force: whether files that are there may be written over.
 
     Raises:
-        OutputError: if a name ends in something else, is a folder, or cannot be written to.
+        OutputError: if a name ends in something else, is a folder, is there already, or cannot be written
+            to.
     """
     given = [(option, path, suffix) for option, path, suffix in files if path is not None]
     for option, path, suffix in given:
         if path.suffix.lower() != suffix:
             raise OutputError(f"{option} {path}: give a name that ends in {suffix}")
-        if path.is_dir():
-            raise OutputError(f"{path} is a folder; give the name of a file in it for {option}")
+    refuse_existing([(option, path) for option, path, _ in given], force=force)
     for _, path, _ in given:
         make_folder(path.parent)
-
-
-def tell(line: str) -> None:
-    """Print a line on standard error, where it does not mix with results."""
-    typer.echo(line, err=True)
 
 
 @contextmanager

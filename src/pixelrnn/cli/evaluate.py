@@ -1,12 +1,11 @@
 """`pixelrnn evaluate`: bits/dim of a model on images."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.drawing import tell
+from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.options import Data, Device, images_progress, raise_alarms
 from pixelrnn.errors import RecipeError
 
@@ -61,7 +60,7 @@ def evaluate(
     require_contract(run, loaded, chosen)
     keep = data is None and split == "test"
     if keep and (reason := _why_not_kept(run, images)):
-        typer.echo(f"the result is not kept in {model}: {reason}", err=True)
+        tell(f"the result is not kept in {model}: {reason}")
         keep = False
     with images_progress("evaluating", len(chosen)) as on_progress:
         if keep:
@@ -92,7 +91,7 @@ def evaluate(
             )
     result = _result(model, images, split, evaluation)
     result["alarms"] = run.result()["alarms"] if keep else []
-    typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
+    say_json(result) if as_json else say(_text(result))
     raise_alarms(result["alarms"])
 
 

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pixelrnn import completion
 from pixelrnn.completion import Mask
@@ -74,7 +74,8 @@ def given_pixels(keep: str, height: int, width: int) -> Mask:
 
 def _read_mask(path: Path, height: int, width: int) -> Mask:
     try:
-        with Image.open(path) as opened:
+        with Image.open(path) as stored:
+            opened = ImageOps.exif_transpose(stored)
             if opened.size != (width, height):
                 raise ImageMismatchError(
                     f"the mask {path} is of {opened.height} x {opened.width} pixels, the images "

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.coding_options import CodingModelOption, counted, printable
+from pixelrnn.cli.coding_options import CodingModelOption, counted
+from pixelrnn.cli.console import printable, say, say_table
 from pixelrnn.cli.drawing import AsJson
 
 if TYPE_CHECKING:
@@ -84,16 +85,15 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
 
 
 def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     here = "" if facts["model_is_here"] else ", which is not here"
     tile = f"tiles of {facts['tile_pixels']} pixels" if facts["tile_pixels"] else "no tiles"
     rate = f", {facts['bits_per_dim']:.4f} bits/dim" if facts["num_images"] else ""
-    typer.echo(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
-               f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
-    typer.echo(f"model {printable(facts['model'])} (program {facts['program_hash']}){here}; {tile}")
+    say(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
+        f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
+    say(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
     table = Table(box=None, pad_edge=False)
     table.add_column("image", overflow="fold")
     for name in ("size", "kind", "bytes", "bits/dim"):
@@ -107,6 +107,6 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
             f"{image['bits_per_dim']:.4f}",
         )
     if facts["num_images"]:
-        Console().print(table)
+        say_table(table)
     if facts["num_images"] > MAX_ROWS:
-        typer.echo(f"... and {facts['num_images'] - MAX_ROWS:,} more; --json shows all")
+        say(f"... and {facts['num_images'] - MAX_ROWS:,} more; --json shows all")

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from pixelrnn import shipped
-from pixelrnn.cli.drawing import AsJson, require_writable
+from pixelrnn.cli.console import say, say_json, say_table, tell
+from pixelrnn.cli.drawing import AsJson, Force, require_writable
 from pixelrnn.errors import OutputError, RecipeError
 
 MEASURED_IMAGES = 512
@@ -57,9 +58,8 @@ def list_models(as_json: AsJson = False) -> None:
     """List the models that come with the package."""
     facts = [_facts(name) for name in shipped.names()]
     if as_json:
-        typer.echo(json.dumps(facts, indent=1))
+        say_json(facts)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -75,7 +75,7 @@ def list_models(as_json: AsJson = False) -> None:
             f"{fact['program_bytes'] / 1000:.0f} kB",
             fact["summary"],
         )
-    Console().print(table)
+    say_table(table)
 
 
 @app.command()
@@ -86,10 +86,10 @@ def info(
     """Show a model's card: how it was trained, on what, how good it is, and the hash of its integers."""
     card, facts = shipped.card(name), _facts(name)
     if as_json:
-        typer.echo(json.dumps(facts | {"card": card}, indent=1))
+        say_json(facts | {"card": card})
         return
-    typer.echo(card.rstrip())
-    typer.echo(
+    say(card.rstrip())
+    say(
         f"\nweights {facts['weights_bytes']:,} bytes, integers {facts['program_bytes']:,} bytes, "
         f"program {facts['program_hash']}"
     )
@@ -126,6 +126,7 @@ def export(
     weight_bits: Annotated[
         int, typer.Option(min=4, max=16, help="Of a weight, sign included.")
     ] = 16,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Make an exact integer program of a trained model: what `compress --model` takes.
@@ -143,7 +144,7 @@ def export(
     from pixelrnn.models import store
     from pixelrnn.training import RunFolder
 
-    require_writable([("-o", out, ".safetensors")])
+    require_writable([("-o", out, ".safetensors")], force=force)
     weights = shipped.file_of(run, shipped.WEIGHTS)
     weights = weights / store.MODEL_FILE if weights.is_dir() else weights
     if out.exists() and weights.exists() and out.samefile(weights):
@@ -161,7 +162,7 @@ def export(
     from pixelrnn.assessment import require_fit
 
     require_fit(model, images)
-    make_loop_ready(lambda line: typer.echo(line, err=True))
+    make_loop_ready(tell)
     widths = Widths(activation_bits, weight_bits)
     program = export(model.lower(), images.images("train"), widths)
     named = name_model(called, program)
@@ -184,4 +185,4 @@ def export(
         f"validation images {before:.4f} bits/dim in floats, {sizes.ideal_bits_per_dim:.4f} in "
         f"integers, {sizes.file_bits_per_dim:.4f} in a file"
     )
-    typer.echo(json.dumps(result, indent=1) if as_json else text)
+    say_json(result) if as_json else say(text)

@@ -24,8 +24,8 @@ Data = Annotated[
     str | None,
     typer.Option(
         metavar="NAME-or-PATH",
-        help="A name from `pixelrnn data list`, a folder of images, an .npy or .npz of uint8 "
-        "(N, H, W[, C]), or a CIFAR binary archive or its folder.",
+        help="A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy or .npz "
+        "of uint8 (N, H, W[, C]), or a CIFAR binary archive or its folder.",
         show_default=False,
     ),
 ]

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelrnn.cli.console import say, tell
+from pixelrnn.cli.drawing import Force, refuse_existing
 from pixelrnn.cli.options import raise_alarms
 
 
@@ -47,16 +49,15 @@ def report(
             show_default=False,
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write figures into a folder that is not empty.")
-    ] = False,
+    force: Force = False,
 ) -> None:
     """Compare trained models on one page that opens without a network."""
     from pixelrnn.report import alarms, build, find_run_folders
 
+    refuse_existing([("--out", out)], force=force)
     folders, unfinished = find_run_folders(runs)
     for folder in unfinished:
-        typer.echo(f"left out: {folder} has no result.json yet", err=True)
+        tell(f"left out: {folder} has no result.json yet")
     page = build(
         folders,
         out,
@@ -66,7 +67,7 @@ def report(
         figures=figures,
         force=force,
     )
-    typer.echo(page)
+    say(str(page))
     if figures is not None:
-        typer.echo(figures)
+        say(str(figures))
     raise_alarms(alarms(folders))

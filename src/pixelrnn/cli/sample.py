@@ -1,6 +1,5 @@
 """`pixelrnn sample`: images drawn from a model, exactly, pixel by pixel."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.drawing import (
     AsJson,
+    Force,
     Model,
     Seed,
     Size,
@@ -20,7 +21,6 @@ from pixelrnn.cli.drawing import (
     positive,
     require_writable,
     size,
-    tell,
 )
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
@@ -63,6 +63,7 @@ def sample(
             show_default=False,
         ),
     ] = None,
+    force: Force = False,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,7 +76,9 @@ def sample(
 
     loaded = store.load(model)
     height, width = image_size or loaded.config.image_size or _no_size()
-    require_writable([("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz")])
+    require_writable(
+        [("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz")], force=force
+    )
     make_loop_ready(tell)
     with pixels_progress("drawing", count * height * width) as on_progress:
         drawn = _draw(
@@ -103,7 +106,7 @@ def sample(
         "seconds_per_image": drawn.seconds / len(drawn.images),
         "finished": not drawn.stopped,
     }
-    typer.echo(json.dumps(result, indent=1) if as_json else _text(result))
+    say_json(result) if as_json else say(_text(result))
     if drawn.stopped:
         tell(f"stopped: {len(drawn.images):,} of {count:,} images were finished and are kept")
         raise typer.Exit(130)

@@ -6,8 +6,7 @@ import os
 import sys
 from typing import Any
 
-import typer
-
+from pixelrnn.cli.console import tell
 from pixelrnn.errors import OutputError
 
 
@@ -71,4 +70,4 @@ def prepare() -> None:
 def say(line: str) -> None:
     """Print a line on standard error, if that can be written."""
     with contextlib.suppress(OutputError, BrokenPipeError):
-        typer.echo(line, err=True)
+        tell(line)

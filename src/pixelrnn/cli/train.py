@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pixelrnn.cli.console import say
 from pixelrnn.cli.options import Data, Settings, command_line
 from pixelrnn.errors import RecipeError
 
@@ -58,11 +59,11 @@ def train(
             changes.append(f"training.max_minutes={max_minutes}")
         loaded = training.load_recipe(recipe, changes, data=data)
         if dry_run:
-            typer.echo(training.dry_run(loaded))
+            say(training.dry_run(loaded))
             return
         folder = out or Path("runs") / loaded.name
         run = training.train(loaded, folder, command=command_line())
     result = run.result()
     figures = [f"{result[f'{split}_bits_per_dim']:.4f} bits/dim on {split}"
                for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip
-    typer.echo(f"{run.path}: {', '.join(figures)}")
+    say(f"{run.path}: {', '.join(figures)}")

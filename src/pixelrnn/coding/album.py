@@ -17,6 +17,7 @@ from pixelrnn.coding.index import Index, read_index
 from pixelrnn.coding.program_file import CodingModel, load_program
 from pixelrnn.coding.writing import PIXELS_AT_ONCE
 from pixelrnn.errors import CompressedFileError, ModelFileError
+from pixelrnn.files import not_a_file
 from pixelrnn.processes import renew_when_forked
 from pixelrnn.stepper.runner import Images
 
@@ -225,6 +226,8 @@ class Album(Sequence[Images]):
             # A forked process has the file of its parent, but must not move the place in it.
             self._process = os.getpid()
             if isinstance(self._source, (str, Path)):
+                if kind := not_a_file(self._source):
+                    raise CompressedFileError(f"cannot be read: it is {kind}")
                 # Without a buffer: its lock, too, could be one that nobody lets go of.
                 self._stream = Path(self._source).open("rb", buffering=0)  # noqa: SIM115
             else:

@@ -1,5 +1,6 @@
 """Files written image by image, from front to back, however many there are."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
@@ -16,6 +17,7 @@ def write(
     stream: BinaryIO,
     *,
     on_progress: Callable[[int], None] | None = None,
+    keeps: Callable[[int, Entry], bool] | None = None,
     pixels_at_once: int = PIXELS_AT_ONCE,
 ) -> list[Entry]:
     """Write a file of images, some at a time; return what its index says.
@@ -25,17 +27,20 @@ def write(
         images: name, or "", and pixels uint8 `(H, W, bands)` of each.
         stream: where to.
         on_progress: called with the pixels done since its last call, from any thread.
+        keeps: whether the image of this number, coded to this entry, goes into the file; by default all do.
         pixels_at_once: how many pixels are worked on at the same time; it changes no byte.
 
     Raises:
         ImageMismatchError: if an image does not fit the model.
     """
     writer = Writer(stream, codec.header)
+    number = itertools.count()
     for portion in _portions(codec, images, pixels_at_once):
         coded = codec.encode([image for _, image in portion], on_progress)
         for (name, _), (entry, messages) in zip(portion, coded, strict=True):
             named = Entry(entry.height, entry.width, entry.bands, entry.crc, entry.messages, name)
-            writer.add(named, messages)
+            if keeps is None or keeps(next(number), named):
+                writer.add(named, messages)
     writer.close()
     return writer.entries
 

@@ -1,7 +1,7 @@
-"""A folder of image files, sorted by name; sub-folders train, validation, test make the splits."""
+"""A folder of image files and its sub-folders, sorted by name; train, validation, test make the splits."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,69 +16,104 @@ from pixelrnn.data.dataset import (
     carve_validation_indices,
     number_pictures,
 )
-from pixelrnn.data.image_files import ImageHeader, UnreadableImageError, read_header, read_pixels
+from pixelrnn.data.image_files import (
+    SUFFIXES,
+    ImageHeader,
+    UnreadableImageError,
+    read_header,
+    read_pixels,
+)
+from pixelrnn.data.listing import ImageFile, Listing, grouped, list_images, some
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.patches import cut_patches
 from pixelrnn.errors import DataError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-# Files that are pictures to their owner: leaving them out without a word would be a surprise.
-OTHER_IMAGES = frozenset(
-    {".avif", ".dng", ".exr", ".hdr", ".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".psd"}
-)
-NUM_NAMED = 3  # offenders that a message names; the others are counted
+
+class SizesError(DataError):
+    """Images that are not all of one size."""
 
 
 def load_folder(path: Path, options: DataOptions) -> DataSet:
     """Return the images of a folder.
 
-    Images in the folder itself are sorted by name and split by index. If there are sub-folders
-    train and test, and perhaps validation, they are the splits. With `patch_size` each image is cut into
-    squares that do not overlap, after whole images were assigned to splits.
+    Images in the folder and its sub-folders are sorted by name and split by index. If there are sub-folders
+    train and test, and perhaps validation, they are the splits, each with all that is below it. With
+    `patch_size` each image is cut into squares that do not overlap, after whole images were assigned to
+    splits.
 
     Raises:
         DataError: if there are no images, if one cannot be read without losing something, or if
             their sizes differ from what is asked; the message names them.
     """
-    files, rule = _files_of_splits(path)
+    listing = list_images(path)
+    _raise_refused(listing.unreadable, path)
+    files, rule = _files_of_splits(path, listing)
     headers = {split: _headers(files[split], path) for split in SPLITS}
+    return assemble(path, headers, rule, options, left_aside=listing.left_aside)
+
+
+def assemble(
+    path: Path,
+    headers: dict[str, list[ImageHeader]],
+    rule: str,
+    options: DataOptions,
+    *,
+    read: Callable[[ImageHeader], Images] | None = None,
+    left_aside: Sequence[tuple[str, str]] = (),
+    num_levels: int = 256,
+) -> DataSet:
+    """Return the images of some headers, whole or in patches, as a data set; see `load_folder`.
+
+    Args:
+        path: what they are in; the paths of the headers are below it.
+        headers: of each split.
+        rule: how the splits were made.
+        options: what the user asks for.
+        read: a header to its pixels `(C, H, W)`; by default the file is read.
+        left_aside: what is not among them, and why.
+        num_levels: unless the options say.
+    """
     everything = [header for split in SPLITS for header in headers[split]]
     _check_sizes(everything, options, path)
     channels = max(header.channels for header in everything)
-    images, counts = _read_splits(headers, channels, options, path)
+    images, counts = _read_splits(headers, channels, options, path, read or read_pixels)
     patches = f" ({options.patch_size}x{options.patch_size} patches)" if options.patch_size else ""
     return DataSet(
         name=path.resolve().name + patches,
-        num_levels=options.num_levels or 256,
+        num_levels=options.num_levels or num_levels,
         train=images["train"],
         validation=images["validation"],
         test=images["test"],
         source=str(path),
         licence="the owner's",
-        notes=_notes(everything, channels, options, _num_other_files(path, files)),
+        notes=_notes(everything, channels, options, left_aside),
         split_rule=rule,
         pictures=number_pictures(counts) if options.patch_size else None,
     )
 
 
-def _files_of_splits(path: Path) -> tuple[dict[str, list[Path]], str]:
-    flat = _image_files(path)
+def _files_of_splits(path: Path, listing: Listing) -> tuple[dict[str, list[Path]], str]:
+    # By characters, and not in natural order: a split is what it was when a run was trained on it.
+    images = sorted(listing.images, key=lambda image: image.name.split("/"))
     folders = [split for split in SPLITS if (path / split).is_dir()]
     if not folders:
-        if not flat:
-            raise DataError(
-                f"{path} has no images ({', '.join(sorted(SUFFIXES))}): name a folder that has "
-                "them itself or in sub-folders train, test and, if wanted, validation"
-            )
-        parts = carve_all_indices(len(flat))
-        files = {split: [flat[i] for i in part] for split, part in zip(SPLITS, parts, strict=True)}
+        if not images:
+            raise DataError(no_images(path, listing))
+        parts = carve_all_indices(len(images))
+        files = {
+            split: [images[i].path for i in part] for split, part in zip(SPLITS, parts, strict=True)
+        }
         return files, f"sorted by name, {WHOLE_RULE}"
-    if flat:
+    by_folder = _by_folder(images)
+    if "" in by_folder:
         raise DataError(
             f"{path} has images beside its sub-folder {folders[0]}: move them into sub-folders "
             "train, test and, if wanted, validation, or all into one folder"
         )
-    files = {split: _image_files(path / split) if split in folders else [] for split in SPLITS}
+    files = {split: by_folder.pop(split, []) for split in SPLITS}
+    others = [(folder, f"{len(found)} images that are in none of the splits")
+              for folder, found in by_folder.items()]  # fmt: skip
+    listing.left_aside += others
     for split in {"train", "test", *folders}:
         if not files[split]:
             raise DataError(f"{path} has no images in a sub-folder {split}: add them")
@@ -90,28 +125,22 @@ def _files_of_splits(path: Path) -> tuple[dict[str, list[Path]], str]:
     return files, f"test: as in the sub-folder; sorted by name, {VALIDATION_RULE}"
 
 
-def _image_files(folder: Path) -> list[Path]:
-    try:
-        files = sorted((child for child in folder.iterdir() if child.is_file()), key=_name)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
-    visible = [file for file in files if not file.name.startswith(".")]
-    if others := [file.name for file in visible if file.suffix.lower() in OTHER_IMAGES]:
-        raise DataError(
-            f"{folder} has {len(others)} images of a kind that is not read: {_named(others)}; "
-            "convert them to PNG, or move them away"
-        )
-    return [file for file in visible if file.suffix.lower() in SUFFIXES]
+def _by_folder(images: Sequence[ImageFile]) -> dict[str, list[Path]]:
+    """Return the images by the first folder of their names, "" for those in none."""
+    found: dict[str, list[Path]] = {}
+    for image in images:
+        folder, slash, _ = image.name.partition("/")
+        found.setdefault(folder if slash else "", []).append(image.path)
+    return found
 
 
-def _name(file: Path) -> str:
-    return file.name
-
-
-def _num_other_files(path: Path, files: dict[str, list[Path]]) -> int:
-    folders = {path, *(path / split for split in SPLITS if (path / split).is_dir())}
-    present = sum(child.is_file() for folder in folders for child in folder.iterdir())
-    return present - sum(map(len, files.values()))
+def no_images(folder: Path, listing: Listing) -> str:
+    """Return the message about a folder that has no images."""
+    aside = f"; left aside: {grouped(listing.left_aside)}" if listing.left_aside else ""
+    return (
+        f"{folder} has no images ({', '.join(sorted(SUFFIXES))}), nor have its sub-folders{aside}: name "
+        "a folder that has"
+    )
 
 
 def _headers(files: Iterable[Path], folder: Path) -> list[ImageHeader]:
@@ -127,7 +156,7 @@ def _headers(files: Iterable[Path], folder: Path) -> list[ImageHeader]:
 
 def _raise_refused(refused: list[UnreadableImageError], folder: Path) -> None:
     if refused:
-        named = _named([f"{error.path.name} ({error.reason})" for error in refused])
+        named = some([f"{error.path.relative_to(folder)} ({error.reason})" for error in refused])
         raise DataError(
             f"{folder} has {len(refused)} images that cannot be read without loss: {named}; repair "
             "them or convert them to 8-bit grey or RGB without alpha"
@@ -141,7 +170,7 @@ def _check_sizes(headers: Sequence[ImageHeader], options: DataOptions, folder: P
         wrong = [header for header in headers if header.size != wanted]
         what = f"are not {_size(wanted)} pixels (height x width)"
         if options.size is None:
-            what += f" like the first, {headers[0].path.name}"
+            what += f" like the first, {headers[0].path.relative_to(folder)}"
         remedy = "resize them, or cut all into squares with --set data.patch_size=32"
     else:
         wrong = [header for header in headers if side and min(header.size) < side]
@@ -150,14 +179,43 @@ def _check_sizes(headers: Sequence[ImageHeader], options: DataOptions, folder: P
             f"give a smaller one with --set data.patch_size={min(min(h.size) for h in headers)}"
         )
     if wrong:
-        named = _named([f"{header.path.name} ({_size(header.size)})" for header in wrong])
-        raise DataError(
+        named = some([f"{h.path.relative_to(folder)} ({_size(h.size)})" for h in wrong])
+        raise SizesError(
             f"{folder} has {len(wrong)} of {len(headers)} images that {what}: {named}; {remedy}"
         )
 
 
+def read_all(
+    headers: Sequence[ImageHeader], folder: Path, read: Callable[[ImageHeader], Images]
+) -> list[Images]:
+    """Read images of any sizes, each uint8 `(C, H, W)`; all are of colours if one is."""
+    channels = max(header.channels for header in headers)
+    refused: list[UnreadableImageError] = []
+    pictures = []
+    for header in headers:
+        try:
+            picture = read(header)
+        except UnreadableImageError as error:
+            refused.append(error)
+            continue
+        pictures.append(np.broadcast_to(picture, (channels, *header.size)))
+    _raise_refused(refused, folder)
+    return pictures
+
+
+def folder_pictures(path: Path, count: int | None = None) -> list[Images]:
+    """Return the images of a folder and its sub-folders, the first `count`, each at its own size."""
+    listing = list_images(path)
+    _raise_refused(listing.unreadable, path)
+    return read_all(_headers([i.path for i in listing.images][:count], path), path, read_pixels)
+
+
 def _read_splits(
-    headers: dict[str, list[ImageHeader]], channels: int, options: DataOptions, folder: Path
+    headers: dict[str, list[ImageHeader]],
+    channels: int,
+    options: DataOptions,
+    folder: Path,
+    read: Callable[[ImageHeader], Images],
 ) -> tuple[dict[str, Images], list[list[int]]]:
     """Return the images of each split, and how many each file gave."""
     side = options.patch_size
@@ -168,7 +226,7 @@ def _read_splits(
         parts = [np.empty((0, channels, height, width), np.uint8)]
         for header in headers[split]:
             try:
-                picture = read_pixels(header)
+                picture = read(header)
             except UnreadableImageError as error:
                 refused.append(error)
                 continue
@@ -181,7 +239,10 @@ def _read_splits(
 
 
 def _notes(
-    headers: Sequence[ImageHeader], channels: int, options: DataOptions, num_other_files: int
+    headers: Sequence[ImageHeader],
+    channels: int,
+    options: DataOptions,
+    left_aside: Sequence[tuple[str, str]],
 ) -> tuple[str, ...]:
     formats = Counter(header.format for header in headers)
     notes = ["read: " + ", ".join(f"{count} {name}" for name, count in sorted(formats.items()))]
@@ -189,16 +250,21 @@ def _notes(
     if num_grey := sum(header.channels < channels for header in headers):
         conversions["grey to RGB"] = num_grey
     notes += [f"converted: {name} ({count})" for name, count in sorted(conversions.items())]
+    notes += [f"{fact}: {count}" for fact, count in beside_pixels(headers)]
     if options.patch_size:
         notes.append("patches do not overlap; what is left at the right and bottom is dropped")
-    if num_other_files:
-        notes.append(f"left out: {num_other_files} files that are not images")
+    if left_aside:
+        notes.append(f"left aside: {grouped(left_aside)}")
     return tuple(notes)
 
 
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - NUM_NAMED
-    return ", ".join(names[:NUM_NAMED]) + (f" and {more} more" if more > 0 else "")
+def beside_pixels(headers: Iterable[ImageHeader]) -> list[tuple[str, int]]:
+    """Return what files say beside their pixels, and of how many it is not kept or not needed any more."""
+    headers = list(headers)
+    turned = sum(header.orientation > 1 for header in headers)
+    facts = Counter(fact for header in headers for fact in header.not_kept)
+    lines = [(f"not kept, {fact}", count) for fact, count in sorted(facts.items())]
+    return [("turned upright, as EXIF says", turned), *lines] if turned else lines
 
 
 def _size(size: tuple[int, int]) -> str:

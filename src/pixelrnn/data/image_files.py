@@ -2,10 +2,12 @@
 
 Some files can be read as 8-bit grey or RGB without changing a pixel (1-bit, palettes, alpha that is
 opaque everywhere); the change is named, so that it can be recorded. Others cannot (16-bit, CMYK,
-alpha, animations): they are refused, even where Pillow would quietly reduce them.
+alpha, animations): they are refused, even where Pillow would quietly reduce them. Where EXIF says how a
+camera was held, the pixels are turned upright.
 """
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +17,50 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pixelrnn.data.dataset import Images
+from pixelrnn.data.image_facts import bit_depth, highest_level, not_kept, orientation
 from pixelrnn.errors import DataError
+from pixelrnn.files import not_a_file
 
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+SUFFIXES = frozenset(
+    {
+        *(
+            ".png",
+            ".apng",
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".webp",
+            ".bmp",
+            ".dib",
+            ".tif",
+            ".tiff",
+        ),
+        *(".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
+    }
+)
+# Read where Pillow, or a plug-in that is installed, does: the format, the plug-in's module and its package.
+PLUG_INS = {
+    ".avif": ("AVIF", "", "a newer Pillow"),
+    ".heic": ("HEIF", "pillow_heif", "pillow-heif"),
+    ".heif": ("HEIF", "pillow_heif", "pillow-heif"),
+    ".hif": ("HEIF", "pillow_heif", "pillow-heif"),
+    ".jxl": ("JXL", "pillow_jxl", "pillow-jxl-plugin"),
+}
+# Files that are pictures to their owner: leaving them out without a word would be a surprise.
+OTHER_IMAGES = frozenset(
+    {
+        *PLUG_INS,
+        *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2"),
+        *(".exr", ".hdr", ".ico", ".j2k", ".jp2", ".jpx", ".jxr", ".pcx", ".pfm", ".psb", ".psd"),
+        *(".qoi", ".sgi", ".svg", ".tga", ".xcf"),
+    }
+)
+MAX_PIXELS = 1 << 27  # as many as an image of a compressed file has
 CHANNELS = {"1": 1, "L": 1, "LA": 1, "P": 3, "RGB": 3, "RGBA": 3}
 REFUSED_MODES = {
     "CMYK": "CMYK",
@@ -32,7 +72,6 @@ REFUSED_MODES = {
     "RGBa": "RGB with premultiplied alpha",
     "La": "grey with premultiplied alpha",
 }
-TIFF_BITS_PER_SAMPLE, TIFF_COLOUR_MAP = 258, 320
 
 
 class UnreadableImageError(DataError):
@@ -52,9 +91,11 @@ class ImageHeader:
         path: the file.
         format: Pillow's name of it, such as "PNG".
         channels: 1 for grey, 3 for colour.
-        size: (height, width) in pixels.
+        size: (height, width) in pixels, upright.
         has_alpha: whether its pixels must be looked at to see that nothing is transparent.
         conversion: what reading it as 8-bit grey or RGB changes, in words, or "".
+        orientation: how its pixels are to be turned, as in EXIF; 1 is upright.
+        not_kept: what it says beside its pixels, such as "colour profile".
     """
 
     path: Path
@@ -63,6 +104,8 @@ class ImageHeader:
     size: tuple[int, int]
     has_alpha: bool
     conversion: str
+    orientation: int = 1
+    not_kept: tuple[str, ...] = ()
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -73,19 +116,23 @@ def read_header(path: Path) -> ImageHeader:
     """
     with _opened(path) as image:
         _refuse_animation(image, path)
-        depth = _bit_depth(image, path)
+        depth = bit_depth(image, path)
         if depth > 8 or image.mode.startswith("I;"):
-            raise UnreadableImageError(path, f"{max(depth, 16)}-bit")
+            raise UnreadableImageError(path, f"{depth if depth > 8 else 16}-bit")
         if image.mode not in CHANNELS:
             raise UnreadableImageError(path, REFUSED_MODES.get(image.mode, f"mode {image.mode}"))
         has_alpha = image.mode in ("LA", "RGBA") or "transparency" in image.info
+        turn = orientation(image, path)
+        size = (image.height, image.width)
         return ImageHeader(
             path=path,
             format=image.format or "?",
             channels=CHANNELS[image.mode],
-            size=(image.height, image.width),
+            size=size[::-1] if turn >= 5 and not _turns_itself(image) else size,
             has_alpha=has_alpha,
-            conversion=_conversion(image.mode, depth, has_alpha=has_alpha),
+            conversion=_conversion(image, depth, has_alpha=has_alpha),
+            orientation=turn,
+            not_kept=not_kept(image, path),
         )
 
 
@@ -95,8 +142,7 @@ def read_pixels(header: ImageHeader) -> Images:
     Raises:
         UnreadableImageError: if the file is truncated or damaged, or a pixel is transparent.
     """
-    with _opened(header.path) as image:
-        image.load()
+    with _upright(header) as image:
         if header.has_alpha and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             raise UnreadableImageError(header.path, "alpha that is not opaque")
         pixels = np.array(image.convert("L" if header.channels == 1 else "RGB"), np.uint8)
@@ -114,35 +160,87 @@ def read_bands(header: ImageHeader) -> Images:
     mode = "L" if header.channels == 1 else "RGB"
     if header.has_alpha:
         mode += "A"
-    with _opened(header.path) as image:
-        image.load()
-        if (image.height, image.width) != header.size:
-            raise UnreadableImageError(header.path, "not the image that it was a moment ago")
+    with _upright(header) as image:
         pixels = np.array(image.convert(mode), np.uint8)
     return pixels.reshape(*header.size, len(mode))
+
+
+def _turns_itself(image: "Image.Image") -> bool:
+    return image.format == "TIFF"  # Pillow turns these when it reads their pixels
+
+
+@contextlib.contextmanager
+def _upright(header: ImageHeader) -> Iterator["Image.Image"]:
+    """Open an image and read its pixels, turned upright."""
+    from PIL.Image import Transpose  # noqa: PLC0415
+
+    turns = (
+        *(Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM),
+        *(Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90),
+    )
+    with _opened(header.path) as image:
+        image.load()
+        turned = image
+        if header.orientation > 1 and not _turns_itself(image):
+            turned = image.transpose(turns[header.orientation - 2])
+        if (turned.height, turned.width) != header.size:
+            raise UnreadableImageError(header.path, "not the image that it was a moment ago")
+        yield turned
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator["Image.Image"]:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only those who read images wait for Pillow
 
+    if reason := not_a_file(path) or _unread_kind(path):
+        raise UnreadableImageError(path, reason)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            formats = FORMATS + _plug_in_formats(path)
+            # By its stream: a TIFF file that Pillow maps by its name would not be turned.
+            with path.open("rb") as stream, Image.open(stream, formats=formats) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise UnreadableImageError(path, f"more than {MAX_PIXELS:,} pixels")
                 yield image
     except UnreadableImageError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        limit = Image.MAX_IMAGE_PIXELS or 0
-        raise UnreadableImageError(path, f"more than {limit:,} pixels") from error
+    except Image.DecompressionBombError as error:
+        raise UnreadableImageError(path, f"more than {MAX_PIXELS:,} pixels") from error
     except UnidentifiedImageError as error:
         raise UnreadableImageError(path, "not an image, or damaged") from error
     # Decoders meet damaged bytes with errors of every kind.
     except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise UnreadableImageError(path, f"cannot be read: {error.strerror}") from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnreadableImageError(path, f"truncated or damaged: {reason}") from error
+
+
+def _plug_in_formats(path: Path) -> tuple[str, ...]:
+    """Return the format of a file that a plug-in reads, if it is installed."""
+    from PIL import Image  # noqa: PLC0415
+
+    if path.suffix.lower() not in PLUG_INS:
+        return ()
+    image_format, module, _ = PLUG_INS[path.suffix.lower()]
+    Image.init()
+    if module and image_format not in Image.OPEN:
+        with contextlib.suppress(ImportError):
+            plug_in = importlib.import_module(module)
+            getattr(plug_in, "register_heif_opener", lambda: None)()
+    return (image_format,) if image_format in Image.OPEN else ()
+
+
+def _unread_kind(path: Path) -> str:
+    """Return why files with this suffix are not read, or ""; what is in them is not looked at."""
+    suffix = path.suffix.lower()
+    if suffix not in OTHER_IMAGES or _plug_in_formats(path):
+        return ""
+    kind = suffix[1:].upper()
+    if suffix in PLUG_INS:
+        return f"{kind}, which is read with {PLUG_INS[suffix][2]} installed"
+    return f"{kind}, which is not read"
 
 
 def _refuse_animation(image: "Image.Image", path: Path) -> None:
@@ -155,21 +253,10 @@ def _refuse_animation(image: "Image.Image", path: Path) -> None:
         raise UnreadableImageError(path, f"{num_frames} {what}")
 
 
-def _bit_depth(image: "Image.Image", path: Path) -> int:
-    """Return the bits of a sample in the file: Pillow reads 48-bit RGB as 24-bit without a word."""
-    if image.format == "PNG":
-        with path.open("rb") as stream:
-            return stream.read(25)[24]  # signature, length, "IHDR", width, height, bit depth
-    if image.format == "TIFF":
-        tags: dict[int, tuple[int, ...]] = getattr(image, "tag_v2", {})
-        # Colour maps have 16 bits: those made from 8 repeat the byte, or leave the lower one zero.
-        if any(value % 257 and value % 256 for value in tags.get(TIFF_COLOUR_MAP, ())):
-            return 16
-        return max(tags.get(TIFF_BITS_PER_SAMPLE, (1,)))
-    return 1 if image.mode == "1" else 8
-
-
-def _conversion(mode: str, depth: int, *, has_alpha: bool) -> str:
+def _conversion(image: "Image.Image", depth: int, *, has_alpha: bool) -> str:
+    mode = image.mode
+    if image.format == "PPM" and mode != "1" and highest_level(image) < 255:
+        return f"0 ... {highest_level(image)} to 0 ... 255"
     if mode == "P":
         return "palette to RGB"
     if has_alpha:

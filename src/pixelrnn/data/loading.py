@@ -3,18 +3,22 @@
 import difflib
 from pathlib import Path
 
+from pixelrnn.data.albums import album_pictures, load_album
 from pixelrnn.data.arrays import load_arrays
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.cifar import is_cifar_folder, load_cifar_archive, load_cifar_folder
-from pixelrnn.data.dataset import DataSet
-from pixelrnn.data.folder import load_folder
+from pixelrnn.data.dataset import DataSet, Images
+from pixelrnn.data.folder import folder_pictures, load_folder
 from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
+from pixelrnn.files import FOLDER, not_a_file
 
 ARRAY_SUFFIXES = (".npy", ".npz")
+ALBUM_SUFFIX = ".pxr"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 KINDS = (
-    "a folder of images, an .npy or .npz file, or a CIFAR binary archive (.tar.gz) or its folder"
+    "a folder of images, an album (.pxr), an .npy or .npz file, or a CIFAR binary archive (.tar.gz) or its "
+    "folder"
 )
 
 
@@ -23,14 +27,15 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
 
     Args:
         source: a name of the catalogue (`pixelrnn data list`), which is downloaded if it is not
-            here yet; or the path of a folder of images, of an `.npy` or `.npz` file of uint8 images
-            `(N, H, W)` or `(N, H, W, C)`, of a CIFAR-10 or CIFAR-100 binary archive, or of the
-            folder that it unpacks to. A folder called like a named set is written `./digits`.
+            here yet; or the path of a folder of images, of an album (`.pxr`), of an `.npy` or `.npz` file
+            of uint8 images `(N, H, W)` or `(N, H, W, C)`, of a CIFAR-10 or CIFAR-100 binary archive, or of
+            the folder that it unpacks to. A folder called like a named set is written `./digits`.
         options: how to read it.
 
     Raises:
         DataError: if there is no such thing, if it is damaged or cannot be read without losing
             something, or if an option does not apply to it.
+        CompressedFileError: if it is an album that is damaged, or of a model that is not here.
         DownloadError: if it must be downloaded and cannot be.
 
     Example:
@@ -43,6 +48,8 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
         check_options(options, entry.options, source)
         return entry.load(options)
     path = _existing_path(source)
+    if (kind := not_a_file(path)) not in ("", FOLDER):
+        raise DataError(f"{path} is {kind}: give {KINDS}")
     num_levels = options.num_levels or 256
     if path.is_dir():
         if not is_cifar_folder(path):
@@ -50,13 +57,30 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
             return load_folder(path, options)
         check_options(options, frozenset({"num_levels"}), str(source))
         return load_cifar_folder(path, num_levels)
-    check_options(options, frozenset({"num_levels"}), str(source))
     name = path.name.lower()
+    if name.endswith(ALBUM_SUFFIX):
+        check_options(options, frozenset({"num_levels", "size", "patch_size"}), str(source))
+        return load_album(path, options)
+    check_options(options, frozenset({"num_levels"}), str(source))
     if name.endswith(ARRAY_SUFFIXES):
         return load_arrays(path, num_levels)
     if name.endswith(ARCHIVE_SUFFIXES):
         return load_cifar_archive(path, num_levels)
     raise DataError(f"{path} is not a kind of file that is read: give {KINDS}")
+
+
+def load_pictures(source: str | Path, count: int | None = None) -> list[Images]:
+    """Return the images of a folder or an album, each uint8 `(C, H, W)` at its own size.
+
+    Args:
+        source: the path.
+        count: the first so many; by default all.
+
+    Raises:
+        DataError: if one cannot be read without losing something.
+    """
+    path = _existing_path(source)
+    return folder_pictures(path, count) if path.is_dir() else album_pictures(path, count)
 
 
 def _existing_path(source: str | Path) -> Path:

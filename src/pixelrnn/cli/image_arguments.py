@@ -1,0 +1,182 @@
+"""What `compress` is given: image files and folders of them, with the names that they get in the album."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelrnn.cli.coding_options import counted
+from pixelrnn.errors import DataError
+from pixelrnn.files import FOLDER, not_a_file
+
+if TYPE_CHECKING:
+    from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
+    from pixelrnn.stepper.runner import Images
+
+MAX_NAME_BYTES = 1024  # in a compressed file
+PLURALS = {"colour profile": "colour profiles", "set of EXIF data": "sets of EXIF data"}
+
+
+@dataclass(frozen=True)
+class GivenImage:
+    """An image file and its name in the album."""
+
+    name: str
+    header: "ImageHeader"
+    num_bytes: int
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.header.path
+
+    @property
+    def num_pixels(self) -> int:
+        """Of the image."""
+        return self.header.size[0] * self.header.size[1]
+
+
+@dataclass
+class GivenImages:
+    """All that was given.
+
+    Attributes:
+        images: those whose headers can be read.
+        read: those whose pixels were, in order; see `pixels`.
+        refused: those that cannot be read without loss.
+        left_aside: what is in the folders besides, and why it is not read.
+    """
+
+    images: list[GivenImage] = field(default_factory=list)
+    read: list[GivenImage] = field(default_factory=list)
+    refused: "list[UnreadableImageError]" = field(default_factory=list)
+    left_aside: list[tuple[str, str]] = field(default_factory=list)
+
+    def refuse(self) -> None:
+        """Raise a DataError that names every image that cannot be read, if there is one."""
+        from pixelrnn.data.listing import grouped
+
+        if self.refused:
+            each = grouped([(str(error.path), error.reason) for error in self.refused], None)
+            raise DataError(
+                f"{counted(len(self.refused), 'image')} cannot be read without loss: {each}; convert to "
+                "8-bit PNG (grey or RGB, with alpha or without), or leave out such images with --skip"
+            )
+
+    def pixels(self, *, skip: bool) -> "Iterator[tuple[str, Images]]":
+        """Read the images one after the other: name and pixels `(H, W, bands)`.
+
+        A damaged file shows only now. It is left out if `skip` is true; if not, the rest is read so that
+        all of them are named, and none is yielded any more.
+
+        Raises:
+            DataError: at the end, if a file is damaged, unless `skip` is true.
+        """
+        from pixelrnn.data import image_files
+
+        for image in self.images:
+            try:
+                bands = image_files.read_bands(image.header)
+            except image_files.UnreadableImageError as error:
+                self.refused.append(error)
+                continue
+            if skip or not self.refused:
+                self.read.append(image)
+                yield image.name, bands
+        if not skip:
+            self.refuse()
+
+    def notes(self) -> list[str]:
+        """Return what has to be said of files that are not in the album as they are on disk."""
+        from pixelrnn.data.listing import grouped
+
+        notes = []
+        if self.refused:
+            each = grouped([(str(error.path), error.reason) for error in self.refused], None)
+            notes.append(f"skipped {counted(len(self.refused), 'image')}: {each}")
+        if self.left_aside:
+            notes.append(f"left aside: {grouped(self.left_aside)}")
+        if turned := self.num_turned:
+            are = "image is" if turned == 1 else f"{turned:,} images are"
+            notes.append(f"{'1 ' if turned == 1 else ''}{are} turned upright, as EXIF says")
+        if facts := self.not_kept:
+            words = [counted_fact(count, fact) for fact, count in sorted(facts.items())]
+            notes.append(f"not kept: {', '.join(words)}")
+        if strange := sum(not is_text(image.path.name) for image in self.read):
+            names = "1 name is" if strange == 1 else f"{strange:,} names are"
+            notes.append(f"{names} not UTF-8: bytes that are no text become question marks")
+        return notes
+
+    @property
+    def num_turned(self) -> int:
+        """How many images EXIF has turned."""
+        return sum(image.header.orientation > 1 for image in self.read)
+
+    @property
+    def not_kept(self) -> dict[str, int]:
+        """What the files say beside their pixels, and how many of them."""
+        return dict(Counter(fact for image in self.read for fact in image.header.not_kept))
+
+
+def counted_fact(count: int, fact: str) -> str:
+    """Return a number of colour profiles or the like, in words."""
+    return f"{count:,} {fact if count == 1 else PLURALS[fact]}"
+
+
+def is_text(name: str) -> bool:
+    """Return whether a name is text; those of Unix may be any bytes."""
+    return name == name.encode(errors="replace").decode()
+
+
+def given_images(paths: Sequence[Path]) -> GivenImages:
+    """Read the headers of image files, and of the images in folders and their sub-folders.
+
+    A folder's images are named as they are in it. Where more than one thing is given, the folder's own
+    name stands in front; where two files have the same name, that of the folder they are in.
+
+    Raises:
+        DataError: if there is no such file, or a folder has no images.
+    """
+    from pixelrnn.data.folder import no_images
+    from pixelrnn.data.listing import list_images
+
+    given = GivenImages()
+    alike = Counter(path.name for path in paths if not_a_file(path) != FOLDER)
+    for path in paths:
+        if not_a_file(path) == FOLDER:
+            listing = list_images(path)
+            if not listing.images and not listing.unreadable:
+                raise DataError(no_images(path, listing))
+            prefix = f"{_name(path)}/" if len(paths) > 1 else ""
+            given.refused += listing.unreadable
+            given.left_aside += [(prefix + name, why) for name, why in listing.left_aside]
+            _add(given, ((image.path, prefix + image.name) for image in listing.images))
+        elif os.path.exists(path):  # noqa: PTH110 - never raises
+            folder = f"{_name(path.absolute().parent)}/" if alike[path.name] > 1 else ""
+            _add(given, [(path, folder + path.name)])
+        else:
+            raise DataError(f"there is no file {path}: give images, or a folder of images")
+    return given
+
+
+def _name(folder: Path) -> str:
+    """Return the name of a folder, also of "."."""
+    return Path(os.path.abspath(folder)).name or "images"  # noqa: PTH100 - links keep their names
+
+
+def _add(given: GivenImages, files: Iterable[tuple[Path, str]]) -> None:
+    from pixelrnn.data.image_files import UnreadableImageError, read_header
+
+    for path, name in files:
+        text = name.encode(errors="replace").decode()
+        try:
+            if len(text.encode()) > MAX_NAME_BYTES:
+                reason = (
+                    f"its name has more than {MAX_NAME_BYTES:,} bytes, with those of its folders"
+                )
+                raise UnreadableImageError(path, reason)
+            given.images.append(GivenImage(text, read_header(path), path.stat().st_size))
+        except UnreadableImageError as error:
+            given.refused.append(error)

@@ -1,0 +1,91 @@
+"""Albums as data: the images of a compressed file, in the order of the file, split by index."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pixelrnn.data.dataset import SPLITS, WHOLE_RULE, DataSet, Images, carve_all_indices
+from pixelrnn.data.folder import assemble, read_all
+from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
+from pixelrnn.data.options import DataOptions
+from pixelrnn.errors import DataError
+
+if TYPE_CHECKING:
+    from pixelrnn.coding import Album
+
+FORMAT = "PXR"
+
+
+@dataclass(frozen=True)
+class _Stored(ImageHeader):
+    """An image of an album; `number` says which."""
+
+    number: int = 0
+
+
+def load_album(path: Path, options: DataOptions) -> DataSet:
+    """Return the images of an album, with as many levels as its model has.
+
+    They have one size, or are cut into patches, as those of a folder; see `load_folder`.
+
+    Raises:
+        CompressedFileError: if the file is damaged, or of a model that is not here.
+        DataError: if there are no images, or they do not fit together.
+    """
+    from pixelrnn.coding import Album  # noqa: PLC0415 - only those who read albums wait for numba
+
+    with Album(path) as album:
+        headers = _headers(path, album)
+        parts = carve_all_indices(len(headers))
+        return assemble(
+            path,
+            {split: [headers[i] for i in part] for split, part in zip(SPLITS, parts, strict=True)},
+            f"in the order of the file, {WHOLE_RULE}",
+            options,
+            read=_reader(album),
+            num_levels=album.model.program.num_levels,
+        )
+
+
+def album_pictures(path: Path, count: int | None = None) -> list[Images]:
+    """Return the images of an album, the first `count`, each at its own size."""
+    from pixelrnn.coding import Album  # noqa: PLC0415
+
+    with Album(path) as album:
+        return read_all(_headers(path, album)[:count], path, _reader(album))
+
+
+def _headers(path: Path, album: "Album") -> list[ImageHeader]:
+    if not len(album):
+        raise DataError(f"{path} holds no images: compress some into it")
+    return [
+        _Stored(
+            path=path / (entry.name or f"image {number}"),
+            format=FORMAT,
+            channels=1 if entry.bands < 3 else 3,
+            size=(entry.height, entry.width),
+            has_alpha=entry.bands in (2, 4),
+            conversion="opaque alpha dropped" if entry.bands in (2, 4) else "",
+            number=number,
+        )
+        for number, entry in enumerate(album.entries)
+    ]
+
+
+def _reader(album: "Album") -> Callable[[ImageHeader], Images]:
+    """Return what reads an image; at the first call all are decoded, on all cores."""
+    pictures: list[Images] = []
+
+    def read(header: ImageHeader) -> Images:
+        assert isinstance(header, _Stored)
+        if not pictures:
+            pictures.extend(album.in_turn())
+        bands = pictures[header.number]
+        if header.has_alpha and bands[..., -1].min() < 255:
+            raise UnreadableImageError(header.path, "alpha that is not opaque")
+        return np.ascontiguousarray(bands[..., : header.channels].transpose(2, 0, 1))
+
+    return read
