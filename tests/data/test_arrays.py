@@ -138,8 +138,8 @@ def test_npz_with_one_array_is_like_npy(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": RGB, "labels": np.arange(20)}, "labels.*int64|int64.*labels"),
-        ({"a": RGB, "b": RGB}, "named a, b"),
+        ({"labels": np.arange(20)}, "labels.*int64"),
+        ({"a": RGB, "b": RGB}, "named a, b.*train_images, x_train"),
         ({"train": RGB, "validation": RGB}, "named train, validation"),
         ({"train": RGB, "test": RGB[:, :2]}, "more than one shape"),
         ({}, "no arrays"),

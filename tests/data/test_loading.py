@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pydantic
@@ -9,6 +10,7 @@ import pytest
 
 from pixelrnn.data import DataOptions, load
 from pixelrnn.data.catalogue import CATALOGUE
+from pixelrnn.data.loading import load_recorded
 from pixelrnn.errors import DataError, DownloadError
 
 
@@ -34,9 +36,12 @@ def test_kind_of_file_that_is_not_read(tmp_path):
 def test_path_of_a_folder_called_like_a_set(tmp_path, monkeypatch):
     (tmp_path / "digits").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert load("digits").name == "digits"
-    with pytest.raises(DataError, match="has no images"):
-        load("./digits")
+    with pytest.raises(DataError, match=r"also a file or folder here: write \./digits"):
+        load("digits")
+    for path in ("./digits", Path("digits"), str(tmp_path / "digits")):
+        with pytest.raises(DataError, match="has no images"):
+            load(path)
+    assert load_recorded("digits", DataOptions()).name == "digits"  # as a recipe has it
 
 
 @pytest.mark.parametrize(
