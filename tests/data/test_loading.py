@@ -1,5 +1,6 @@
 """`load`: names, paths, options, and what importing it costs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,19 @@ def test_import_is_light():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["pipe.npy", "pipe.npz", "pipe.tar.gz", "pipe"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match="not a regular file"):
+        load(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder" / "data_batch_1.bin")
+    with pytest.raises(DataError, match="not a regular file"):
+        load(tmp_path / "folder")
+
+
+def test_a_device_is_refused():
+    with pytest.raises(DataError, match="not a regular file"):
+        load("/dev/zero")

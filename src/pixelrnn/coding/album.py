@@ -198,7 +198,7 @@ class Album(Sequence[Images]):
             # A forked process has the file of its parent, but must not move the place in it.
             self._process = os.getpid()
             if isinstance(self._source, Path):
-                self._stream = self._source.open("rb")  # noqa: SIM115 - it stays open
+                self._stream = self._source.open("rb")
             else:
                 self._stream = self._source
         return self._stream

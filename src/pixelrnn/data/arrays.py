@@ -76,7 +76,7 @@ def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
         test=test,
         source=str(path),
         licence="the owner's",
-        notes=(f"left aside: {', '.join(aside)}",) if aside else (),
+        notes=(f"left aside: {_listed(aside)}",) if aside else (),
         split_rule=rule,
     )
 
@@ -106,7 +106,9 @@ def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
             for split, name in chosen.items():
                 member = members[name]
                 with archive.open(member) as stream:
-                    arrays[split] = _read_array(stream, member.file_size, f"{path} ({name})")
+                    arrays[split] = _read_array(
+                        stream, member.file_size, f"{path} ({_shown(name)})"
+                    )
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -153,13 +155,17 @@ def _chosen(path: Path, names: list[str]) -> dict[str, str]:
     if len(images) == 1:
         return {images[0]: images[0]}
     if not {"train", "test"} <= set(chosen) or set(images) - set(chosen.values()):
-        shown = ", ".join(map(_shown, sorted(names)[:SHOWN_NAMES]))
-        more = ", ..." if len(names) > SHOWN_NAMES else ""
         raise DataError(
-            f"{path} holds arrays named {shown}{more}: give it one array of images, or arrays for train, "
-            f"test and, if wanted, validation; the names that are read are {READ}; labels are left aside"
+            f"{path} holds arrays named {_listed(sorted(names))}: give it one array of images, or arrays "
+            f"for train, test and, if wanted, validation; the names that are read are {READ}; labels are "
+            "left aside"
         )
     return chosen
+
+
+def _listed(names: list[str]) -> str:
+    more = ", ..." if len(names) > SHOWN_NAMES else ""
+    return ", ".join(map(_shown, names[:SHOWN_NAMES])) + more
 
 
 def _shown(name: str) -> str:
