@@ -246,10 +246,10 @@ GOOD_IMAGES, GOOD_MASK = np.zeros((1, 1, 4, 6), np.uint8), np.eye(4, 6, dtype=bo
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"images": np.zeros((1, 3, 4, 6), np.uint8)}, r"uint8 images \(N, 1, H, W\)"),
-        ({"images": np.zeros((1, 4, 6), np.uint8)}, "not uint8 of shape"),
+        ({"images": np.zeros((1, 3, 4, 6), np.uint8)}, "grey images"),
+        ({"images": np.zeros((1, 4, 6), np.uint8)}, r"shape \(1, 4, 6\): give images\[None\]"),
         ({"images": np.zeros((1, 1, 4, 6))}, "not float64 of shape"),
-        ({"images": np.full((1, 1, 4, 6), 5, np.uint8)}, "5 levels: 0 to 4"),
+        ({"images": np.full((1, 1, 4, 6), 5, np.uint8)}, r"5 levels \(0 to 4\)"),
         ({"known": np.zeros((6, 4), bool)}, "6 x 4 pixels"),
         ({"known": np.zeros((1, 4, 6), bool)}, "1 x 4 x 6 pixels"),
         ({"known": np.array(True)}, "a bool for each pixel"),

@@ -204,9 +204,44 @@ def test_a_transparent_colour_where_there_is_alpha_is_refused(kind, mode):
     assert values(Image.open(saved(image, kind))) == values(picture(mode))
 
 
-def test_a_transparency_of_another_mode_is_refused():
-    with pytest.raises(OSError, match="transparency"):
-        saved(picture("RGB"), "PXR", transparency="red")
+@pytest.mark.parametrize(
+    ("mode", "transparency"),
+    [
+        ("RGB", "red"),
+        ("RGB", 1),
+        ("RGB", (1, 2)),
+        ("RGB", b"abc"),
+        ("L", (1, 2, 3)),
+        ("P", (1, 2, 3)),
+    ],
+)
+def test_a_transparency_of_another_mode_is_refused(mode, transparency):
+    with pytest.raises(OSError, match="is not a colour of mode"):
+        saved(with_colours(mode), "PXR", transparency=transparency)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"tile": "x"}, {"tile": 1.5}, {"tile": -1}, {"tile": 1 << 40}, {"model": 3}]
+)
+def test_settings_that_are_none_are_refused(settings):
+    with pytest.raises(OSError, match=r"tile|model"):
+        saved(picture(), "PXR", **settings)
+
+
+def test_damaged_files_are_refused_as_pillow_expects():
+    own = frames(3)
+    whole = saved(own[0], "PXR", save_all=True, append_images=own[1:]).getvalue()
+    draw = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[draw.integers(len(whole))] ^= 1 << int(draw.integers(8))
+        try:
+            image = Image.open(io.BytesIO(bytes(damaged[: draw.integers(len(whole) + 200)])))
+            all_frames(image)
+        except (OSError, SyntaxError):
+            refused += 1
+    assert refused > 250
 
 
 @pytest.mark.parametrize(

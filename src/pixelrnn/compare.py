@@ -15,7 +15,8 @@ from rich.console import Console
 from pixelrnn import baselines, report
 from pixelrnn.assessment import FILE_KEYS, SAMPLES_FILE, assess, require_contract
 from pixelrnn.baselines import Baseline
-from pixelrnn.data import DataSet, load
+from pixelrnn.data import DataSet
+from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.files import make_folder, write_json
 from pixelrnn.models import store

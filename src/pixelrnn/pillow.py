@@ -187,16 +187,22 @@ def _accept(prefix: bytes) -> bool:
 def _save(
     image: Image.Image, stream: IO[bytes], filename: str | bytes, *, save_all: bool = False
 ) -> None:
-    settings: dict[str, Any] = image.encoderinfo
-    tile = settings.get("tile", DEFAULT_TILE)
     with closing(_all_frames(image) if save_all else _one_frame(image)) as frames:
         try:
-            codec = Codec(load_program(settings.get("model") or DEFAULT_MODEL), tile=tile)
-            write(codec, (("", _pixels(*each)) for each in frames), stream)  # type: ignore[arg-type]
+            write(_codec(image.encoderinfo), (("", _pixels(*each)) for each in frames), stream)  # type: ignore[arg-type]
         except PxrError:
             raise
         except PixelRNNError as error:
             raise PxrError(str(error)) from error
+
+
+def _codec(settings: dict[str, Any]) -> Codec:
+    model, tile = settings.get("model") or DEFAULT_MODEL, settings.get("tile", DEFAULT_TILE)
+    if not isinstance(model, (str, os.PathLike)) or not isinstance(tile, int):
+        raise PxrError(f"model = {model!r} must be a name or a path, tile = {tile!r} pixels")
+    return Codec(
+        load_program(model if isinstance(model, str) else Path(os.fsdecode(model))), tile=tile
+    )
 
 
 def _save_all(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
@@ -259,6 +265,8 @@ def _with_alpha(frame: Image.Image, settings: dict[str, Any]) -> Image.Image | N
     marked = frame.copy()
     marked.info["transparency"] = transparency
     try:
+        if isinstance(transparency, tuple | list) != (frame.mode == "RGB"):
+            raise TypeError("three levels are one of RGB, and RGB has three")
         return marked.convert(WITH_TRANSPARENCY[frame.mode])
     except (TypeError, ValueError) as error:
         raise PxrError(

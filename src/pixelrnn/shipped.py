@@ -11,7 +11,7 @@ new name.
 import difflib
 from pathlib import Path
 
-from pixelrnn.errors import ModelFileError
+from pixelrnn.errors import ModelFileError, PixelRNNError
 from pixelrnn.files import not_a_file
 
 FOLDER = Path(__file__).parent / "weights"
@@ -33,12 +33,15 @@ def file_of(name_or_path: str | Path, suffix: str) -> Path:
     """Return the file of a model that is named, or the path as it is where there is such a file.
 
     Args:
-        name_or_path: a name from `names`, or a path; a path that exists wins.
+        name_or_path: a name from `names`, or a path. Text that is both is refused; a `Path` is a path
+            wherever it exists.
         suffix: `WEIGHTS` or `PROGRAM`.
 
     Raises:
-        ModelFileError: if it is neither.
+        ModelFileError: if it is neither, or both.
     """
+    if isinstance(name_or_path, str) and name_or_path in names():
+        require_one_meaning(name_or_path, "a model that comes with the package", ModelFileError)
     path = Path(name_or_path)
     try:
         if path.exists():
@@ -56,6 +59,21 @@ def file_of(name_or_path: str | Path, suffix: str) -> Path:
         f"there is no model at {name_or_path}{meant}: give a run folder, a .safetensors file, or a name "
         "from `pixelrnn models list`"
     )
+
+
+def require_one_meaning(text: str, what: str, error: type[PixelRNNError]) -> None:
+    """Raise `error` if a name of the package's is also the path of something here.
+
+    Args:
+        text: the name, as the user wrote it.
+        what: it is a name of, such as "a set of images".
+        error: the class to raise.
+    """
+    if Path(text).exists():
+        raise error(
+            f"{text} is the name of {what} and also a file or folder here: write ./{text} for the latter; "
+            "for the former go to another folder, or rename it"
+        )
 
 
 def card(name: str) -> str:

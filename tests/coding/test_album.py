@@ -137,6 +137,36 @@ def test_pickling(album, images):
     again.close()
 
 
+class Place:
+    """A path of somebody's own."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return self.path
+
+
+def test_any_path_is_taken(file, images, model):
+    (entry,) = (each for each in os.scandir(file.parent) if each.name == file.name)
+    for path in (str(file), os.fsencode(file), entry, Place(str(file)), Place(os.fsencode(file))):
+        assert_same(list(Album(path, coding_model=model)), images)
+        assert_same(list(pickle.loads(pickle.dumps(Album(path, coding_model=model)))), images)
+
+
+def test_a_path_stays_where_it_is_when_the_working_folder_changes(
+    file, images, model, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(file.parent)
+    album = Album(file.name, coding_model=model)
+    content = pickle.dumps(album)
+    album.close()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert_same(list(album), images)
+    assert_same(list(pickle.loads(content)), images)
+
+
 def test_an_album_of_an_open_file_is_not_pickled(file, model):
     with file.open("rb") as stream, pytest.raises(TypeError, match="give its path"):
         pickle.dumps(Album(stream, coding_model=model))

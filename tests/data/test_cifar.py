@@ -173,3 +173,42 @@ def test_real_excerpt():
     # Rows of a photograph resemble their neighbours: a wrong layout would not.
     pixels = data.images("test").astype(int)
     assert np.abs(np.diff(pixels, axis=2)).mean() < 20
+
+
+def test_archive_that_unpacks_to_far_more_than_its_size_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr("pixelrnn.data.unpacking.UNPACKED_BYTES", 1 << 20)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        member = tarfile.TarInfo("data_batch_1.bin")
+        member.size = 3073 * 1000
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
+    path = tmp_path / "bomb.tar.gz"
+    path.write_bytes(buffer.getvalue())
+    with pytest.raises(DataError, match="unpacks to more than"):
+        load(path)
+
+
+def test_archive_of_many_files_is_refused(tmp_path):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for n in range(1001):
+            archive.addfile(tarfile.TarInfo(f"{n}"))
+    path = tmp_path / "many.tar.gz"
+    path.write_bytes(buffer.getvalue())
+    with pytest.raises(DataError, match="more than 1,000 files"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+)
+def test_links_and_devices_in_an_archive_are_no_batches(tmp_path, kind):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        member = tarfile.TarInfo("/data_batch_1.bin")
+        member.type, member.linkname = kind, "/etc/passwd"
+        archive.addfile(member)
+    path = tmp_path / "links.tar.gz"
+    path.write_bytes(buffer.getvalue())
+    with pytest.raises(DataError, match="has no data_batch_1"):
+        load(path)

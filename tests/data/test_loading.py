@@ -1,7 +1,9 @@
 """`load`: names, paths, options, and what importing it costs."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pydantic
@@ -9,6 +11,7 @@ import pytest
 
 from pixelrnn.data import DataOptions, load
 from pixelrnn.data.catalogue import CATALOGUE
+from pixelrnn.data.loading import load_recorded
 from pixelrnn.errors import DataError, DownloadError
 
 
@@ -34,9 +37,12 @@ def test_kind_of_file_that_is_not_read(tmp_path):
 def test_path_of_a_folder_called_like_a_set(tmp_path, monkeypatch):
     (tmp_path / "digits").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert load("digits").name == "digits"
-    with pytest.raises(DataError, match="has no images"):
-        load("./digits")
+    with pytest.raises(DataError, match=r"also a file or folder here: write \./digits"):
+        load("digits")
+    for path in ("./digits", Path("digits"), str(tmp_path / "digits")):
+        with pytest.raises(DataError, match="has no images"):
+            load(path)
+    assert load_recorded("digits", DataOptions()).name == "digits"  # as a recipe has it
 
 
 @pytest.mark.parametrize(
@@ -105,3 +111,19 @@ def test_import_is_light():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["pipe.npy", "pipe.npz", "pipe.tar.gz", "pipe"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match="is a (pipe|device)"):
+        load(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder" / "data_batch_1.bin")
+    with pytest.raises(DataError, match="is a (pipe|device)"):
+        load(tmp_path / "folder")
+
+
+def test_a_device_is_refused():
+    with pytest.raises(DataError, match="is a (pipe|device)"):
+        load("/dev/zero")

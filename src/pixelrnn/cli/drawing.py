@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from pixelrnn import shipped
 from pixelrnn.errors import OutputError, RecipeError
 from pixelrnn.files import FOLDER, LINK_TO_NOTHING, make_folder, not_a_file
 
@@ -27,6 +28,13 @@ class Size(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.height}x{self.width}"
+
+
+def name_or_path(text: str) -> Path:
+    """Return what names a model; raises `ModelFileError` if it is also a path here, see `shipped`."""
+    if text in shipped.names():
+        shipped.file_of(text, shipped.WEIGHTS)
+    return Path(text)
 
 
 def size(text: str) -> Size:
@@ -85,6 +93,7 @@ def _whole(text: str) -> int | None:
 Model = Annotated[
     Path,
     typer.Argument(
+        parser=name_or_path,
         metavar="MODEL",
         help="A run folder, a .safetensors file, or a name from `pixelrnn models list`.",
         show_default=False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.console import say, say_json, tell
+from pixelrnn.cli.drawing import name_or_path
 from pixelrnn.cli.options import Data, Device, images_progress, raise_alarms
 from pixelrnn.errors import RecipeError
 
@@ -19,6 +20,7 @@ def evaluate(
     model: Annotated[
         Path,
         typer.Argument(
+            parser=name_or_path,
             metavar="RUN-or-MODEL",
             help="A run folder, a .safetensors file, or a name from `pixelrnn models list`.",
         ),
@@ -118,18 +120,19 @@ def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:
 
 
 def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]) -> "DataSet":
-    from pixelrnn.data import load
+    from pixelrnn.data.loading import load_recorded, require_clear
     from pixelrnn.training.recipe import data_table
 
     table: dict[str, Any] = {}
     if run.recipe_file.is_file():
         table = run.recipe().data.model_dump(exclude_defaults=True)
     if data is not None and data != table.get("source"):
+        require_clear(data)
         table = {"source": data}  # the reading options belong to the run's own images
     if not table:
         raise RecipeError(f"{model} does not say which images it is for: give --data NAME-or-PATH")
     chosen = data_table(table, settings)
-    return load(chosen.source, chosen.options())
+    return load_recorded(chosen.source, chosen.options())
 
 
 def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation") -> dict[str, Any]:

@@ -30,7 +30,8 @@ class Album(Sequence[Images]):
     It may be handed to other processes and used from several threads. Slices are lists.
 
     Args:
-        source: the file's path, or the file, open for reading bytes.
+        source: the file's path, or the file, open for reading bytes. A path stays where it is when the
+            working folder changes.
         model: name or path of the model, where it is not one that comes with the package.
         threads: tiles decoded at the same time; by default one for each usable core.
         needs_model: whether to look for the model at once; without it only images want it.
@@ -53,14 +54,14 @@ class Album(Sequence[Images]):
 
     def __init__(
         self,
-        source: str | Path | BinaryIO,
+        source: str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO,
         *,
         model: str | Path | None = None,
         threads: int | None = None,
         needs_model: bool = True,
         coding_model: CodingModel | None = None,
     ) -> None:
-        self._source = source
+        self._source, self._place = _located(source)
         self._wanted = model
         self._threads = threads
         self._renew_lock()
@@ -201,7 +202,7 @@ class Album(Sequence[Images]):
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        if not isinstance(self._source, (str, Path)):
+        if not isinstance(self._source, Path):
             raise TypeError("an album of an open file cannot be handed on: give its path")
         state = self.__dict__ | {"_stream": None, "_codec": None}
         del state["_lock"]
@@ -225,11 +226,11 @@ class Album(Sequence[Images]):
         if self._stream is None or self._process != os.getpid():
             # A forked process has the file of its parent, but must not move the place in it.
             self._process = os.getpid()
-            if isinstance(self._source, (str, Path)):
+            if isinstance(self._source, Path):
                 if kind := not_a_file(self._source):
                     raise CompressedFileError(f"cannot be read: it is {kind}")
                 # Without a buffer: its lock, too, could be one that nobody lets go of.
-                self._stream = Path(self._source).open("rb", buffering=0)  # noqa: SIM115
+                self._stream = self._source.open("rb", buffering=0)
             else:
                 self._stream = self._source
         return self._stream
@@ -246,8 +247,7 @@ class Album(Sequence[Images]):
     @contextmanager
     def _naming(self) -> Iterator[None]:
         """Put the file in front of what an error says."""
-        is_path = isinstance(self._source, (str, Path))
-        place = str(self._source) if is_path else "the file"
+        place = self._place
         try:
             yield
         except CompressedFileError as error:
@@ -261,6 +261,16 @@ class Album(Sequence[Images]):
         except OSError as error:
             reason = error.strerror or error
             raise CompressedFileError(f"{place} cannot be read: {reason}") from error
+
+
+def _located(
+    source: str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO,
+) -> tuple[Path | BinaryIO, str]:
+    """Return a path made absolute, or an open file, and what to call it in errors."""
+    if isinstance(source, (str, bytes, os.PathLike)):
+        place = os.fsdecode(source)
+        return Path(place).absolute(), place
+    return source, "the file"
 
 
 def find_model(header: Header, given: str | Path | None = None) -> CodingModel:

@@ -1,7 +1,8 @@
 """Images to train and evaluate on: uint8 `(N, C, H, W)`, with splits that never change.
 
 `load` takes the name of a set in the catalogue, a folder of images, an array file or a CIFAR
-archive. Nothing here imports torch; libraries that read files are imported when they are needed.
+archive; `DataSet.from_array` and `from_torch` take what is in memory. Nothing here imports torch;
+libraries that read files are imported when they are needed.
 
 Example:
     >>> from pixelrnn.data import load

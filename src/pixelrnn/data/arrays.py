@@ -1,10 +1,16 @@
 """Array files: `.npy` and `.npz` of uint8 images `(N, H, W)` or `(N, H, W, C)`.
 
+The arrays of an `.npz` have the names of `NAMES`, as MedMNIST and Keras call them too, or it holds one of
+any name. Labels are left aside, unread.
+
 A file's header is never believed: shape and type are checked, and the size they imply is compared
 with that of the file, before any memory is taken for the images. Nothing is ever unpickled.
 """
 
+import io
 import math
+import re
+import struct
 import warnings
 import zipfile
 import zlib
@@ -22,19 +28,30 @@ from pixelrnn.data.dataset import (
     carve_all,
     carve_validation,
 )
+from pixelrnn.data.unpacking import unpacked_limit
 from pixelrnn.errors import DataError
 
 WANTED = "uint8 (N, H, W) for grey or (N, H, W, 3) for RGB"
+NAMES = {
+    "train": ("train", "train_images", "x_train"),
+    "validation": ("validation", "val", "validation_images", "val_images", "x_validation", "x_val"),
+    "test": ("test", "test_images", "x_test"),
+}
+READ = "; ".join(f"{split}: {', '.join(names)}" for split, names in NAMES.items())
+LABELS = re.compile(r"y|y_.*|labels?|targets?|.*_(labels?|targets?)", re.IGNORECASE)
 # Deflate cannot shrink anything more than 1,032 times; a member that claims more is lying.
 DEFLATE_LIMIT = 1032
 CHUNK_BYTES = 1 << 24
+MAX_HEADER_BYTES = 1 << 16
+MAX_MEMBERS = 1000
+SHOWN_NAMES, SHOWN_LETTERS = 12, 60
 
 
 def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
     """Return the images of a `.npy` or `.npz` file.
 
-    A `.npy` is split by index; a `.npz` holds one such array, or arrays named train, test and, if
-    wanted, validation.
+    A `.npy` is split by index; a `.npz` holds one such array, or those of training, test and, if wanted,
+    validation, by names of `NAMES`.
 
     Raises:
         DataError: if the file is damaged, holds anything but uint8 images, or a value that is not
@@ -42,11 +59,12 @@ def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
     """
     try:
         if path.suffix.lower() == ".npz":
-            parts, rule = _split_members(path, _read_npz(path))
+            arrays, aside = _read_npz(path)
+            parts, rule = _split_members(path, arrays)
         else:
             with path.open("rb") as stream:
                 parts = carve_all(_read_array(stream, path.stat().st_size, str(path)))
-            rule = WHOLE_RULE
+            rule, aside = WHOLE_RULE, []
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     train, validation, test = parts
@@ -58,7 +76,7 @@ def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
         test=test,
         source=str(path),
         licence="the owner's",
-        notes=(),
+        notes=(f"left aside: {_listed(aside)}",) if aside else (),
         split_rule=rule,
     )
 
@@ -68,12 +86,6 @@ def _split_members(
 ) -> tuple[tuple[Images, Images, Images], str]:
     if len(arrays) == 1:
         return carve_all(next(iter(arrays.values()))), WHOLE_RULE
-    names = set(arrays)
-    if not {"train", "test"} <= names <= set(SPLITS):
-        raise DataError(
-            f"{path} holds arrays named {', '.join(sorted(names))}: give it one array of images, "
-            "or arrays named train, test and, if wanted, validation"
-        )
     shapes = {name: array.shape[1:] for name, array in arrays.items()}
     if len(set(shapes.values())) > 1:
         raise DataError(f"{path} has images of more than one shape (C, H, W): {shapes}")
@@ -83,17 +95,20 @@ def _split_members(
     return (train, validation, arrays["test"]), f"test: as in the file; {VALIDATION_RULE}"
 
 
-def _read_npz(path: Path) -> dict[str, Images]:
+def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
+    """Return the arrays of images by split, or the only one by its name, and the names left aside."""
     arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                name = member.filename.removesuffix(".npy")
-                if name in arrays:
-                    raise DataError(f"{path} has two arrays named {name}: save it again")
-                _check_member(member, path)
+            members = _members(path, archive)
+            chosen = _chosen(path, list(members))
+            _check_sizes(path, [members[name] for name in chosen.values()])
+            for split, name in chosen.items():
+                member = members[name]
                 with archive.open(member) as stream:
-                    arrays[name] = _read_array(stream, member.file_size, f"{path} ({name})")
+                    arrays[split] = _read_array(
+                        stream, member.file_size, f"{path} ({_shown(name)})"
+                    )
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -102,20 +117,83 @@ def _read_npz(path: Path) -> dict[str, Images]:
         RuntimeError,
         ValueError,
         LookupError,
+        struct.error,
     ) as error:
         raise DataError(f"{path} is not a whole .npz file ({error}); save it again") from error
-    if not arrays:
+    return arrays, sorted(set(members) - set(chosen.values()))
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the arrays of an `.npz` by name, as its index has them."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    if len(archive.filelist) > MAX_MEMBERS:
+        raise DataError(f"{path} holds {len(archive.filelist):,} arrays: it must hold {WANTED}")
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name in members:
+            raise DataError(f"{path} has two arrays named {_shown(name)}: save it again")
+        members[name] = member
+    if not members:
         raise DataError(f"{path} holds no arrays: it must hold {WANTED}")
-    return arrays
+    return members
+
+
+def _chosen(path: Path, names: list[str]) -> dict[str, str]:
+    """Return which array is of which split; where there is only one, by its own name.
+
+    Raises:
+        DataError: if it cannot be told.
+    """
+    found = {split: [name for name in names if name in NAMES[split]] for split in SPLITS}
+    for split, several in found.items():
+        if len(several) > 1:
+            raise DataError(
+                f"{path} holds {' and '.join(several)}, both for {split}: leave one out"
+            )
+    chosen = {split: several[0] for split, several in found.items() if several}
+    images = [name for name in names if not LABELS.fullmatch(name)] or names
+    if len(images) == 1:
+        return {images[0]: images[0]}
+    if not {"train", "test"} <= set(chosen) or set(images) - set(chosen.values()):
+        raise DataError(
+            f"{path} holds arrays named {_listed(sorted(names))}: give it one array of images, or arrays "
+            f"for train, test and, if wanted, validation; the names that are read are {READ}; labels are "
+            "left aside"
+        )
+    return chosen
+
+
+def _listed(names: list[str]) -> str:
+    more = ", ..." if len(names) > SHOWN_NAMES else ""
+    return ", ".join(map(_shown, names[:SHOWN_NAMES])) + more
+
+
+def _shown(name: str) -> str:
+    """Return a name from a file as text for a line."""
+    return ascii(name)[1:-1][:SHOWN_LETTERS]
+
+
+def _check_sizes(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    """Refuse arrays that claim more than can be, or more than is unpacked from a file of its size."""
+    for member in members:
+        _check_member(member, path)
+    claimed, packed = sum(member.file_size for member in members), path.stat().st_size
+    if claimed > unpacked_limit(packed):
+        raise DataError(
+            f"{path} has {packed:,} bytes and claims to unpack to {claimed:,}, more than the "
+            f"{unpacked_limit(packed):,} that are unpacked: save the images as .npy, which is not packed"
+        )
 
 
 def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DataError(f"{path}: {member.filename} is packed in a way that numpy does not write")
+        raise DataError(
+            f"{path}: {_shown(member.filename)} is packed in a way that numpy does not write"
+        )
     ratio = DEFLATE_LIMIT if member.compress_type == zipfile.ZIP_DEFLATED else 1
     if member.file_size > member.compress_size * ratio + CHUNK_BYTES // 1024:
         raise DataError(
-            f"{path}: {member.filename} claims to unpack to {member.file_size:,} bytes from "
+            f"{path}: {_shown(member.filename)} claims to unpack to {member.file_size:,} bytes from "
             f"{member.compress_size:,}, which cannot be: the file is damaged"
         )
 
@@ -143,10 +221,10 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            version = np.lib.format.read_magic(stream)
-            if version == (1, 0):
-                return np.lib.format.read_array_header_1_0(stream)
-            return np.lib.format.read_array_header_2_0(stream)
+            header = _header_bytes(stream)
+            if np.lib.format.read_magic(header) == (1, 0):
+                return np.lib.format.read_array_header_1_0(header)
+            return np.lib.format.read_array_header_2_0(header)
     except OSError:
         raise
     # numpy evaluates the header as a Python literal: damaged bytes can raise nearly anything there.
@@ -155,6 +233,15 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, 
         raise DataError(
             f"{where} is damaged or not an .npy array ({reason}): it must hold {WANTED}"
         ) from error
+
+
+def _header_bytes(stream: IO[bytes]) -> io.BytesIO:
+    """Return magic, length and header of an array, which numpy would read whatever its length."""
+    start = stream.read(8)
+    length = stream.read(2 if start[6:7] == b"\x01" else 4)
+    if (size := int.from_bytes(length, "little")) > MAX_HEADER_BYTES:
+        raise ValueError(f"its header claims {size:,} bytes")
+    return io.BytesIO(start + length + stream.read(size))
 
 
 def _check_header(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None:

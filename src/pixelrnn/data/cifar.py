@@ -19,11 +19,14 @@ from typing import IO, Protocol, cast
 import numpy as np
 
 from pixelrnn.data.dataset import VALIDATION_RULE, DataSet, Images, carve_validation
+from pixelrnn.data.unpacking import unpacked_limit
 from pixelrnn.errors import DataError
+from pixelrnn.files import not_a_file
 
 PIXEL_BYTES = 3072
 MAX_MEMBER_BYTES = 160_000_000  # the largest official file has 153.7 million
 MAX_ARCHIVE_BYTES = 256_000_000  # the official archives unpack to 184.4 million
+MAX_MEMBERS = 1000
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,8 @@ def _images(layout: Layout, path: Path, name: str, content: bytes) -> Images:
 def _folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
     for child in sorted(path.glob("*.bin")):
         if _is_batch(child.name):
+            if kind := not_a_file(child):
+                raise DataError(f"{child} is {kind}, not a file of CIFAR")
             if child.stat().st_size > MAX_MEMBER_BYTES:
                 raise DataError(f"{child} is larger than any file of CIFAR")
             yield child.name, child.read_bytes()
@@ -209,7 +214,9 @@ def _archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
     with path.open("rb") as packed, gzip.GzipFile(fileobj=packed) as unpacked:
         stream = _BoundedStream(unpacked, path)
         with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|") as archive:
-            for member in archive:
+            for number, member in enumerate(archive):
+                if number == MAX_MEMBERS:
+                    raise DataError(f"{path} has more than {MAX_MEMBERS:,} files: it is not CIFAR")
                 name = PurePosixPath(member.name).name
                 if not member.isreg() or not _is_batch(name):
                     continue
@@ -228,19 +235,20 @@ class _Readable(Protocol):
 
 
 class _BoundedStream:
-    """An unpacked stream that stops after `MAX_ARCHIVE_BYTES`, whatever its headers say."""
+    """An unpacked stream that ends where no archive of CIFAR would, whatever its headers say."""
 
     def __init__(self, stream: _Readable, path: Path) -> None:
         self._stream = stream
         self._path = path
         self._num_bytes = 0
+        self._limit = min(MAX_ARCHIVE_BYTES, unpacked_limit(path.stat().st_size))
 
     def read(self, size: int) -> bytes:
         content = self._stream.read(size)
         self._num_bytes += len(content)
-        if self._num_bytes > MAX_ARCHIVE_BYTES:
+        if self._num_bytes > self._limit:
             raise DataError(
-                f"{self._path} unpacks to more than {MAX_ARCHIVE_BYTES:,} bytes: it is not CIFAR"
+                f"{self._path} unpacks to more than {self._limit:,} bytes: it is not CIFAR"
             )
         return content
 

@@ -7,6 +7,7 @@ random generator, whose stream may change from version to version, says what is 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,55 @@ class DataSet:
     notes: tuple[str, ...]
     split_rule: str
     pictures: tuple[Pictures, Pictures, Pictures] | None = None
+
+    @classmethod
+    def from_array(
+        cls, train: Any, validation: Any = None, test: Any = None, **settings: Any
+    ) -> "DataSet":
+        """Return images in memory as a data set, split as a folder is where no test images are given.
+
+        Args:
+            train: uint8 `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)`, an array or a tensor.
+            validation: likewise; by default it comes out of `train`.
+            test: likewise.
+            **settings: `num_levels`, by default 256; `name`; and `channels`, "first" or "last", where the
+                shape does not show it.
+
+        Raises:
+            DataError: if they are anything else.
+
+        Example:
+            >>> DataSet.from_array(np.zeros((20, 8, 8, 3), np.uint8)).images("test").shape
+            (2, 3, 8, 8)
+        """
+        from pixelrnn.data.in_memory import from_array  # noqa: PLC0415 - it makes these
+
+        return from_array(train, validation, test, **settings)
+
+    @classmethod
+    def from_torch(
+        cls, train: Any, validation: Any = None, test: Any = None, **settings: Any
+    ) -> "DataSet":
+        """Return a data set of torch as one of ours; see `from_array`.
+
+        Args:
+            train: has a length and an index; an item is an image, or a tuple or a dictionary with one: a
+                tensor `(C, H, W)` or `(H, W)` of uint8 or of floats k / 255, an array `(H, W, C)`, or
+                Pillow's image of mode L or RGB. Labels are left aside.
+            validation: likewise; by default it comes out of `train`.
+            test: likewise.
+            **settings: `num_levels`, by default 256, and `name`.
+
+        Raises:
+            DataError: if an item is anything else, or of another size than the first.
+
+        Example:
+            >>> DataSet.from_torch([(np.zeros((8, 8), np.uint8), "label")] * 10).count("all")
+            10
+        """
+        from pixelrnn.data.in_memory import from_torch  # noqa: PLC0415 - it makes these
+
+        return from_torch(train, validation, test, **settings)
 
     def __post_init__(self) -> None:
         shapes = {getattr(self, split).shape[1:] for split in SPLITS}

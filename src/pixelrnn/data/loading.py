@@ -2,6 +2,7 @@
 
 import difflib
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from pixelrnn.data.albums import album_pictures, load_album
 from pixelrnn.data.arrays import load_arrays
@@ -9,13 +10,16 @@ from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.cifar import is_cifar_folder, load_cifar_archive, load_cifar_folder
 from pixelrnn.data.dataset import DataSet, Images
 from pixelrnn.data.folder import folder_pictures, load_folder
+from pixelrnn.data.in_memory import IN_MEMORY
 from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
+from pixelrnn.shipped import require_one_meaning
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 ALBUM_SUFFIX = ".pxr"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+_ORIGINS: WeakKeyDictionary[DataSet, tuple[str, DataOptions]] = WeakKeyDictionary()
 KINDS = (
     "a folder of images, an album (.pxr), an .npy or .npz file, or a CIFAR binary archive (.tar.gz) or its "
     "folder"
@@ -29,7 +33,8 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
         source: a name of the catalogue (`pixelrnn data list`), which is downloaded if it is not
             here yet; or the path of a folder of images, of an album (`.pxr`), of an `.npy` or `.npz` file
             of uint8 images `(N, H, W)` or `(N, H, W, C)`, of a CIFAR-10 or CIFAR-100 binary archive, or of
-            the folder that it unpacks to. A folder called like a named set is written `./digits`.
+            the folder that it unpacks to. A folder called like a named set is written `./digits`, or given
+            as a `Path`; `digits` alone is then refused.
         options: how to read it.
 
     Raises:
@@ -43,6 +48,38 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
         >>> data.name, data.images("test").shape
         ('photos (16x16 patches)', (6225, 3, 16, 16))
     """
+    require_clear(source)
+    return load_recorded(source, options)
+
+
+def require_clear(source: str | Path) -> None:
+    """Raise a DataError if what a user wrote names a set and is a path here too."""
+    if isinstance(source, str) and source in CATALOGUE:
+        require_one_meaning(source, "a set of images", DataError)
+
+
+def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
+    """Return the images that a recipe names: there a name is a name, whatever is here; see `load`.
+
+    Raises:
+        DataError: also if they were in memory.
+    """
+    data = _load(source, options)
+    _ORIGINS[data] = str(source), options
+    return data
+
+
+def origin(data: DataSet) -> tuple[str, DataOptions]:
+    """Return by which source and options a data set was loaded, `IN_MEMORY` if it was not."""
+    return _ORIGINS.get(data, (IN_MEMORY, DataOptions()))
+
+
+def _load(source: str | Path, options: DataOptions) -> DataSet:
+    if source == IN_MEMORY:
+        raise DataError(
+            "these images were in memory, and no file has them: give them again with data=, or others "
+            "with --data NAME-or-PATH"
+        )
     if isinstance(source, str) and source in CATALOGUE:
         entry = CATALOGUE[source]
         check_options(options, entry.options, source)

@@ -15,8 +15,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from pixelrnn.compiling import make_layers_ready
-from pixelrnn.data import SPLITS, DataSet, load
+from pixelrnn.data import SPLITS, DataSet
 from pixelrnn.data.dataset import Images
+from pixelrnn.data.in_memory import as_data_set
+from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.errors import RecipeError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import LABELS, AutoregressiveModel, build, store
@@ -39,7 +41,7 @@ def train(
     recipe: Recipe,
     out: str | Path,
     *,
-    data: DataSet | None = None,
+    data: Any = None,
     resume: bool = False,
     console: Console | None = None,
     command: str = "",
@@ -49,7 +51,8 @@ def train(
     Args:
         recipe: what to train; with `resume`, that of the folder.
         out: the run folder.
-        data: the images, if they are loaded already; by default those that the recipe names.
+        data: the images, if they are in memory already: a `DataSet`, an array `(N, H, W)`, `(N, C, H, W)`
+            or `(N, H, W, C)`, or a data set of torch; by default those that the recipe names.
         resume: go on with the run in `out`, bit for bit as if it had not been stopped (with
             `max_minutes` the learning rate depends on the clock, and so does the result).
         console: where to show progress; by default standard error.
@@ -60,25 +63,32 @@ def train(
 
     Raises:
         RecipeError: if the recipe does not fit the images.
+        DataError: if the images cannot be read, or are none.
         OutputError: if the folder cannot be written to, or holds another run.
         NonFiniteLossError: if the loss is no longer finite; the last good weights are kept.
         TrainingInterrupted: after Ctrl-C; the run can be resumed.
     """
     with _threads(recipe.training.threads), usual_torch():
+        if data is None:
+            data = load(recipe.data.source, recipe.data.options())
         return _train(
-            recipe, RunFolder(Path(out)), data, resume, console or Console(stderr=True), command
+            recipe,
+            RunFolder(Path(out)),
+            as_data_set(data),
+            resume,
+            console or Console(stderr=True),
+            command,
         )
 
 
 def _train(
     recipe: Recipe,
     run: RunFolder,
-    data: DataSet | None,
+    data: DataSet,
     resume: bool,
     console: Console,
     command: str,
 ) -> RunFolder:
-    data = data or load(recipe.data.source, recipe.data.options())
     recipe = recipe.for_data(data)
     images = data.images("train")
     model = initial_model(recipe)
@@ -270,8 +280,12 @@ def _figures(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any)
     }
 
 
-def resume(out: str | Path, *, console: Console | None = None, command: str = "") -> RunFolder:
+def resume(
+    out: str | Path, *, data: Any = None, console: Console | None = None, command: str = ""
+) -> RunFolder:
     """Go on with the run in a folder until its recipe is done; see `train`.
+
+    The images must be given again if they were in memory when it began.
 
     Raises:
         RecipeError: if there is no run in the folder, or it is finished.
@@ -280,4 +294,4 @@ def resume(out: str | Path, *, console: Console | None = None, command: str = ""
     recipe = run.recipe()
     if run.result().get("finished"):
         raise RecipeError(f"the run in {out} is finished; train a new one with --out")
-    return train(recipe, out, resume=True, console=console, command=command)
+    return train(recipe, out, data=data, resume=True, console=console, command=command)

@@ -14,6 +14,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pixelrnn.data import DataOptions, DataSet
+from pixelrnn.data.loading import origin, require_clear
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.training.recipe_errors import explain, nearest
@@ -126,6 +127,8 @@ class Recipe(Table):
     def for_data(self, data: DataSet) -> "Recipe":
         """Return the recipe with the model's channels and levels set to those of the images.
 
+        Its table of data says where those came from, which may have been memory.
+
         Raises:
             RecipeError: if the recipe asks for other channels or levels than the images have.
         """
@@ -142,7 +145,13 @@ class Recipe(Table):
             model = type(self.model).model_validate(values)
         except ValidationError as error:
             raise RecipeError(f"{self.name}: {explain(error, type(self.model))}") from error
-        return self.model_copy(update={"model": model, "training": fitted(self.training, data)})
+        source, options = origin(data)
+        changes = {
+            "model": model,
+            "training": fitted(self.training, data),
+            "data": DataTable(source=source, **options.model_dump()),
+        }
+        return self.model_copy(update=changes)
 
     def to_toml(self) -> str:
         """Return the whole recipe, defaults included, as TOML."""
@@ -208,6 +217,7 @@ def load_recipe(
     name = Path(source).stem if str(source).endswith(".toml") else str(source)
     values = _read(source)
     if data is not None:
+        require_clear(data)
         values["data"] = {"source": data}  # reading options belong to the images they were for
     for setting in settings:
         _change(values, setting)

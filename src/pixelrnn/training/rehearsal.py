@@ -1,8 +1,10 @@
 """`dry_run`: what a recipe would take on this machine, without running it."""
 
 import time
+from typing import Any
 
-from pixelrnn.data import DataSet, load
+from pixelrnn.data.in_memory import as_data_set
+from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.models import LABELS
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.training.fit import draw_batches, initial_model
@@ -15,7 +17,7 @@ DRY_STEPS, DRY_SECONDS = 20, 2.0
 
 
 @usual_torch()
-def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
+def dry_run(recipe: Recipe, data: Any = None) -> str:
     """Build the model, take a few steps of the recipe, and say what the whole run would take.
 
     Nothing is written.
@@ -23,7 +25,9 @@ def dry_run(recipe: Recipe, data: DataSet | None = None) -> str:
     Returns:
         One line: parameters, memory, speed and expected time, with units.
     """
-    data = data or load(recipe.data.source, recipe.data.options())
+    if data is None:
+        data = load(recipe.data.source, recipe.data.options())
+    data = as_data_set(data)
     recipe = recipe.for_data(data)
     images = data.images("train")
     model = initial_model(recipe)
