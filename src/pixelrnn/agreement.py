@@ -18,9 +18,9 @@ GAP_BITS_PER_DIM, GAP_SHARE = 0.02, 0.02
 # root of their number, which is more than was ever seen.
 GAP_BITS_OF_CHANCE = 1.0
 # Where floats are dearer, nothing is claimed too low: 10 %, for images unlike those of the export. For a
-# surprise floats charge without end, and integers, which give each level at least 2^-24 and tails from about
-# 2^-12 by a table, do not; and what surprises is clamped. What floats charge above that is told apart, and
-# may be lost either way. A model that claims too little is never surprised.
+# surprise floats charge without end, and integers, which give each level at least 2^-24 and tails from
+# about 2^-12 by a table, do not; and what surprises is clamped. What floats charge above that is told
+# apart, and may be lost either way. A model that claims too little is never surprised.
 DEARER_BITS_PER_DIM, DEARER_SHARE = 0.1, 0.1
 SURPRISE_BITS = 12.0
 # A message ends on whole bytes, and the range coder cuts its range into 2^24 parts. One that would be
