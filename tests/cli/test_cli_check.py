@@ -14,9 +14,7 @@ LEARNS = ("model.features=4", "model.layers=1", "training.image_presentations=80
           "optimizer.learning_rate=0.01")  # fmt: skip
 CHECKS = ["causal", "normalised", "alone as in a batch", "steps as it forwards"]
 FULL = [*CHECKS, "draws what it scores", "codes exactly"]
-AT_FAULT = (
-    "not causal: the parameters of row 0, column 0, colour 0 changed with the later sub-pixel"
-)
+AT_FAULT = "not causal: the parameters of row 0, column 0, colour 0 changed with its own value"
 
 
 @pytest.fixture
