@@ -129,5 +129,7 @@ def _compare(model: AutoregressiveModel, image: Tensor, changed: Tensor, steps: 
             number, channel, row, column = leaks.nonzero()[0].tolist()
             here = ordering.Place(row, column, channel)
             later = ordering.place(int(steps[number]), channels=channels, width=width)
-            seen = f"the later sub-pixel at {named(later)}" if later != here else "its own value"
-            raise ContractViolation(f"not causal: {what} of {named(here)} changed with {seen}")
+            seen = "the later sub-pixel" if later != here else "its own value"
+            raise ContractViolation(
+                f"not causal: {what} of {named(here)} changed with {seen} at {named(later)}"
+            )
