@@ -116,7 +116,9 @@ def test_uniform_logits_cost_exactly_8(kind, channels, batch_size):
 
 def test_a_float32_likelihood_would_not_be_exact():
     """Why `evaluate` asks for the likelihood in float64."""
-    config = PixelCNNConfig(channels=1, features=4, layers=1, likelihood={"kind": "categorical"})
+    config = CONFIGS["pixelcnn"](
+        channels=1, features=4, layers=1, likelihood={"kind": "categorical"}
+    )
     model = build(config)
     with torch.no_grad():
         model.head.output.weight.zero_()

@@ -17,9 +17,10 @@ GAP_BITS_PER_DIM, GAP_SHARE = 0.02, 0.02
 # Rounding moves each sub-pixel to and fro, and the mean of few has not settled: one bit over the square
 # root of their number, which is more than was ever seen.
 GAP_BITS_OF_CHANCE = 1.0
-# Where floats are dearer, nothing is claimed too low: 10 %, for images unlike those of the export. But for
-# a surprise floats charge without end, and integers, which give each level at least 2^-24 and tails from
-# about 2^-12 by a table, do not: what floats charge above that is told apart.
+# Where floats are dearer, nothing is claimed too low: 10 %, for images unlike those of the export. For a
+# surprise floats charge without end, and integers, which give each level at least 2^-24 and tails from
+# about 2^-12 by a table, do not; and what surprises is clamped. What floats charge above that is told
+# apart, and may be lost either way. A model that claims too little is never surprised.
 DEARER_BITS_PER_DIM, DEARER_SHARE = 0.1, 0.1
 SURPRISE_BITS = 12.0
 # A message ends on whole bytes, and the range coder cuts its range into 2^24 parts. One that would be
@@ -72,8 +73,9 @@ def disagreements(sizes: Sizes) -> list[str]:
         return ["a size that is not a number: float, integer and file sizes cannot be compared"]
     dims = sizes.num_images * sizes.dims_per_image
     chance = GAP_BITS_OF_CHANCE / math.sqrt(dims)
-    gap = max(GAP_BITS_PER_DIM, GAP_SHARE * floats) + chance
-    dearer = max(DEARER_BITS_PER_DIM, DEARER_SHARE * floats) + chance + sizes.surprise_bits_per_dim
+    loose = chance + sizes.surprise_bits_per_dim
+    gap = max(GAP_BITS_PER_DIM, GAP_SHARE * floats) + loose
+    dearer = max(DEARER_BITS_PER_DIM, DEARER_SHARE * floats) + loose
     a_byte = BITS_PER_BYTE / dims
     whole = MESSAGE_SHARE * integers + MESSAGE_BYTES * sizes.num_images * a_byte
     least = integers * LEVEL_BITS / MOST_BITS - whole

@@ -136,7 +136,7 @@ def assess(
         baselines=[asdict(baseline) for baseline in baselines],
         **as_file,
     )
-    run.update_result(alarms=alarms(run.result()))
+    run.update_result(alarms=alarms({"image_shape": images.shape[1:], **run.result()}))
     return evaluation
 
 

@@ -96,9 +96,9 @@ def compare(
         _require_same(run, recipe, images)
     for run, recipe in zip(runs, recipes.values(), strict=True):
         _train_or_go_on(run, recipe, images, console, command)
-    lines = _baselines(runs, images, console)
     for run in runs:  # all, before any figure is believed
         require_contract(run, store.load(run.path), images.images("train"))
+    lines = _baselines(runs, images, console)
     for run in runs:
         if not _is_assessed(run):
             console.print(f"{run.result()['label']}: evaluating {len(test):,} test images")

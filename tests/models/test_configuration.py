@@ -1,8 +1,14 @@
 """What a configuration takes, refuses and rebuilds."""
 
-import pytest
-from pydantic import TypeAdapter, ValidationError
+import json
+import re
 
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import save_file
+
+from pixelrnn.errors import ModelFileError, UnknownKindError
 from pixelrnn.models import (
     CONFIGS,
     LABELS,
@@ -12,6 +18,7 @@ from pixelrnn.models import (
     PixelCNNConfig,
     RowLSTMConfig,
     build,
+    store,
 )
 
 ADAPTER = TypeAdapter(AnyModelConfig)
@@ -73,6 +80,33 @@ def test_what_is_refused(kind_of, settings):
     with pytest.raises(ValidationError) as caught:
         kind_of(**settings)
     assert caught.value.errors()[0]["loc"][0] == next(iter(settings))
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"kind": "pixelcn"},
+            "there is no model 'pixelcn'; did you mean pixelcnn? Known are pixelcnn",
+        ),
+        (
+            {"kind": "pixelcnn", "likelihood": {"kind": "categorial"}},
+            "there is no likelihood 'categorial'; did you mean categorical? Known are categorical and",
+        ),
+    ],
+)
+def test_a_file_of_an_unknown_kind_names_those_known(keys, words, tmp_path):
+    file = tmp_path / "model.safetensors"
+    about = {"format": "pixelrnn-model", "format_version": "1", "config": json.dumps(keys)}
+    save_file({"x": torch.zeros(1)}, file, about)
+    with pytest.raises(ModelFileError, match=re.escape(words)):
+        store.load(file)
+
+
+def test_an_unknown_kind_names_those_known():
+    with pytest.raises(UnknownKindError, match="no model 'rowlstm'; did you mean row-lstm"):
+        build(PixelCNNConfig().model_copy(update={"kind": "rowlstm"}))
+    assert UnknownKindError.exit_code == 2
 
 
 def test_a_configuration_is_frozen():

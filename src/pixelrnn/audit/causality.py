@@ -127,8 +127,9 @@ def _compare(model: AutoregressiveModel, image: Tensor, changed: Tensor, steps: 
     ):
         if leaks.any():
             number, channel, row, column = leaks.nonzero()[0].tolist()
+            here = ordering.Place(row, column, channel)
             later = ordering.place(int(steps[number]), channels=channels, width=width)
+            seen = "the later sub-pixel" if later != here else "its own value"
             raise ContractViolation(
-                f"not causal: {what} of {named(ordering.Place(row, column, channel))} changed with "
-                f"the later sub-pixel at {named(later)}"
+                f"not causal: {what} of {named(here)} changed with {seen} at {named(later)}"
             )

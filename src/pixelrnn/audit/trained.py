@@ -24,6 +24,7 @@ from pixelrnn.models import AutoregressiveModel
 SIZES = ((5, 7), (7, 5))  # neither square nor of the training images
 USUAL_SIZE, LARGEST_SIDE = (16, 16), 64  # pixels
 PIXELS_LOOKED_AT = {True: 1 << 15, False: 1 << 20}  # quickly, or not: of all causal looks together
+USUAL_PARAMETERS, FEWEST = 1 << 17, 8  # of larger models fewer positions are looked at, but some
 WORLDS = ((2, 2), (1, 3), (1, 2), (1, 1))
 LARGEST_WORLD = 1 << 16  # images
 COMPARED, CODED = 4, 64  # images
@@ -154,7 +155,8 @@ class _Trained:
     def _positions(self, image: Tensor) -> Tensor:
         """Return which positions of an image are looked at: the first, the last, others by chance."""
         height, width = image.shape[1:]
-        most = max(8, PIXELS_LOOKED_AT[self.quick] // (height * width))
+        share = min(1.0, USUAL_PARAMETERS / self.model.num_parameters())
+        most = max(FEWEST, int(PIXELS_LOOKED_AT[self.quick] * share) // (height * width))
         if image.numel() <= most:
             return torch.arange(image.numel())
         ends = torch.tensor([0, image.numel() - 1])

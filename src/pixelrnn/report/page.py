@@ -201,7 +201,7 @@ def _section(group: Group, name: str) -> Section:
         alarms=found,
         verdict=withheld(verdict(group), found),
         models=tables.model_rows(group),
-        lines=tables.line_rows(group),
+        lines=() if found else tables.line_rows(group),
         files=tables.file_table(group),
         curves=learning_curves(group, prefix=name),
         bits=bits_maps(group.evaluated, prefix=name),
