@@ -128,6 +128,28 @@ def test_every_array_of_every_operation(stored):
     assert let_pass > 50
 
 
+@pytest.mark.parametrize("flipped", [False, True])
+def test_biases_as_large_as_the_proof_lets_pass(flipped, stored):
+    """Whether an operation says that it has a residual, or not: what the loop adds up fits."""
+    lines = [line for section in stored.structure["sections"] for line in section]
+    for number, line in enumerate(lines):
+        name, let_pass = f"operation.{number}.bias", 0
+        if name not in stored.arrays:
+            continue
+        sound = stored.arrays[name], line["residual"]
+        line["residual"] ^= flipped
+        for bits in range(31):
+            stored.arrays[name] = np.full_like(sound[0], INT32_MAX - (1 << bits))
+            try:
+                program = stored.load().program
+            except ModelFileError:
+                continue
+            let_pass += 1
+            check_proof(program, largest_magnitudes(program))
+        stored.arrays[name], line["residual"] = sound
+        assert let_pass or flipped
+
+
 @pytest.mark.parametrize("number", range(8))
 def test_smaller_bounds_would_be_seen(number, program_made_by_hand):
     """The check can fail: with one map bounded too low, a result is outside."""
