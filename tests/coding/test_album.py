@@ -248,53 +248,6 @@ def test_only_the_bytes_of_the_image_are_read(file, model, images):
         assert stream.bytes_read == set(range(entry.start, entry.start + entry.size))
 
 
-@pytest.mark.parametrize("as_stream", [False, True])
-def test_a_closed_album_reads_nothing_any_more(as_stream, file, model):
-    source = io.BytesIO(file.read_bytes()) if as_stream else file
-    album = Album(source, coding_model=model)
-    album[0]
-    album.close()
-    album.close()
-    assert (len(album), album.names) == (6, NAMES)
-    for read in (lambda: album[0], lambda: list(album), lambda: album.messages(album.entries[0])):
-        with pytest.raises(CompressedFileError, match=r"it was closed: open it again"):
-            read()
-    again = Album(source, coding_model=model)
-    again[0]
-
-
-def test_a_stream_that_its_owner_closes(file, model):
-    with file.open("rb") as stream:
-        album = Album(stream, coding_model=model)
-    with pytest.raises(CompressedFileError, match=r"the file: it was closed"):
-        album[0]
-
-
-@pytest.mark.parametrize("closes_first", [False, True])
-def test_closing_while_others_read(closes_first, many, model_file):
-    """Whenever another thread closes it, an image is right, or the error says what happened."""
-    path, images = many
-    album = Album(path, model=model_file, threads=1)
-    opened = album._opened
-
-    def closed_in_between():
-        stream = opened()
-        if closes_first:
-            album.close()
-        return stream
-
-    album._opened = closed_in_between
-    if closes_first:
-        with pytest.raises(CompressedFileError, match=r"many\.pxr: it was closed"):
-            album[0]
-    else:
-        found = album.in_turn(pixels_at_once=1)
-        np.testing.assert_array_equal(next(found), images[0])
-        album.close()
-        with pytest.raises(CompressedFileError, match=r"many\.pxr: it was closed"):
-            next(found)
-
-
 def test_a_stream_of_others_stays_open(file, model):
     with file.open("rb") as stream:
         with Album(stream, coding_model=model) as album:

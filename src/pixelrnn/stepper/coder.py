@@ -23,7 +23,7 @@ NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
 Result = TypeVar("Result")
 KEPT_WIDTHS = 8  # of images, whose memory is kept ready ...
 KEPT_BYTES = 1 << 23  # ... if it is small
-PIXELS_AT_ONCE = 1 << 10  # between two looks at whether the message has come to its end
+FIRST_PIXELS = 1 << 10  # before the first look at whether the message has come to its end
 NO_MESSAGE = np.zeros(0, np.uint8)
 
 
@@ -65,15 +65,17 @@ class Coder:
         components = 0 if likelihood is None else likelihood.components
         self._room = max(program.num_levels, components, program.channels)
         self._memories: dict[int, _Memory] = {}
+        self._bytes_of_column = self._count_bytes(2) - self._count_bytes(1)
+        self._bytes_beside = self._count_bytes(1) - self._bytes_of_column
 
     def working_bytes(self, width: int) -> int:
         """Return the bytes of all maps for an image of this width."""
+        return self._bytes_beside + width * self._bytes_of_column
+
+    def _count_bytes(self, width: int) -> int:
         maps = self.layout.maps(width)
-        numbers = maps[:, MAP_ROWS] * maps[:, MAP_STRIDE]
-        return sum(
-            int(count) * (4 if each.wide else 2)
-            for count, each in zip(numbers, self.program.maps, strict=True)
-        )
+        sizes = np.array([4 if each.wide else 2 for each in self.program.maps])
+        return int((maps[:, MAP_ROWS] * maps[:, MAP_STRIDE] * sizes).sum())
 
     def least_bytes(self, levels: int) -> int:
         """Return how long a message must be to hold so many levels: each costs a little at least.
@@ -126,7 +128,7 @@ class Coder:
         stream = np.frombuffer(message, np.uint8).copy()
         world, tables = self._world(image.shape, stream, reads=True)
         range_coder.start_reading(world.coder, world.stream)
-        for first, last in portions(height, width, PIXELS_AT_ONCE):
+        for first, last in portions(height, width, FIRST_PIXELS):
             run_rows(tables, world, image, first, last)
             yield
             outcome = range_coder.outcome(world.coder, stream)

@@ -178,8 +178,12 @@ def spread(work: Callable[[int], Iterator[None]], count: int, threads: int) -> N
         raise failures[0]
 
 
-def portions(height: int, width: int, pixels: int = PIXELS_AT_ONCE) -> Iterator[tuple[int, int]]:
-    """Yield the rows (first, end) that are run in one call of the loop, of about so many pixels."""
-    rows = max(1, pixels // width)
-    for first in range(0, height, rows):
-        yield first, min(first + rows, height)
+def portions(
+    height: int, width: int, first_pixels: int = PIXELS_AT_ONCE
+) -> Iterator[tuple[int, int]]:
+    """Yield the rows (first, end) that are run in one call of the loop: few at first, if so wanted."""
+    first, pixels = 0, first_pixels
+    while first < height:
+        last = min(first + max(1, pixels // width), height)
+        yield first, last
+        first, pixels = last, min(8 * pixels, PIXELS_AT_ONCE)
