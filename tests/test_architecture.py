@@ -47,6 +47,7 @@ LAYERS = (
     ("errors",),
 )
 MAX_LINES = 300
+POSIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios"}
 BANNED_NORMALISATIONS = re.compile(r"(Sync)?BatchNorm|InstanceNorm|batch_norm|instance_norm")
 
 
@@ -154,6 +155,18 @@ def batch_normalisations(source):
     return found
 
 
+def unguarded_posix_imports(source):
+    """Modules that Windows has not, imported by importing ours, with nothing to catch it."""
+    found = []
+    for path, tree in _trees(source):
+        for node in tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [getattr(node, "module", None), *(alias.name for alias in node.names)]
+                if POSIX_MODULES.intersection(filter(None, names)):
+                    found.append(f"{path.relative_to(source)}:{node.lineno}")
+    return found
+
+
 def layers_in(document):
     """The layers that the picture in docs/architecture.md shows, from the top down."""
     picture = re.search(r"^## The parts$.*?^```text$\n(.*?)^```$", document, re.M | re.S)
@@ -202,6 +215,10 @@ def test_only_units_divides_by_log_two():
     assert logs_of_two(SOURCE) == []
     units = ast.parse((SOURCE / "units.py").read_text(encoding="utf-8"))
     assert any(map(_is_log_of_two, ast.walk(units))), "the rule cannot see units.py's own"
+
+
+def test_it_can_be_imported_on_windows():
+    assert unguarded_posix_imports(SOURCE) == []
 
 
 def test_nothing_normalises_over_the_batch():
@@ -305,6 +322,17 @@ def test_a_second_log_of_two_is_found(tmp_path, expression):
     code = f"def f(nats):\n    return nats / {expression}"
     tree = _tree(tmp_path, {"evaluation.py": code, "units.py": code})
     assert logs_of_two(tree) == ["evaluation.py:2"]
+
+
+@pytest.mark.parametrize(
+    "code", ["import fcntl", "import os, resource", "from pwd import getpwuid"]
+)
+def test_an_import_that_windows_has_not_is_found(tmp_path, code):
+    guarded = f"try:\n    {code}\nexcept ImportError:\n    pass\ndef f():\n    {code}\n"
+    tree = _tree(
+        tmp_path, {"a.py": f"{code}\n", "b.py": guarded, "c.py": "from importlib import resources"}
+    )
+    assert unguarded_posix_imports(tree) == ["a.py:1"]
 
 
 @pytest.mark.parametrize("expression", ["math.log(256)", "np.log(p)", "math.log2(levels)", "0.7"])

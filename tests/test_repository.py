@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -119,6 +120,37 @@ def test_workflow_runs_every_python_that_is_promised():
     matrix = re.search(r"python: \[(.*)\]", _read(".github/workflows/test.yml"))
     assert promised
     assert set(re.findall(r"[\d.]+", matrix[1])) == promised
+
+
+def test_golden_files_are_checked_with_the_oldest_and_the_newest():
+    """The lower ends of the ranges, and the pins; the oldest and the newest Python."""
+    workflow = yaml.safe_load(_read(".github/workflows/golden.yml"))
+    matrix = workflow["jobs"]["golden"]["strategy"]["matrix"]
+    assert matrix["machine"] == [
+        "ubuntu-latest", "ubuntu-24.04-arm", "macos-latest", "windows-latest"
+    ]  # fmt: skip
+    oldest, newest = matrix["libraries"]
+    promised = [
+        Version(classifier.rpartition(" ")[2])
+        for classifier in _project()["classifiers"]
+        if re.search(r":: 3\.\d+$", classifier)
+    ]
+    assert Version(oldest["python-version"]) == min(promised)
+    assert Version(newest["python-version"]) == max(promised)
+    ranges = {r.name: r.specifier for r in map(Requirement, _project()["dependencies"])}
+    packages = newest["packages"].removeprefix("-c constraints.txt ").split()
+    for text, name in zip(oldest["packages"].split(), packages, strict=True):
+        pinned = Requirement(text)
+        version = Version(str(pinned.specifier).removeprefix("=="))
+        least = re.search(r">=([\d.]+)", str(ranges[pinned.name]))[1]
+        assert (pinned.name, version) == (name, Version(least))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda p: p.name)
+def test_workflows_can_be_read(path):
+    assert {"name", "permissions", "jobs"} <= yaml.safe_load(
+        path.read_text(encoding="utf-8")
+    ).keys()
 
 
 def test_make_says_what_there_is():

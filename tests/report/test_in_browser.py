@@ -1,23 +1,47 @@
-"""The page in a real browser; skipped where there is none."""
+"""The page in a real browser: Chromium, or what is made from it; skipped where there is none.
 
+It is the one that the environment variable CHROMIUM names, or the first of these that is installed.
+"""
+
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from pixelrnn.report import build
 
-CHROMIUM = Path("/usr/bin/chromium")
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
+def find_browser():
+    """Return the path of a browser; None if there is none."""
+    if wanted := os.environ.get("CHROMIUM"):
+        assert Path(wanted).exists(), f"CHROMIUM is set to {wanted}, which does not exist"
+        return wanted
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    path = find_browser()
+    if path is None:
+        pytest.skip("no Chromium is installed; one elsewhere can be named by the variable CHROMIUM")
+    with sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=path, args=FLAGS)
         yield opened
         opened.close()
 
@@ -49,3 +73,34 @@ def test_the_page_opens_cleanly_and_fits(browser, digits, colour, tmp_path, widt
     assert troubles == []
     assert all(url.startswith(("file:", "data:")) for url in requests)
     page.close()
+
+
+def test_a_page_that_is_too_wide_or_loads_something_is_found(browser):
+    """What the test above looks at sees a fault."""
+    page = browser.new_page(viewport={"width": 400, "height": 800})
+    troubles, requests = [], []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.route("**/*", lambda route: route.abort())
+    page.set_content(
+        "<div style='width: 500px'>wide</div><img src='http://localhost:9/a.png'>"
+        "<script>console.error('a'); nothing()</script>"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") > 400
+    assert requests == ["http://localhost:9/a.png"]
+    assert "a" in troubles
+    assert any("nothing is not defined" in text for text in troubles)
+    page.close()
+
+
+def test_a_browser_is_looked_for(monkeypatch, tmp_path):
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys.modules[__name__], "BROWSERS", ("chromium",))
+    assert find_browser() is None
+    (tmp_path / "chromium").touch(mode=0o755)
+    assert find_browser() == str(tmp_path / "chromium")
+    monkeypatch.setenv("CHROMIUM", str(tmp_path / "missing"))
+    with pytest.raises(AssertionError, match="does not exist"):
+        find_browser()
