@@ -12,7 +12,7 @@ import torch
 
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.evaluation import Evaluation, evaluate
-from pixelrnn.models import CONFIGS, PixelCNNConfig, build
+from pixelrnn.models import CONFIGS, build
 
 COUNT = 23  # not a multiple of 7: the last batch of 7 is short
 BITS = 1 / math.log(2)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from safetensors.numpy import save_file
 
-from pixelrnn.coding import CodingModel, load_program, name_model, program_file
+from pixelrnn.coding import CodingModel, load_program, name_model, program_file, program_structure
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.coding.scales import Widths
 from pixelrnn.errors import ModelFileError
@@ -202,7 +202,7 @@ class Stored:
     """
 
     def __init__(self, program: Program, file: Path) -> None:
-        structure, arrays = program_file._taken_apart(program)
+        structure, arrays = program_structure.take_apart(program)
         self.structure: Any = json.loads(json.dumps(structure))
         self.arrays = {name: array.copy() for name, array in arrays.items()}
         self.metadata = {"format": program_file.FORMAT, "name": "tiny"}

@@ -116,14 +116,14 @@ def test_import_is_light():
 @pytest.mark.parametrize("name", ["pipe.npy", "pipe.npz", "pipe.tar.gz", "pipe"])
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    with pytest.raises(DataError, match="is a (pipe|device)"):
+    with pytest.raises(DataError, match=r"is a (pipe|device)"):
         load(tmp_path / name)
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "folder" / "data_batch_1.bin")
-    with pytest.raises(DataError, match="is a (pipe|device)"):
+    with pytest.raises(DataError, match=r"is a (pipe|device)"):
         load(tmp_path / "folder")
 
 
 def test_a_device_is_refused():
-    with pytest.raises(DataError, match="is a (pipe|device)"):
+    with pytest.raises(DataError, match=r"is a (pipe|device)"):
         load("/dev/zero")

@@ -7,7 +7,7 @@ import torch
 from safetensors.numpy import save
 
 from fuzzing.damage import damaged, damaged_array, damaged_text, damaged_tree, pick
-from pixelrnn.coding import load_program, program_file
+from pixelrnn.coding import load_program, program_file, program_structure
 from pixelrnn.models import PixelCNNConfig, RowLSTMConfig, build, store
 from pixelrnn.stepper.coder import Coder
 
@@ -51,7 +51,7 @@ class Programs:
         self.file = folder / "program.safetensors"
         self.sound = []
         for name in PROGRAMS:
-            structure, arrays = program_file._taken_apart(load_program(name).program)
+            structure, arrays = program_structure.take_apart(load_program(name).program)
             metadata = {"format": program_file.FORMAT, "format_version": "1", "name": name}
             metadata["structure"] = program_file._canonical(structure)
             self.sound.append(_Tensors(arrays, metadata, "structure"))

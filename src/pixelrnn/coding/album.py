@@ -10,13 +10,13 @@ from typing import Any, BinaryIO, overload
 
 import numpy as np
 
-from pixelrnn import shipped
 from pixelrnn.coding.codec import Codec
-from pixelrnn.coding.container import HASH_BYTES, Entry, Header, read_header
+from pixelrnn.coding.container import Entry, Header, read_header
+from pixelrnn.coding.find_model import find_model
 from pixelrnn.coding.index import Index, read_index
-from pixelrnn.coding.program_file import CodingModel, load_program
+from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.writing import PIXELS_AT_ONCE
-from pixelrnn.errors import CompressedFileError, ModelFileError
+from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file
 from pixelrnn.processes import renew_when_forked
 from pixelrnn.stepper.runner import Images
@@ -271,37 +271,3 @@ def _located(
         place = os.fsdecode(source)
         return Path(place).absolute(), place
     return source, "the file"
-
-
-def find_model(header: Header, given: str | Path | None = None) -> CodingModel:
-    """Return the integer model that a file was written with.
-
-    Args:
-        header: of the file.
-        given: name or path of the model, if the user says which.
-
-    Raises:
-        CompressedFileError: if it is another one, or none that comes with the package.
-        ModelFileError: if the one that was given cannot be read.
-    """
-    wanted = f"{header.model} (program {header.hash.hex()})"
-    if given is not None:
-        model = load_program(given)
-        if model.hash[:HASH_BYTES] != header.hash:
-            raise CompressedFileError(
-                f"it was compressed by {wanted}, and {given} is another model (program "
-                f"{model.hash[:HASH_BYTES].hex()}): give --model the right one"
-            )
-        return model
-    # The name is the likeliest place to look; the hash decides.
-    for name in sorted(shipped.names(), key=lambda name: name != header.model):
-        try:
-            model = load_program(name)
-        except ModelFileError:  # a part of the package is missing: another model may still do
-            continue
-        if model.hash[:HASH_BYTES] == header.hash:
-            return model
-    raise CompressedFileError(
-        f"it was compressed by {wanted}, which does not come with this pixelrnn: give --model the file "
-        "that `pixelrnn models export` made, or install the pixelrnn that has it"
-    )

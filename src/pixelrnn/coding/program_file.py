@@ -8,12 +8,11 @@ nor the order of tensors in the file is in it.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -21,46 +20,15 @@ from pixelrnn.coding.bounds import largest_magnitudes
 from pixelrnn.coding.checks import check_program
 from pixelrnn.coding.container import MAX_NAME_BYTES
 from pixelrnn.coding.limits import MAX_PROGRAM_BYTES
+from pixelrnn.coding.program_structure import Arrays, put_together, take_apart
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing
 from pixelrnn.shipped import PROGRAM, file_of
-from pixelrnn.stepper.integer_tables import CURVES, Curves
-from pixelrnn.stepper.program import (
-    ADD,
-    LINEAR,
-    LSTM,
-    REQUANTISE,
-    FeatureMap,
-    Features,
-    LikelihoodParameters,
-    Operation,
-    Program,
-    Rescale,
-    Tap,
-)
+from pixelrnn.stepper.program import Program
 from pixelrnn.untrusted import check_safetensors, read_json
 
 FORMAT = "pixelrnn-integer-program"
 FORMAT_VERSION = 1
-CODES = {"linear": LINEAR, "add": ADD, "lstm": LSTM, "requantise": REQUANTISE}
-CODE_NAMES = {code: name for name, code in CODES.items()}
-STRUCTURE_KEYS = frozenset(
-    [
-        "channels",
-        "num_levels",
-        "groups",
-        "wide",
-        "image",
-        "border",
-        "likelihood",
-        "components",
-        "parameters",
-        "sections",
-    ]
-)
-LINE_KEYS = frozenset(["code", "out", "taps", "residual", "cell", "bounds"])
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -85,7 +53,7 @@ def name_model(name: str, program: Program) -> CodingModel:
         ModelFileError: if the name is empty, too long or not printable.
     """
     check_name(name)
-    return CodingModel(name, program, _hash(*_taken_apart(program)))
+    return CodingModel(name, program, _hash(*take_apart(program)))
 
 
 def check_name(name: str) -> str:
@@ -103,7 +71,7 @@ def save_program(model: CodingModel, path: Path) -> None:
     Raises:
         OutputError: if the file cannot be written.
     """
-    structure, arrays = _taken_apart(model.program)
+    structure, arrays = take_apart(model.program)
     metadata = {
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
@@ -142,7 +110,7 @@ def load_program(name_or_path: str | Path) -> CodingModel:
         ) from error
     try:
         structure = read_json(metadata["structure"])
-        program = _put_together(structure, arrays)
+        program = put_together(structure, arrays)
         check_program(program)
         largest_magnitudes(program)
         model = name_model(metadata["name"], program)
@@ -187,119 +155,3 @@ def _hash(structure: dict[str, Any], arrays: Arrays) -> bytes:
         in_order = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(np.ascontiguousarray(in_order).data)
     return digest.digest()
-
-
-def _taken_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
-    """Return the structure of a program, for JSON, and its arrays by name."""
-    likelihood = program.likelihood
-    if likelihood is None or program.curves is None:
-        raise ValueError("only a finished integer program can be stored")
-    arrays: Arrays = {f"curve.{name}": getattr(program.curves, name) for name in CURVES}
-    for number, feature_map in enumerate(program.maps):
-        arrays[f"map.{number}.fill"] = feature_map.fill
-    sections, number = [], 0
-    for section in program.sections:
-        lines = []
-        for operation in section:
-            lines.append(_line(operation, f"operation.{number}", arrays))
-            number += 1
-        sections.append(lines)
-    structure = {
-        "channels": program.channels,
-        "num_levels": program.num_levels,
-        "groups": program.groups,
-        "wide": [feature_map.wide for feature_map in program.maps],
-        "image": _triple(program.image),
-        "border": _triple(program.border) if program.border else None,
-        "likelihood": likelihood.kind,
-        "components": likelihood.components,
-        "parameters": [_triple(each) for each in likelihood.parameters],
-        "sections": sections,
-    }
-    return structure, {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-
-
-def _triple(features: Features) -> list[int]:
-    return list(asdict(features).values())
-
-
-def _line(operation: Operation, name: str, arrays: Arrays) -> dict[str, Any]:
-    """Return an operation for JSON, and put its arrays to the others."""
-    rescale = operation.rescale
-    for number, tap in enumerate(operation.taps):
-        if tap.weights is not None:
-            arrays[f"{name}.tap.{number}"] = tap.weights
-    if operation.bias is not None:
-        arrays[f"{name}.bias"] = operation.bias
-    if rescale is not None:
-        arrays[f"{name}.shifts"] = rescale.shifts
-    return {
-        "code": CODE_NAMES[operation.code],
-        "out": _triple(operation.out),
-        "taps": [[*_triple(tap.features), tap.row, tap.column] for tap in operation.taps],
-        "residual": operation.residual,
-        "cell": _triple(operation.cell) if operation.cell else None,
-        "bounds": [rescale.low, rescale.high] if rescale else None,
-    }
-
-
-def _put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
-    """Return the program of a structure; `_taken_apart` the other way round."""
-    _require_keys(structure, STRUCTURE_KEYS)
-    groups = structure["groups"]
-    if not (type(groups) is int and 1 <= groups <= 3):
-        raise ValueError(f"{groups} colour groups")
-    arrays = dict(arrays)
-    program = Program(structure["channels"], structure["num_levels"], groups)
-    program.curves = Curves(*(arrays.pop(f"curve.{name}") for name in CURVES))
-    for number, wide in enumerate(structure["wide"]):
-        fill = arrays.pop(f"map.{number}.fill")
-        program.maps.append(FeatureMap(fill.size, fill, _truth(wide)))
-    program.image = Features(*structure["image"])
-    program.border = Features(*structure["border"]) if structure["border"] else None
-    parameters = tuple(Features(*each) for each in structure["parameters"])
-    program.likelihood = LikelihoodParameters(
-        structure["likelihood"], parameters, structure["components"]
-    )
-    if len(structure["sections"]) != groups + 1:
-        raise ValueError("sections do not fit the colour groups")
-    number = 0
-    for section, lines in zip(program.sections, structure["sections"], strict=True):
-        for line in lines:
-            section.append(_operation(line, f"operation.{number}", arrays))
-            number += 1
-    if arrays:
-        raise ValueError(f"there is no use for {min(arrays)}")
-    return program
-
-
-def _require_keys(found: dict[str, Any], keys: frozenset[str]) -> None:
-    """Refuse a key too many: what nothing reads may be read otherwise by others."""
-    if set(found) != keys:
-        raise ValueError(f"{min(set(found) ^ keys)} is missing, or there is no use for it")
-
-
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{value!r} where true or false should be")
-    return value
-
-
-def _operation(line: dict[str, Any], name: str, arrays: Arrays) -> Operation:
-    _require_keys(line, LINE_KEYS)
-    taps = tuple(
-        Tap(Features(*features), row, column, arrays.pop(f"{name}.tap.{number}", None))
-        for number, (*features, row, column) in enumerate(line["taps"])
-    )
-    shifts = arrays.pop(f"{name}.shifts", None)
-    if (shifts is None) != (line["bounds"] is None):
-        raise ValueError("shifts without bounds, or bounds without shifts")
-    return Operation(
-        CODES[line["code"]],
-        Features(*line["out"]),
-        taps,
-        arrays.pop(f"{name}.bias", None),
-        _truth(line["residual"]),
-        cell=Features(*line["cell"]) if line["cell"] else None,
-        rescale=None if shifts is None else Rescale(shifts, *line["bounds"]),
-    )

@@ -1,0 +1,158 @@
+"""The structure of an integer program for JSON, its arrays beside it by name, and back."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.stepper.integer_tables import CURVES, Curves
+from pixelrnn.stepper.program import (
+    ADD,
+    LINEAR,
+    LSTM,
+    REQUANTISE,
+    FeatureMap,
+    Features,
+    LikelihoodParameters,
+    Operation,
+    Program,
+    Rescale,
+    Tap,
+)
+
+CODES = {"linear": LINEAR, "add": ADD, "lstm": LSTM, "requantise": REQUANTISE}
+CODE_NAMES = {code: name for name, code in CODES.items()}
+STRUCTURE_KEYS = frozenset(
+    [
+        "channels",
+        "num_levels",
+        "groups",
+        "wide",
+        "image",
+        "border",
+        "likelihood",
+        "components",
+        "parameters",
+        "sections",
+    ]
+)
+LINE_KEYS = frozenset(["code", "out", "taps", "residual", "cell", "bounds"])
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def take_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
+    """Return the structure of a program, for JSON, and its arrays by name."""
+    likelihood = program.likelihood
+    if likelihood is None or program.curves is None:
+        raise ValueError("only a finished integer program can be stored")
+    arrays: Arrays = {f"curve.{name}": getattr(program.curves, name) for name in CURVES}
+    for number, feature_map in enumerate(program.maps):
+        arrays[f"map.{number}.fill"] = feature_map.fill
+    sections, number = [], 0
+    for section in program.sections:
+        lines = []
+        for operation in section:
+            lines.append(_line(operation, f"operation.{number}", arrays))
+            number += 1
+        sections.append(lines)
+    structure = {
+        "channels": program.channels,
+        "num_levels": program.num_levels,
+        "groups": program.groups,
+        "wide": [feature_map.wide for feature_map in program.maps],
+        "image": _triple(program.image),
+        "border": _triple(program.border) if program.border else None,
+        "likelihood": likelihood.kind,
+        "components": likelihood.components,
+        "parameters": [_triple(each) for each in likelihood.parameters],
+        "sections": sections,
+    }
+    return structure, {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _triple(features: Features) -> list[int]:
+    return list(asdict(features).values())
+
+
+def _line(operation: Operation, name: str, arrays: Arrays) -> dict[str, Any]:
+    """Return an operation for JSON, and put its arrays to the others."""
+    rescale = operation.rescale
+    for number, tap in enumerate(operation.taps):
+        if tap.weights is not None:
+            arrays[f"{name}.tap.{number}"] = tap.weights
+    if operation.bias is not None:
+        arrays[f"{name}.bias"] = operation.bias
+    if rescale is not None:
+        arrays[f"{name}.shifts"] = rescale.shifts
+    return {
+        "code": CODE_NAMES[operation.code],
+        "out": _triple(operation.out),
+        "taps": [[*_triple(tap.features), tap.row, tap.column] for tap in operation.taps],
+        "residual": operation.residual,
+        "cell": _triple(operation.cell) if operation.cell else None,
+        "bounds": [rescale.low, rescale.high] if rescale else None,
+    }
+
+
+def put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
+    """Return the program of a structure; `take_apart` the other way round."""
+    _require_keys(structure, STRUCTURE_KEYS)
+    groups = structure["groups"]
+    if not (type(groups) is int and 1 <= groups <= 3):
+        raise ValueError(f"{groups} colour groups")
+    arrays = dict(arrays)
+    program = Program(structure["channels"], structure["num_levels"], groups)
+    program.curves = Curves(*(arrays.pop(f"curve.{name}") for name in CURVES))
+    for number, wide in enumerate(structure["wide"]):
+        fill = arrays.pop(f"map.{number}.fill")
+        program.maps.append(FeatureMap(fill.size, fill, _truth(wide)))
+    program.image = Features(*structure["image"])
+    program.border = Features(*structure["border"]) if structure["border"] else None
+    parameters = tuple(Features(*each) for each in structure["parameters"])
+    program.likelihood = LikelihoodParameters(
+        structure["likelihood"], parameters, structure["components"]
+    )
+    if len(structure["sections"]) != groups + 1:
+        raise ValueError("sections do not fit the colour groups")
+    number = 0
+    for section, lines in zip(program.sections, structure["sections"], strict=True):
+        for line in lines:
+            section.append(_operation(line, f"operation.{number}", arrays))
+            number += 1
+    if arrays:
+        raise ValueError(f"there is no use for {min(arrays)}")
+    return program
+
+
+def _require_keys(found: dict[str, Any], keys: frozenset[str]) -> None:
+    """Refuse a key too many: what nothing reads may be read otherwise by others."""
+    if set(found) != keys:
+        raise ValueError(f"{min(set(found) ^ keys)} is missing, or there is no use for it")
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} where true or false should be")
+    return value
+
+
+def _operation(line: dict[str, Any], name: str, arrays: Arrays) -> Operation:
+    _require_keys(line, LINE_KEYS)
+    taps = tuple(
+        Tap(Features(*features), row, column, arrays.pop(f"{name}.tap.{number}", None))
+        for number, (*features, row, column) in enumerate(line["taps"])
+    )
+    shifts = arrays.pop(f"{name}.shifts", None)
+    if (shifts is None) != (line["bounds"] is None):
+        raise ValueError("shifts without bounds, or bounds without shifts")
+    return Operation(
+        CODES[line["code"]],
+        Features(*line["out"]),
+        taps,
+        arrays.pop(f"{name}.bias", None),
+        _truth(line["residual"]),
+        cell=Features(*line["cell"]) if line["cell"] else None,
+        rescale=None if shifts is None else Rescale(shifts, *line["bounds"]),
+    )
