@@ -34,6 +34,7 @@ LAYERS = (
     ("kernels",),
     ("data",),
     ("ordering", "units", "files", "shipped"),
+    ("locks", "stopping"),
     ("errors",),
 )
 MAX_LINES = 300

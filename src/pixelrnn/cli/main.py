@@ -2,11 +2,12 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from pixelrnn import __version__
+from pixelrnn import __version__, stopping
 from pixelrnn.cli import bench, data, models
 from pixelrnn.cli.compare import compare
 from pixelrnn.cli.complete import complete
@@ -17,7 +18,7 @@ from pixelrnn.cli.info import info
 from pixelrnn.cli.report import report
 from pixelrnn.cli.sample import sample
 from pixelrnn.cli.train import train
-from pixelrnn.errors import PixelRNNError
+from pixelrnn.errors import PixelRNNError, TrainingInterrupted
 
 app = typer.Typer(
     name="pixelrnn",
@@ -57,5 +58,8 @@ def main() -> None:
     try:
         app()
     except PixelRNNError as error:
-        typer.echo("error: " + " ".join(str(error).splitlines()), err=True)
+        if isinstance(error, TrainingInterrupted):
+            stopping.ignore_the_rest()
+        with suppress(OSError):  # the terminal may be gone, which is what a hangup says
+            typer.echo("error: " + " ".join(str(error).splitlines()), err=True)
         sys.exit(error.exit_code)
