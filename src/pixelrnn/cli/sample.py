@@ -72,16 +72,19 @@ def sample(
     """
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.models import store
+    from pixelrnn.models.base import checked_size
 
     loaded = store.load(model)
+    threads = threads or os.cpu_count() or 1
     height, width = image_size or loaded.config.image_size or _no_size()
+    checked_size((height, width), min(count, threads))
     require_writable([("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz")])
     make_loop_ready(tell)
     with pixels_progress("drawing", count * height * width) as on_progress:
         drawn = _draw(
             loaded,
             count,
-            threads or os.cpu_count() or 1,
+            threads,
             {"size": (height, width), "seed": seed, "temperature": temperature},
             on_progress,
         )
