@@ -56,7 +56,7 @@ def evaluate(
     images = _images(model, run, data, settings or [])
     require_fit(loaded, images)
     chosen = images.images(split)
-    keep = data is None and split == "test"
+    keep = split == "test" and (data is None or not _why_not_kept(run, images))
     if keep and (reason := _why_not_kept(run, images)):
         typer.echo(f"the result is not kept in {model}: {reason}", err=True)
         keep = False
@@ -86,19 +86,24 @@ def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:
     result = run.result()
     if not result.get("finished"):
         return "the run is not finished, and its weights may yet change"
-    if result["data_sha256"]["test"] != images.sha256("test"):
+    if result.get("data_sha256", {}).get("test") != images.sha256("test"):
         return "these are not the test images that the run began with"
     return ""
 
 
 def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]) -> "DataSet":
     from pixelrnn.data import load
+    from pixelrnn.training.places import is_there, require_there
     from pixelrnn.training.recipe import data_table
 
     table: dict[str, Any] = {}
     if run.recipe_file.is_file():
         table = run.recipe().data.model_dump(exclude_defaults=True)
-    if data is not None and data != table.get("source"):
+    if data is None and table:
+        require_there(table["source"], model)
+    elif data is not None and "source" in table and not is_there(table["source"]):
+        table["source"] = data  # the run's own images, somewhere else now
+    elif data is not None and data != table.get("source"):
         table = {"source": data}  # the reading options belong to the run's own images
     if not table:
         raise RecipeError(f"{model} does not say which images it is for: give --data NAME-or-PATH")
