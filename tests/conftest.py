@@ -4,6 +4,7 @@ Feature counts are uneven on purpose: seven features make three groups of 3, 2 a
 that is taken from the wrong end shows.
 """
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from pixelrnn.models import CONFIGS, MODELS, AutoregressiveModel, PixelRNN
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `reference`, the plain versions
 torch.set_num_threads(1)
+# In the background of a shell Ctrl-C is ignored, and so it would be by all processes that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=MODELS)

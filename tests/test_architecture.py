@@ -44,6 +44,7 @@ LAYERS = (
         "processes",
     ),
     ("files",),
+    ("locks", "stopping"),
     ("errors",),
 )
 MAX_LINES = 300

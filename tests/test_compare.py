@@ -199,9 +199,11 @@ def test_stopped_in_the_second_model_it_goes_on(tmp_path, console, quick_baselin
     assert quick_baselines == [(1350, 297, 17)]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize(
+    ("error", "raised"), [(KeyboardInterrupt, TrainingInterrupted), (MemoryError, MemoryError)]
+)
 def test_stopped_while_evaluating_it_goes_on(
-    error, whole, copy, console, quick_baselines, monkeypatch
+    error, raised, whole, copy, console, quick_baselines, monkeypatch
 ):
     """All are trained, one is evaluated: the other two are evaluated, and nothing is trained."""
     for name in MODELS:
@@ -219,7 +221,7 @@ def test_stopped_while_evaluating_it_goes_on(
 
     monkeypatch.setattr(compare_module, "train", None)
     monkeypatch.setattr(compare_module, "assess", stop_the_second)
-    with pytest.raises(error):
+    with pytest.raises(raised):
         run(copy, console)
     found = run(copy, console)
     assert seen == ["pixelcnn", "row-lstm", "row-lstm", "diagonal-bilstm"]

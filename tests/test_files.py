@@ -11,6 +11,7 @@ import textwrap
 import pytest
 from safetensors import SafetensorError
 
+from pixelrnn import files
 from pixelrnn.errors import OutputError
 from pixelrnn.files import make_folder, not_a_file, replacing, write_json
 
@@ -143,6 +144,80 @@ def test_permissions_are_those_of_a_new_file(file, tmp_path):
         beside.write_text("new")
         beside.chmod(0o600)
     assert stat.S_IMODE(file.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_a_file_system_without_modes_is_none_the_worse(file, monkeypatch):
+    def refuse(self, mode):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(type(file), "chmod", refuse)
+    with replacing(file) as beside:
+        beside.write_text("new")
+    assert file.read_text() == "new"
+
+
+def test_it_is_on_the_disk_before_it_takes_the_place(file, monkeypatch):
+    done, fsync, replace = [], os.fsync, type(file).replace
+    monkeypatch.setattr(os, "fsync", lambda number: (done.append("sync"), fsync(number))[1])
+    monkeypatch.setattr(
+        type(file), "replace", lambda self, to: (done.append("rename"), replace(self, to))[1]
+    )
+    write_json(file, 1)
+    assert done[:2] == ["sync", "rename"]
+
+
+@pytest.mark.parametrize(
+    ("number", "fails"), [(errno.ENOSPC, True), (errno.EIO, True), (errno.EINVAL, False)]
+)
+def test_a_disk_that_says_only_at_last_that_it_is_full(file, monkeypatch, number, fails):
+    def refuse(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    if fails:
+        with pytest.raises(OutputError):
+            write_json(file, "new")
+    else:
+        write_json(file, "new")
+    assert file.read_text() == ("old" if fails else '"new"\n')
+    assert names(file.parent) == ["result.json"]
+
+
+WRITER = """
+    import os, sys, time
+    from pathlib import Path
+    from pixelrnn.files import replacing
+    with replacing(Path(sys.argv[1])) as beside:
+        beside.write_text("half of")
+        print("writing", flush=True)
+        time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a kill")
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(WRITER)]
+    dead, living = (
+        subprocess.Popen([*command, tmp_path / name], stdout=subprocess.PIPE)
+        for name in ("dead", "living")
+    )
+    for process in (dead, living):
+        process.stdout.readline()
+    dead.kill()
+    dead.communicate()
+    elsewhere = next(tmp_path.glob(".dead.*.part")).name.replace(files._host(), "f00d")
+    for mine in (elsewhere, ".notes.part", ".dead.0123.part", "dead.part"):
+        (tmp_path / mine).touch()
+    left = set(names(tmp_path))
+    try:
+        write_json(tmp_path / "new", 1)
+        gone = left - set(names(tmp_path))
+        assert len(gone) == 1
+        assert next(iter(gone)).startswith(".dead.")
+        assert list(tmp_path.glob(".living.*.part"))
+    finally:
+        living.kill()
+        living.communicate()
 
 
 @pytest.mark.parametrize("place", ["missing/result.json", "result.json/below.json", "folder"])

@@ -135,11 +135,12 @@ def test_saving_over_a_model_that_is_loaded(saved):
 def test_a_disk_that_fills_up_leaves_the_old_model(saved, monkeypatch):
     old = saved.read_bytes()
 
-    def half(weights, file, metadata):
-        file.write_bytes(old[:100])
+    def half(file, content):
+        with file.open("wb") as stream:
+            stream.write(content[:100])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "save_file", half)
+    monkeypatch.setattr(type(saved), "write_bytes", half)
     with pytest.raises(OutputError, match="No space left"):
         store.save(build(SMALL), saved.parent)
     assert saved.read_bytes() == old

@@ -5,11 +5,13 @@ with what the images need as a real file.
 """
 
 import copy
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 import numpy as np
 import torch
@@ -56,6 +58,7 @@ FILE_KEYS = (
     "seconds_per_image_compressing",
 )
 MAX_NAME_BYTES = 64
+Rest = ParamSpec("Rest")
 
 
 def require_fit(model: AutoregressiveModel, data: DataSet) -> None:
@@ -72,6 +75,20 @@ def require_fit(model: AutoregressiveModel, data: DataSet) -> None:
         )
 
 
+def _alone(
+    work: Callable[Concatenate[RunFolder, Rest], Evaluation],
+) -> Callable[Concatenate[RunFolder, Rest], Evaluation]:
+    """Have work on a run folder done by one process at a time."""
+
+    @functools.wraps(work)
+    def alone(run: RunFolder, /, *arguments: Rest.args, **options: Rest.kwargs) -> Evaluation:
+        with run.locked("evaluating"):
+            return work(run, *arguments, **options)
+
+    return alone
+
+
+@_alone
 @usual_torch()
 def assess(
     run: RunFolder,
@@ -106,6 +123,8 @@ def assess(
         ImageMismatchError: if the images do not fit the model.
         DataError: if there are no test images.
         OutputError: if the folder cannot be written to.
+        InUseError: if another process is at work in it.
+        NonFiniteResultError: if the result is not finite; nothing is written.
     """
     model = store.load(run.path)
     require_fit(model, data)

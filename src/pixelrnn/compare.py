@@ -12,15 +12,16 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from pixelrnn import baselines, report
+from pixelrnn import baselines, report, stopping
 from pixelrnn.assessment import FILE_KEYS, SAMPLES_FILE, assess, require_contract
 from pixelrnn.baselines import Baseline
 from pixelrnn.data import DataSet
 from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
-from pixelrnn.files import make_folder, write_json
+from pixelrnn.files import write_json
 from pixelrnn.models import store
 from pixelrnn.training import Recipe, RunFolder, load_recipe, suite_recipes, train
+from pixelrnn.training.run_folder import locked_folder
 from pixelrnn.uncertainty import count_pictures
 
 RESULT_KEYS = (
@@ -41,6 +42,7 @@ RESULT_KEYS = (
     *FILE_KEYS,
     "alarms",
 )
+GO_ON = "the same command goes on from there"
 LONGER_THAN_ANY_TIME = 10**12  # image presentations: the minutes end the run
 
 
@@ -84,13 +86,25 @@ def compare(
             ContractViolation names the model that breaks the contract; nothing is shown of any then,
             and once it is mended the same call goes on.
     """
-    console = console or Console(stderr=True)
-    recipes = suite_recipes_for(suite, data, settings, equal)
-    first = next(iter(recipes.values()))
-    images = load(first.data.source, first.data.options())
-    test = images.images("test")
-    recipes = {slug: recipe.for_data(images) for slug, recipe in recipes.items()}
-    folder = make_folder(Path(out))
+    folder, console = Path(out), console or Console(stderr=True)
+    with stopping.listening(lambda: f"stopped; {GO_ON}"):
+        recipes = suite_recipes_for(suite, data, settings, equal)
+        first = next(iter(recipes.values()))
+        images = load(first.data.source, first.data.options())
+        images.images("test")  # there are some
+        recipes = {slug: recipe.for_data(images) for slug, recipe in recipes.items()}
+        with locked_folder(folder, "comparing"):
+            return _compare(suite, folder, recipes, images, console, command)
+
+
+def _compare(
+    suite: str,
+    folder: Path,
+    recipes: dict[str, Recipe],
+    images: DataSet,
+    console: Console,
+    command: str,
+) -> Comparison:
     runs = [RunFolder(folder / slug) for slug in recipes]
     for run, recipe in zip(runs, recipes.values(), strict=True):
         _require_same(run, recipe, images)
@@ -101,7 +115,9 @@ def compare(
     lines = _baselines(runs, images, console)
     for run in runs:
         if not _is_assessed(run):
-            console.print(f"{run.result()['label']}: evaluating {len(test):,} test images")
+            console.print(
+                f"{run.result()['label']}: evaluating {images.count('test'):,} test images"
+            )
             assess(run, images, lines, on_compiling=partial(console.print, highlight=False))
     results = _results(suite, runs, images, lines, command)
     write_json(folder / "results.json", results)
@@ -145,7 +161,7 @@ def _train_or_go_on(
         train(recipe, run.path, data=images, resume=begun, console=console, command=command)
     except TrainingInterrupted as error:
         done = str(error).partition(";")[0]
-        raise TrainingInterrupted(f"{done}; the same command goes on from there") from error
+        raise TrainingInterrupted(f"{done}; {GO_ON}", error.signal_number) from error
 
 
 def _require_same(run: RunFolder, recipe: Recipe, images: DataSet) -> None:
@@ -153,7 +169,7 @@ def _require_same(run: RunFolder, recipe: Recipe, images: DataSet) -> None:
     if not run.recipe_file.is_file():
         return
     same_data = run.result().get("data_sha256", {}).get("train") in (None, images.sha256("train"))
-    if run.recipe().to_toml() != recipe.to_toml() or not same_data:
+    if run.recipe().fingerprint() != recipe.fingerprint() or not same_data:
         raise OutputError(
             f"{run.path} holds a run with other settings or images: "
             "choose another --out, or remove that folder"

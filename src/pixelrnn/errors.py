@@ -55,14 +55,30 @@ class OutputError(PixelRNNError):
     """A file or folder that cannot be written."""
 
 
+class InUseError(OutputError):
+    """A folder or file that another process is at work in; the message says which."""
+
+
 class NonFiniteLossError(PixelRNNError):
     """Training met a loss or a gradient that is not finite; the last good weights are kept."""
 
 
-class TrainingInterrupted(PixelRNNError):  # noqa: N818 - an interruption is not a fault
-    """Training was stopped by the user; what was done is saved and can be resumed."""
+class NonFiniteResultError(PixelRNNError):
+    """A figure that is not finite, which is no result: the weights are of no use."""
 
-    exit_code = 130
+
+class TrainingInterrupted(PixelRNNError):  # noqa: N818 - an interruption is not a fault
+    """Training was stopped by a signal; what was done is saved and can be resumed.
+
+    Args:
+        message: what was kept, and how to go on.
+        signal_number: the signal, by default that of Ctrl-C; the exit code is 128 and its number.
+    """
+
+    def __init__(self, message: str, signal_number: int = 2) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number
 
 
 class CompressedFileError(PixelRNNError):

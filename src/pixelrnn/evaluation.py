@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from pixelrnn.agreement import SURPRISE_BITS
+from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.models.torch_state import usual_torch
@@ -120,6 +121,7 @@ def evaluate(
 
     Raises:
         ImageMismatchError: if the images do not fit the model.
+        NonFiniteResultError: if an image's cost is not finite.
 
     Example:
         >>> from pixelrnn.models import PixelCNNConfig, build
@@ -144,4 +146,10 @@ def evaluate(
             surprise[start : start + batch_size] = above.sum(dim=(1, 2, 3)).cpu().numpy()
             if on_progress:
                 on_progress(min(start + batch_size, len(images)))
+    if not np.isfinite(nats).all():
+        number = int(np.argmin(np.isfinite(nats).all(axis=1)))
+        raise NonFiniteResultError(
+            f"the model's cost of image {number} is {nats[number].sum()} nats, which is no result: its "
+            "weights are of no use; train it anew with a lower optimizer.learning_rate"
+        )
     return Evaluation(nats, nats_map, time.perf_counter() - started, surprise, pictures)

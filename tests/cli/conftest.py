@@ -1,12 +1,14 @@
 """The command line, in this process, and a tiny trained run."""
 
 import shutil
+import signal
 import sys
 from dataclasses import dataclass
 
 import pytest
 
 from pixelrnn.cli.main import main
+from pixelrnn.stopping import SIGNALS
 from pixelrnn.training import load_recipe, train
 
 TINY = ("model.features=4", "model.layers=1", "training.image_presentations=128",
@@ -35,11 +37,14 @@ def pixelrnn(monkeypatch, capsys):
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["pixelrnn", *map(str, arguments)])
         capsys.readouterr()
+        before = {number: signal.getsignal(number) for number in SIGNALS}
         try:
             main()
             code = 0
         except SystemExit as stop:
             code = stop.code or 0
+        for number, handler in before.items():  # a command that was stopped ignores what follows
+            signal.signal(number, handler)
         answer = capsys.readouterr()
         return Answer(code, answer.out, answer.err)
 

@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import http.server
+import os
+import signal
 import threading
 
 import pytest
@@ -42,7 +44,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             content = gzip.compress(content)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if server.mode == "breaks" else content)
+        breaks = server.mode == "breaks" or server.breaks > 0
+        server.breaks -= 1
+        self.wfile.write(content[: len(content) // 2] if breaks else content)
+        if server.pause:
+            self.wfile.flush()
+            server.paused.set()
+            server.pause.wait(60)
 
     def log_message(self, *args):
         pass
@@ -52,8 +60,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server(tmp_path, monkeypatch):
     monkeypatch.setenv("PIXELRNN_DATA", str(tmp_path / "downloads"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.mode, server.content, server.ranges = "good", CONTENT, []
+    server.breaks, server.pause, server.paused = 0, None, threading.Event()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
@@ -90,12 +99,12 @@ def test_broken_download_is_resumed(server, remote):
     server.mode = "breaks"
     with pytest.raises(DownloadError, match=r"set\.bin could not be downloaded: .*"):
         fetch_file(remote)
-    half = len(CONTENT) // 2
     assert left_behind(remote) == ["set.bin.part"]
-    assert remote.path.with_name("set.bin.part").stat().st_size == half
+    sizes = [len(CONTENT) - len(CONTENT) // 2**k for k in range(1, download.ATTEMPTS + 1)]
+    assert remote.path.with_name("set.bin.part").stat().st_size == sizes[-1]
     server.mode = "good"
     assert fetch_file(remote).read_bytes() == CONTENT
-    assert server.ranges == [None, f"bytes={half}-"]
+    assert server.ranges == [None, *(f"bytes={size}-" for size in sizes)]
     assert left_behind(remote) == ["set.bin"]
 
 
@@ -144,6 +153,43 @@ def test_wrong_file_in_place_is_replaced(server, remote):
     remote.path.write_bytes(CONTENT[:-1] + b"!")
     assert not remote.is_here()
     assert fetch_file(remote).read_bytes() == CONTENT
+
+
+def test_a_connection_that_breaks_is_gone_on_with(server, remote):
+    server.breaks = 3
+    assert fetch_file(remote).read_bytes() == CONTENT
+    assert len(server.ranges) == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_four_processes_at_once_and_one_is_killed(server, remote):
+    """Each gets the file; it is downloaded once, but for what the killed one had begun."""
+    server.breaks, server.pause = 1, threading.Event()
+    processes = [fetching(remote) for _ in range(4)]
+    assert server.paused.wait(60)
+    (holder,) = [p for p in processes if f'"pid": {p},' in lock_of(remote).read_text()]
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)
+    server.pause.set()
+    codes = [os.waitstatus_to_exitcode(os.waitpid(p, 0)[1]) for p in processes if p != holder]
+    assert codes == [0, 0, 0]
+    assert left_behind(remote) == ["set.bin"]
+    assert len(server.ranges) <= 3
+
+
+def fetching(remote):
+    """Fetch a file in a process of its own; return its number."""
+    process = os.fork()
+    if not process:
+        try:
+            os._exit(0 if fetch_file(remote).read_bytes() == CONTENT else 1)
+        finally:
+            os._exit(2)
+    return process
+
+
+def lock_of(remote):
+    return remote.path.with_name(f".{remote.name}.lock")
 
 
 def test_missing_file(server, remote):

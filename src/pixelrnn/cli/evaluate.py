@@ -60,7 +60,7 @@ def evaluate(
     require_fit(loaded, images)
     chosen = images.images(split)
     require_contract(run, loaded, chosen)
-    keep = data is None and split == "test"
+    keep = split == "test" and (data is None or not _why_not_kept(run, images))
     if keep and (reason := _why_not_kept(run, images)):
         tell(f"the result is not kept in {model}: {reason}")
         keep = False
@@ -114,13 +114,14 @@ def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:
     result = run.result()
     if not result.get("finished"):
         return "the run is not finished, and its weights may yet change"
-    if result["data_sha256"]["test"] != images.sha256("test"):
+    if result.get("data_sha256", {}).get("test") != images.sha256("test"):
         return "these are not the test images that the run began with"
     return ""
 
 
 def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]) -> "DataSet":
     from pixelrnn.data.loading import load_recorded, require_clear
+    from pixelrnn.training.places import is_there, require_there
     from pixelrnn.training.recipe import data_table
 
     table: dict[str, Any] = {}
@@ -128,6 +129,11 @@ def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]
         table = run.recipe().data.model_dump(exclude_defaults=True)
     if data is not None and data != table.get("source"):
         require_clear(data)
+    if data is None and table:
+        require_there(table["source"], model)
+    elif data is not None and "source" in table and not is_there(table["source"]):
+        table["source"] = data  # the run's own images, somewhere else now
+    elif data is not None and data != table.get("source"):
         table = {"source": data}  # the reading options belong to the run's own images
     if not table:
         raise RecipeError(f"{model} does not say which images it is for: give --data NAME-or-PATH")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from pixelrnn import __version__
+from pixelrnn import __version__, stopping
 from pixelrnn.cli import bench, data, models, streams
 from pixelrnn.cli.check import check
 from pixelrnn.cli.compare import compare
@@ -23,7 +23,7 @@ from pixelrnn.cli.options import Verb
 from pixelrnn.cli.report import report
 from pixelrnn.cli.sample import sample
 from pixelrnn.cli.train import train
-from pixelrnn.errors import NotKeptWarning, PixelRNNError
+from pixelrnn.errors import NotKeptWarning, PixelRNNError, TrainingInterrupted
 
 
 class _Verbs(TyperGroup):
@@ -77,6 +77,8 @@ def main() -> None:
         with _notes_at_the_end():
             app()
     except PixelRNNError as error:
+        if isinstance(error, TrainingInterrupted):
+            stopping.ignore_the_rest()
         streams.say("error: " + " ".join(str(error).splitlines()))
         sys.exit(error.exit_code)
 

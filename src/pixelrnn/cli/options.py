@@ -52,8 +52,9 @@ class Verb(typer.core.TyperCommand):
 
 
 def command_line() -> str:
-    """Return what the user typed, for the record."""
-    return shlex.join(["pixelrnn", *sys.argv[1:]])
+    """Return what the user typed, for the record; bytes that are not UTF-8 are escaped."""
+    typed = shlex.join(["pixelrnn", *sys.argv[1:]])
+    return typed.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def raise_alarms(alarms: Iterable[str]) -> None:

@@ -73,9 +73,12 @@ def sample(
     """
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.models import store
+    from pixelrnn.models.base import checked_size
 
     loaded = store.load(model)
+    threads = threads or usable_cores()
     height, width = image_size or loaded.config.image_size or _no_size()
+    checked_size((height, width), min(count, threads))
     require_writable(
         [("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz")], force=force
     )
@@ -84,7 +87,7 @@ def sample(
         drawn = _draw(
             loaded,
             count,
-            threads or usable_cores(),
+            threads,
             {"size": (height, width), "seed": seed, "temperature": temperature},
             on_progress,
         )

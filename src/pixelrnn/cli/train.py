@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelrnn import stopping
+from pixelrnn.cli import explaining
 from pixelrnn.cli.console import say
 from pixelrnn.cli.options import Data, Settings, command_line
 from pixelrnn.errors import RecipeError
@@ -37,32 +39,43 @@ def train(
     list_recipes: Annotated[
         bool, typer.Option("--list", help="List the recipes that come with the package.")
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="List all keys of the recipe, what they mean and may be."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --explain: print JSON.")] = False,
 ) -> None:
     """Train a model by a recipe; Ctrl-C leaves a run that --resume takes up again."""
-    from pixelrnn import training
+    if as_json and not explain:
+        raise RecipeError("--json goes with --explain")
+    with stopping.listening(lambda: "stopped before anything was written"):
+        from pixelrnn import training
 
-    if list_recipes:
-        typer.echo("\n".join(training.shipped_recipes()))
-        return
-    if resume is not None:
-        if recipe or data or out or settings or max_minutes is not None or dry_run:
-            raise RecipeError(
-                "--resume goes on with a run as it was begun: give it alone, "
-                "or begin a new run with other settings"
-            )
-        run = training.resume(resume, command=command_line())
-    else:
-        if recipe is None:
-            raise RecipeError("name a recipe (--list shows them), or give --resume RUN")
+        if list_recipes:
+            typer.echo("\n".join(training.shipped_recipes()))
+            return
         changes = list(settings or [])
         if max_minutes is not None:
             changes.append(f"training.max_minutes={max_minutes}")
-        loaded = training.load_recipe(recipe, changes, data=data)
-        if dry_run:
-            say(training.dry_run(loaded))
-            return
-        folder = out or Path("runs") / loaded.name
-        run = training.train(loaded, folder, command=command_line())
+        if resume is not None:
+            if recipe or out or changes or dry_run or explain:
+                raise RecipeError(
+                    "--resume goes on with a run as it was begun: give it alone, or with --data where "
+                    "its images are now, or begin a new run with other settings"
+                )
+            run = training.resume(resume, data=data, command=command_line())
+        else:
+            if recipe is None:
+                raise RecipeError("name a recipe (--list shows them), or give --resume RUN")
+            loaded = training.load_recipe(recipe, changes, data=data)
+            if explain:
+                keys = training.keys_of(loaded)
+                say(explaining.as_json(keys) if as_json else explaining.as_text(keys))
+                return
+            if dry_run:
+                say(training.dry_run(loaded))
+                return
+            run = training.train(loaded, out or Path("runs") / loaded.name, command=command_line())
     result = run.result()
     figures = [f"{result[f'{split}_bits_per_dim']:.4f} bits/dim on {split}"
                for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
 from pixelrnn.coding.bounds import largest_magnitudes
 from pixelrnn.coding.checks import check_program
@@ -79,7 +79,7 @@ def save_program(model: CodingModel, path: Path) -> None:
         "structure": _canonical(structure),
     }
     with replacing(path) as beside:
-        save_file(arrays, beside, metadata)
+        beside.write_bytes(to_bytes(arrays, metadata))
 
 
 def load_program(name_or_path: str | Path) -> CodingModel:

@@ -5,21 +5,23 @@ names.
 """
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pixelrnn import locks
 from pixelrnn.errors import DownloadError
+from pixelrnn.files import sync
 
 if TYPE_CHECKING:
     import requests
 
 FOLDER_VARIABLE = "PIXELRNN_DATA"
 CHUNK_BYTES = 1 << 16
+ATTEMPTS = 5
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 
 
@@ -58,6 +60,10 @@ class _BadDownloadError(Exception):
     """What came cannot be the file; the message says why."""
 
 
+class _BrokenOffError(_BadDownloadError):
+    """Less came than the file has."""
+
+
 def download_folder() -> Path:
     """Return the folder of downloads: PIXELRNN_DATA, or `pixelrnn` among the user's caches."""
     if named := os.environ.get(FOLDER_VARIABLE):
@@ -77,22 +83,17 @@ def fetch_file(remote: RemoteFile) -> Path:
     """
     if remote.is_here():
         return remote.path
-    import pooch  # noqa: PLC0415
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-    pooch.get_logger().setLevel(logging.WARNING)
-    resumed = _part_path(remote).exists()
     try:
-        try:
-            return _retrieve(remote)
-        except (ValueError, _BadDownloadError):
-            # What was resumed may have been the beginning of another file: once more, from zero.
-            if not resumed:
-                raise
-            _part_path(remote).unlink(missing_ok=True)
-            return _retrieve(remote)
-    except (OSError, HTTPError, ValueError, _BadDownloadError) as error:
+        remote.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = remote.path.with_name(f".{remote.name}.lock")
+        with locks.held(lock, "downloading", place=remote.path, wait=True):
+            if not remote.is_here():  # whoever held the lock may have fetched it
+                _retrieve(remote)
+    except (OSError, HTTPError, _BadDownloadError) as error:
         raise DownloadError(f"{_reason(error, remote)}. {by_hand(remote)}") from error
+    return remote.path
 
 
 def by_hand(remote: RemoteFile) -> str:
@@ -104,22 +105,58 @@ def by_hand(remote: RemoteFile) -> str:
     )
 
 
-def _retrieve(remote: RemoteFile) -> Path:
-    import pooch  # noqa: PLC0415
+def _retrieve(remote: RemoteFile) -> None:
+    """Download a file, going on from what is there, and put it in its place."""
+    part = _part_path(remote)
+    resumed = part.exists()
+    try:
+        _download_all(remote.url, part, remote.num_bytes)
+        _require_checksum(part, remote)
+    except _BrokenOffError:
+        raise
+    except _BadDownloadError:
+        # What was resumed may have been the beginning of another file: once more, from zero.
+        if not resumed:
+            raise
+        part.unlink(missing_ok=True)
+        _download_all(remote.url, part, remote.num_bytes)
+        _require_checksum(part, remote)
+    sync(part)
+    part.replace(remote.path)
 
-    def download(url: str, output_file: str, _: Any) -> None:
-        part = _part_path(remote)
-        _download(url, part, remote.num_bytes)
-        part.replace(output_file)
 
-    path = pooch.retrieve(
-        url=remote.url,
-        known_hash=remote.checksum,
-        fname=remote.name,
-        path=download_folder(),
-        downloader=download,
-    )
-    return Path(path)
+def _download_all(url: str, part: Path, num_bytes: int) -> None:
+    """Download, and go on where a connection broke, as long as something comes each time."""
+    import requests  # noqa: PLC0415
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+    broken: Exception | None = None
+    for _ in range(ATTEMPTS):
+        before = _size(part)
+        try:
+            return _download(url, part, num_bytes)
+        except (requests.ConnectionError, HTTPError, _BrokenOffError) as error:
+            broken = error
+        except _BadDownloadError as error:
+            raise broken or error from error
+        if _size(part) <= before:
+            break
+    assert broken is not None
+    raise broken
+
+
+def _require_checksum(part: Path, remote: RemoteFile) -> None:
+    algorithm, digest = remote.checksum.split(":")
+    with part.open("rb") as stream:
+        found = hashlib.file_digest(stream, algorithm).hexdigest()
+    if found != digest:
+        part.unlink()
+        host = urlsplit(remote.url).netloc
+        raise _BadDownloadError(f"what {host} sent has another checksum than was published")
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
 def _part_path(remote: RemoteFile) -> Path:
@@ -130,7 +167,7 @@ def _download(url: str, part: Path, num_bytes: int) -> None:
     """Append to `part` what it lacks of the file at `url`, which has `num_bytes`."""
     import requests  # noqa: PLC0415
 
-    start = part.stat().st_size if part.exists() else 0
+    start = _size(part)
     if start == num_bytes:
         return
     # "identity": a server that calls .gz a transfer encoding must not have it unpacked on the way.
@@ -156,7 +193,7 @@ def _write(response: "requests.Response", part: Path, start: int, num_bytes: int
                 raise _BadDownloadError(f"the server sent more than {num_bytes:,} bytes")
             stream.write(chunk)
     if position < num_bytes:
-        raise _BadDownloadError(f"the server sent {position:,} of {num_bytes:,} bytes")
+        raise _BrokenOffError(f"the server sent {position:,} of {num_bytes:,} bytes")
 
 
 def _with_progress(
@@ -194,8 +231,6 @@ def _reason(error: Exception, remote: RemoteFile) -> str:
         reason = f"no connection to {host}, or it broke"
     elif isinstance(error, OSError):
         reason = f"{error.filename or remote.path} cannot be written: {error.strerror or error}"
-    elif isinstance(error, ValueError):
-        reason = f"what {host} sent has another checksum than was published"
     else:
         reason = str(error)
     return f"{remote.name} could not be downloaded: {reason}"

@@ -23,6 +23,7 @@ from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Images, Runner
 
 MAX_SIDE = 65536  # pixels
+MAX_PIXELS_DRAWN = 1 << 26  # at once, over all images
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
@@ -159,9 +160,10 @@ class AutoregressiveModel(nn.Module, ABC):
             on_progress: called with the pixels done since its last call, from any thread.
 
         Raises:
-            ImageMismatchError: if size, count or temperature is not positive, or no size is known.
+            ImageMismatchError: if size, count or temperature is not positive, no size is known, or
+                the images would need too much memory.
         """
-        height, width = _checked_size(size or self.config.image_size)
+        height, width = checked_size(size or self.config.image_size, count)
         check_temperature(temperature)
         if count < 1:
             raise ImageMismatchError(f"at least one image must be drawn, not {count}")
@@ -210,11 +212,22 @@ def check_temperature(temperature: float) -> None:
         raise ImageMismatchError(f"a temperature is a positive number, not {temperature}")
 
 
-def _checked_size(size: tuple[int, int] | None) -> tuple[int, int]:
+def checked_size(size: tuple[int, int] | None, count: int) -> tuple[int, int]:
+    """Return the (height, width) of images that can be drawn, `count` at once.
+
+    Raises:
+        ImageMismatchError: if there is no size, or there are too many pixels to keep.
+    """
     if size is None:
         raise ImageMismatchError("this model does not say how large its images were: give a size")
+    height, width = size
     if not all(1 <= side <= MAX_SIDE for side in size):
         raise ImageMismatchError(
-            f"no image of {size[0]} x {size[1]} pixels can be drawn: a side is 1 to {MAX_SIDE}"
+            f"no image of {height} x {width} pixels can be drawn: a side is 1 to {MAX_SIDE}"
+        )
+    if count * height * width > MAX_PIXELS_DRAWN:
+        raise ImageMismatchError(
+            f"{count:,} x {height} x {width} pixels are more than the {MAX_PIXELS_DRAWN:,} that can be "
+            "drawn at once: draw fewer, or smaller ones (--size HEIGHTxWIDTH)"
         )
     return size

@@ -6,6 +6,7 @@ A loaded file is checked before memory is taken: its header, the configuration's
 of every tensor against the model that the configuration describes.
 """
 
+import hashlib
 import json
 import math
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch.nn.modules.module import (
     register_module_buffer_registration_hook,
     register_module_parameter_registration_hook,
@@ -36,6 +37,7 @@ MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 FORMAT = "pixelrnn-model"
 FORMAT_VERSION = 1
+CHECKSUM = "sha256"  # in the metadata; files of earlier versions and of others have none
 DTYPE = "F32"  # as safetensors calls it
 # A mask has entries for what it hides too: in our layers at most as many as for weights.
 MASK_ENTRIES_PER_WEIGHT = 2
@@ -60,8 +62,7 @@ def save(model: AutoregressiveModel, folder: Path) -> None:
         "config": json.dumps(config),
     }
     weights = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    with replacing(folder / MODEL_FILE) as beside:
-        save_file(weights, beside, metadata)
+    write_tensors(folder / MODEL_FILE, weights, metadata)
     write_json(folder / CONFIG_FILE, config)
 
 
@@ -101,6 +102,7 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Autoregress
             shapes = _shapes(file, opened)
             _check_shapes(file, shapes, config)
             weights = {name: opened.get_tensor(name) for name in shapes}
+            metadata = opened.metadata()
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"{file} is not a safetensors file, or it is damaged ({error}); get it again"
@@ -108,9 +110,32 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Autoregress
     for name, value in weights.items():
         if not value.isfinite().all():
             raise ModelFileError(f"{file} is damaged: {name} holds numbers that are not finite")
+    if metadata.get(CHECKSUM, "") not in ("", checksum(weights, metadata)):
+        raise ModelFileError(f"{file} is damaged: it has another checksum; get it again")
     model = build(config)
     model.load_state_dict(weights)
     return model.to(place).eval()
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file with a checksum among its metadata.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    content = to_bytes(tensors, {**metadata, CHECKSUM: checksum(tensors, metadata)})
+    with replacing(path) as beside:
+        beside.write_bytes(content)
+
+
+def checksum(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
+    """Return the SHA-256 of all that a file says: names, types, shapes, numbers and metadata."""
+    about = {key: value for key, value in metadata.items() if key != CHECKSUM}
+    shapes = {name: [str(value.dtype), *value.shape] for name, value in tensors.items()}
+    digest = hashlib.sha256(json.dumps([about, shapes], sort_keys=True).encode())
+    for _, value in sorted(tensors.items()):
+        digest.update(value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:

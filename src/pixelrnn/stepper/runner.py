@@ -7,14 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.errors import ImageMismatchError
 from pixelrnn.processes import usable_cores
 from pixelrnn.stepper.floats import Floats
 from pixelrnn.stepper.layout import Layout, lay_out
 from pixelrnn.stepper.machine import run_rows
 from pixelrnn.stepper.program import Program
+from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE
 from pixelrnn.stepper.world import Tables
 
 Images = npt.NDArray[np.uint8]
+MAX_WORKING_BYTES = 1 << 32
 PIXELS_AT_ONCE = 1 << 14  # in one call of the loop: so often progress and Ctrl-C are seen
 
 
@@ -105,6 +108,7 @@ class Runner:
         no_nats, no_parameters = np.zeros((0, 0, 0)), np.zeros((0, 0, 0, 0), dtype)
         layout = self.layout
         maps = layout.maps(width)
+        self._require_room(maps, width, count)
         fresh = layout.memory(maps)
         tables = Tables(layout.operations, layout.taps, layout.sections, layout.spec, maps)
         widest = max(operation.out.count for operation in layout.program.operations)
@@ -140,6 +144,17 @@ class Runner:
             else None,
             of_each.max(axis=0) if want_largest else None,
         )
+
+    def _require_room(self, maps: npt.NDArray[np.int64], width: int, count: int) -> None:
+        """Raise `ImageMismatchError` if the images at work at a time would need too much memory."""
+        numbers = int((maps[:, MAP_ROWS] * maps[:, MAP_STRIDE]).sum())
+        num_bytes = numbers * self.layout.weights.itemsize * (1 + min(self._threads, count))
+        if num_bytes > MAX_WORKING_BYTES:
+            raise ImageMismatchError(
+                f"images {width:,} pixels wide need {num_bytes / 1e9:,.1f} GB of working memory with "
+                f"this model and {self._threads} threads, more than {MAX_WORKING_BYTES / 1e9:,.0f} GB: "
+                "take narrower ones (--size HEIGHTxWIDTH), or fewer --threads"
+            )
 
 
 def spread(work: Callable[[int], Iterator[None]], count: int, threads: int) -> None:

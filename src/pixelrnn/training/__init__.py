@@ -2,6 +2,7 @@
 
 from pixelrnn.training.fit import resume, train
 from pixelrnn.training.recipe import Recipe, load_recipe, shipped_recipes, suite_recipes, suites
+from pixelrnn.training.recipe_keys import keys_of
 from pixelrnn.training.rehearsal import dry_run
 from pixelrnn.training.run_folder import RunFolder
 
@@ -9,6 +10,7 @@ __all__ = [
     "Recipe",
     "RunFolder",
     "dry_run",
+    "keys_of",
     "load_recipe",
     "resume",
     "shipped_recipes",

@@ -2,26 +2,35 @@
 
 Lightning hands over nested dictionaries, lists and tuples of tensors and plain values. The tensors go
 into the file by number, and the structure, in which `{"tensor": number}` stands for each, into its
-metadata as JSON. Floats survive JSON bit for bit (their shortest representation is exact).
+metadata as JSON. Floats survive JSON bit for bit (their shortest representation is exact). A checksum of
+all of it finds damage; checkpoints of earlier versions have none.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from pixelrnn.errors import ModelFileError
-from pixelrnn.files import replacing
+from pixelrnn.models.store import CHECKSUM, checksum, write_tensors
 
 _STRUCTURE = "pixelrnn-checkpoint"
 
 
 class SafetensorsCheckpointIO(CheckpointIO):
-    """Lightning's checkpoints as safetensors."""
+    """Lightning's checkpoints as safetensors.
+
+    Args:
+        say: told a line about a checkpoint that is read without being checked.
+    """
+
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+        super().__init__()
+        self._say = say
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
@@ -29,8 +38,7 @@ class SafetensorsCheckpointIO(CheckpointIO):
         """Write the checkpoint beside `path`, then put it in place."""
         tensors: dict[str, torch.Tensor] = {}
         structure = json.dumps(_pack(checkpoint, tensors))
-        with replacing(Path(path)) as beside:
-            save_file(tensors, beside, {_STRUCTURE: structure})
+        write_tensors(Path(path), tensors, {_STRUCTURE: structure})
 
     def load_checkpoint(
         self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
@@ -42,13 +50,32 @@ class SafetensorsCheckpointIO(CheckpointIO):
         """
         try:
             with safe_open(Path(path), framework="pt") as file:
-                structure = json.loads((file.metadata() or {})[_STRUCTURE])
-                unpacked: dict[str, Any] = _unpack(structure, file.get_tensor)
-                return unpacked
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if metadata.keys() == {_STRUCTURE} and self._say:
+                self._say(f"{path} is of an earlier version and has no checksum: it is not checked")
+            if metadata.keys() - {_STRUCTURE, CHECKSUM} or metadata.get(CHECKSUM, "") not in (
+                "",
+                checksum(tensors, metadata),
+            ):
+                raise ValueError("another checksum")
+            unpacked: dict[str, Any] = _unpack(json.loads(metadata[_STRUCTURE]), tensors)
+            if not isinstance(unpacked, dict):
+                raise ValueError("no dictionary")
+        # Whatever a damaged structure makes of itself.
+        except (
+            OSError,
+            SafetensorError,
+            LookupError,
+            ValueError,
+            TypeError,
+            RecursionError,
+        ) as error:
             raise ModelFileError(
-                f"{path} is damaged or not a checkpoint of pixelrnn ({error}); start the run anew"
+                f"{path} is damaged or not a checkpoint of pixelrnn ({_reason(error)}); remove it to "
+                "begin the run anew with --resume"
             ) from error
+        return unpacked
 
     def remove_checkpoint(self, path: Any) -> None:
         """Remove a checkpoint."""
@@ -71,18 +98,23 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
 
 
-def _unpack(value: Any, tensor: Any) -> Any:
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__} {text}" if isinstance(error, LookupError) else text
+
+
+def _unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, list):
-        return [_unpack(each, tensor) for each in value]
+        return [_unpack(each, tensors) for each in value]
     if not isinstance(value, dict):
         return value
     ((kind, content),) = value.items()
     match kind:
         case "tensor":
-            return tensor(content)
+            return tensors[content]
         case "dict":
-            return {_unpack(k, tensor): _unpack(v, tensor) for k, v in content}
+            return {_unpack(k, tensors): _unpack(v, tensors) for k, v in content}
         case "tuple":
-            return tuple(_unpack(each, tensor) for each in content)
+            return tuple(_unpack(each, tensors) for each in content)
         case _:
             raise ValueError(f"unknown part {kind!r}")

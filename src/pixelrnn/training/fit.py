@@ -1,19 +1,15 @@
 """`train`: from a recipe and images to a run folder with a trained model."""
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
+from pixelrnn import stopping
 from pixelrnn.compiling import make_layers_ready
 from pixelrnn.data import SPLITS, DataSet
 from pixelrnn.data.dataset import Images
@@ -23,16 +19,17 @@ from pixelrnn.errors import RecipeError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import LABELS, AutoregressiveModel, build, store
 from pixelrnn.models.torch_state import usual_torch
-from pixelrnn.processes import usable_cores
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
-from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
+from pixelrnn.training.loop import make_trainer, quiet, run_loop, threads
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.places import require_there
 from pixelrnn.training.progress import TrainingProgress
 from pixelrnn.training.recipe import Recipe, TrainingTable
 from pixelrnn.training.recorder import Recorder
 from pixelrnn.training.run_folder import RunFolder
+from pixelrnn.training.tensorboard import Curves
 
 TRAIN_IMAGES_EVALUATED = 1000
 
@@ -66,19 +63,28 @@ def train(
         DataError: if the images cannot be read, or are none.
         OutputError: if the folder cannot be written to, or holds another run.
         NonFiniteLossError: if the loss is no longer finite; the last good weights are kept.
-        TrainingInterrupted: after Ctrl-C; the run can be resumed.
+        NonFiniteResultError: if the figures at the end are not finite.
+        InUseError: if another process is at work in the folder.
+        TrainingInterrupted: after Ctrl-C, or a signal of `stopping.SIGNALS`; the run can be resumed.
     """
-    with _threads(recipe.training.threads), usual_torch():
+    run, console = RunFolder(Path(out)), console or Console(stderr=True)
+    with (
+        stopping.listening(lambda: _stopped(run)) as signals,
+        threads(recipe.training.threads),
+        usual_torch(),
+    ):
         if data is None:
             data = load(recipe.data.source, recipe.data.options())
-        return _train(
-            recipe,
-            RunFolder(Path(out)),
-            as_data_set(data),
-            resume,
-            console or Console(stderr=True),
-            command,
-        )
+        images = as_data_set(data)
+        return _train(recipe.for_data(images), run, images, resume, console, command, signals)
+
+
+def _stopped(run: RunFolder) -> str:
+    """Return what is said after a signal between the steps, where nothing is left to be saved."""
+    if run.recipe_file.is_file():
+        when = "between two steps" if run.checkpoint_file.is_file() else "before the first step"
+        return f"stopped {when}; {run.how_to_go_on()}"
+    return "stopped before anything was written; the same command begins again"
 
 
 def _train(
@@ -88,52 +94,64 @@ def _train(
     resume: bool,
     console: Console,
     command: str,
+    signals: stopping.Stopping,
 ) -> RunFolder:
-    recipe = recipe.for_data(data)
     images = data.images("train")
     model = initial_model(recipe)
     total_steps = recipe.training.total_steps(len(images))
     presentations = total_steps * recipe.training.batch_size
     label = LABELS[recipe.model.kind]
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     display = TrainingProgress(label, presentations, console)
     average = MovingAverage(recipe.training.ema_decay)
-    recorder = Recorder(run, recipe, data, average, display, total_steps)
-    trainer = _trainer(recipe.training, run, total_steps, [average, recorder])
-    if resume:
-        _require_same_images(run, data)
-    else:
-        run.start(recipe)
-    began = run.result().get("command", command)  # not the one that resumed it
-    run.update_result(**_described(recipe, data), command=began, finished=False)
-    console.print(
-        f"{label}: {model.num_parameters():,} parameters, {presentations:,} image presentations "
-        f"of {len(images):,} images from {data.name}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-    make_layers_ready(recipe.model, lambda line: console.print(line, highlight=False))
-    reset_peak_memory()
-    with display, _quiet():
+    curves = Curves(run.path / "tensorboard", say)
+    recorder = Recorder(run, recipe, data, average, display, curves, total_steps, signals)
+    trainer = make_trainer(recipe.training, run, total_steps, [average, recorder], say)
+    with run.locked("training"):
+        _begin_or_go_on(run, recipe, data, resume=resume)
+        began = run.result().get("command", command)  # not the one that resumed it
+        run.update_result(**_described(recipe, data), command=began, finished=False)
+        say(
+            f"{label}: {model.num_parameters():,} parameters, {presentations:,} image presentations "
+            f"of {len(images):,} images from {data.name}",
+        )
+        make_layers_ready(recipe.model, say)
+        reset_peak_memory()
         batches = draw_batches(
             recipe.training, images, total_steps,
             rank=trainer.global_rank, processes=trainer.world_size,
         )  # fmt: skip
-        checkpoint = run.checkpoint_file if run.checkpoint_file.is_file() else None
-        trainer.fit(TrainingModule(model, recipe), batches, ckpt_path=checkpoint)
-    steps = trainer.global_step
-    trained = average.model.cpu().eval()
-    store.save(trained, run.path)
-    run.update_result(
-        **_measured(trained, data),
-        parameters=trained.num_parameters(),
-        image_presentations=steps * recipe.training.batch_size,
-        images_per_second=steps * recipe.training.batch_size / recorder.training_seconds,
-        minutes=recorder.seconds / 60,
-        peak_memory_mb=peak_memory_mb(),
-        finished=True,
-    )
+        with display, quiet(), signals.noted(), closing(curves):
+            run_loop(trainer, TrainingModule(model, recipe), batches, run, signals)
+        recorder.finish(trainer)
+        steps = trainer.global_step
+        trained = average.model.cpu().eval()
+        measured = _measured(trained, data)
+        store.save(trained, run.path)
+        run.update_result(
+            **measured,
+            parameters=trained.num_parameters(),
+            image_presentations=steps * recipe.training.batch_size,
+            images_per_second=steps * recipe.training.batch_size / recorder.training_seconds,
+            minutes=recorder.seconds / 60,
+            peak_memory_mb=peak_memory_mb(),
+            finished=True,
+        )
     return run
+
+
+def _begin_or_go_on(run: RunFolder, recipe: Recipe, data: DataSet, *, resume: bool) -> None:
+    if not resume:
+        run.start(recipe)
+        return
+    _require_unfinished(run)
+    _require_the_same(run, recipe, data)
+    run.write_recipe(recipe)  # the images may lie elsewhere now
+
+
+def _require_unfinished(run: RunFolder) -> None:
+    if run.result().get("finished"):
+        raise RecipeError(f"the run in {run.path} is finished; train a new one with --out")
 
 
 def initial_model(recipe: Recipe) -> AutoregressiveModel:
@@ -143,49 +161,13 @@ def initial_model(recipe: Recipe) -> AutoregressiveModel:
         return build(recipe.model)
 
 
-def _trainer(
-    training: TrainingTable,
-    run: RunFolder,
-    total_steps: int,
-    callbacks: list[lightning.pytorch.Callback],
-) -> lightning.Trainer:
-    """Return Lightning's loop for a run; nothing is written yet.
-
-    Raises:
-        RecipeError: if this machine has not the devices that the recipe asks for.
-    """
-    try:
-        with _quiet():
-            return lightning.Trainer(
-                accelerator=training.accelerator,
-                devices=training.devices,
-                num_nodes=training.num_nodes,
-                precision=_precision(training),
-                max_epochs=-1,
-                max_steps=total_steps,
-                accumulate_grad_batches=training.accumulate,
-                gradient_clip_val=training.gradient_clip or None,
-                logger=TensorBoardLogger(run.path, name="tensorboard", version=""),
-                callbacks=callbacks,
-                plugins=[SafetensorsCheckpointIO()],
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                limit_val_batches=0,
-                num_sanity_val_steps=0,
-                use_distributed_sampler=False,
-            )
-    except (MisconfigurationException, RuntimeError, ValueError) as error:
-        raise RecipeError(
-            f"training.accelerator = {training.accelerator}, devices = {training.devices}, "
-            f"precision = {training.precision} does not work on this machine: {error}"
-        ) from error
-
-
-def _require_same_images(run: RunFolder, data: DataSet) -> None:
-    """Refuse to go on with other images: the result would be of neither."""
-    began = run.result().get("data_sha256")
-    if began and any(began[split] != data.sha256(split) for split in SPLITS):
+def _require_the_same(run: RunFolder, recipe: Recipe, data: DataSet) -> None:
+    """Refuse to go on with another recipe or other images: the result would be of neither."""
+    began = run.result()
+    if began.get("recipe_sha256", recipe.fingerprint()) != recipe.fingerprint():
+        raise run.has_another_recipe()
+    hashes = began.get("data_sha256")
+    if hashes and any(hashes.get(split) != data.sha256(split) for split in SPLITS):
         raise RecipeError(
             f"the images of {data.name} are not those that the run in {run.path} began with: "
             "put them back, or begin a new run"
@@ -208,40 +190,6 @@ def draw_batches(
     )
 
 
-def _precision(training: TrainingTable) -> Any:
-    if training.precision != "auto":
-        return training.precision
-    on_gpu = training.accelerator in ("auto", "gpu") and torch.cuda.is_available()
-    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Use so many threads inside the `with`, or torch's number, if so many cores may be used."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or min(before, usable_cores()))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what Lightning says about things that are so on purpose."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
 def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
     """Return what `result.json` says of a run before anything is measured."""
     return {
@@ -251,6 +199,7 @@ def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
         "data_options": recipe.data.options().model_dump(mode="json", exclude_defaults=True),
         "data_sha256": {split: data.sha256(split) for split in SPLITS},
         "data_num_images": {split: data.count(split) for split in SPLITS},
+        "recipe_sha256": recipe.fingerprint(),
         "image_shape": [data.channels, data.height, data.width],
         "num_levels": data.num_levels,
         "ema": recipe.training.ema_decay > 0,
@@ -281,17 +230,31 @@ def _figures(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any)
 
 
 def resume(
-    out: str | Path, *, data: Any = None, console: Console | None = None, command: str = ""
+    out: str | Path,
+    *,
+    data: Any = None,
+    console: Console | None = None,
+    command: str = "",
 ) -> RunFolder:
     """Go on with the run in a folder until its recipe is done; see `train`.
 
-    The images must be given again if they were in memory when it began.
+    Args:
+        out: the run folder.
+        data: where the run's images are now, if they were moved; or the images, which must be given again
+            if they were in memory when it began.
+        console: where to show progress; by default standard error.
+        command: what the user typed, for the record.
 
     Raises:
-        RecipeError: if there is no run in the folder, or it is finished.
+        RecipeError: if there is no run in the folder, or it is finished, or the images are others.
+        DataError: if the images are not where they were.
     """
     run = RunFolder(Path(out))
     recipe = run.recipe()
-    if run.result().get("finished"):
-        raise RecipeError(f"the run in {out} is finished; train a new one with --out")
+    _require_unfinished(run)
+    if isinstance(data, str):
+        moved = recipe.data.model_copy(update={"source": data})
+        recipe, data = recipe.model_copy(update={"data": moved}), None
+    elif data is None:
+        require_there(recipe.data.source, run.path)
     return train(recipe, out, data=data, resume=True, console=console, command=command)

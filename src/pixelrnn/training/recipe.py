@@ -4,6 +4,7 @@ A recipe holds only what differs from the defaults below. `--set table.key=value
 Whatever is unknown, of the wrong type or out of range is named, with the nearest right name.
 """
 
+import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -17,6 +18,7 @@ from pixelrnn.data import DataOptions, DataSet
 from pixelrnn.data.loading import origin, require_clear
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
+from pixelrnn.training.places import placed
 from pixelrnn.training.recipe_errors import explain, nearest
 from pixelrnn.training.validations import fitted
 
@@ -69,8 +71,8 @@ class TrainingTable(StrictTable):
         "they take a fifth of the time at most",
     )
     checkpoint_seconds: float = Field(default=30.0, ge=0, description="work a crash may lose")
-    seed: int = Field(default=0, ge=0, lt=2**63)
-    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    seed: int = Field(default=0, ge=0, lt=2**63, description="of weights, order and flips")
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field("auto", description="what computes")
     threads: int | None = Field(
         default=None, ge=1, le=1024, description="of the processor; by default torch's choice"
     )
@@ -99,16 +101,16 @@ class TrainingTable(StrictTable):
 class OptimizerTable(StrictTable):
     """The optimiser."""
 
-    name: Literal["adam", "adamw", "rmsprop"] = "adam"
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.0, ge=0)
+    name: Literal["adam", "adamw", "rmsprop"] = Field("adam", description="which one")
+    learning_rate: float = Field(default=1e-3, gt=0, description="of a step, before the schedule")
+    weight_decay: float = Field(default=0.0, ge=0, description="pull of weights to zero")
     beta2: float = Field(default=0.999, ge=0, lt=1, description="adam's second moment")
 
 
 class ScheduleTable(StrictTable):
     """How the learning rate changes."""
 
-    kind: Literal["constant", "cosine", "plateau"] = "constant"
+    kind: Literal["constant", "cosine", "plateau"] = Field("constant", description="its course")
     warmup_steps: int = Field(default=0, ge=0, description="steps of linear rise from zero")
     factor: float = Field(default=0.5, gt=0, lt=1, description="plateau: multiply by this")
     patience: int = Field(default=2, ge=0, description="plateau: validations without improvement")
@@ -117,7 +119,7 @@ class ScheduleTable(StrictTable):
 class Recipe(Table):
     """One run, complete: with its data it determines the result."""
 
-    name: str = "unnamed"
+    name: str = Field("unnamed", description="of the run, by default that of the recipe's file")
     model: AnyModelConfig
     data: DataTable
     training: TrainingTable
@@ -149,13 +151,18 @@ class Recipe(Table):
         changes = {
             "model": model,
             "training": fitted(self.training, data),
-            "data": DataTable(source=source, **options.model_dump()),
+            "data": DataTable(source=placed(source), **options.model_dump()),
         }
         return self.model_copy(update=changes)
 
     def to_toml(self) -> str:
         """Return the whole recipe, defaults included, as TOML."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all that determines the result; where the images lie does not."""
+        here = self.data.model_copy(update={"source": ""})
+        return hashlib.sha256(self.model_copy(update={"data": here}).to_toml().encode()).hexdigest()
 
 
 def shipped_recipes() -> list[str]:

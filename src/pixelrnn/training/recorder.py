@@ -5,8 +5,6 @@ one), the metrics, validation, the checkpoint. A checkpoint therefore holds a fi
 that goes on from it does the same as one that was never stopped.
 """
 
-import signal
-import threading
 import time
 from typing import Any
 
@@ -17,18 +15,18 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
-from pixelrnn.evaluation import evaluate
-from pixelrnn.models import store
+from pixelrnn.stopping import Stop, Stopping
 from pixelrnn.training import validations
 from pixelrnn.training.averaging import MovingAverage
+from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.progress import TrainingProgress
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.run_folder import RunFolder
 from pixelrnn.training.schedule import LearningRate
+from pixelrnn.training.tensorboard import Curves
 from pixelrnn.units import bits
 
 ROWS_PER_VALIDATION = 4
-VALIDATION_BATCH_SIZE = 50
 FORECAST_SECONDS = 10.0  # of training, after which the speed is known well enough
 
 
@@ -41,7 +39,9 @@ class Recorder(callbacks.Callback):
         data: for its validation images, if there are any.
         average: the averaged weights, which are validated and saved.
         display: shows progress.
+        curves: the figures for TensorBoard.
         total_steps: optimiser steps of the whole run.
+        stopping: the signals that ask the run to end.
     """
 
     def __init__(
@@ -51,10 +51,14 @@ class Recorder(callbacks.Callback):
         data: DataSet,
         average: MovingAverage,
         display: TrainingProgress,
+        curves: Curves,
         total_steps: int,
+        stopping: Stopping,
     ) -> None:
         self._run, self._recipe, self._data = run, recipe, data
-        self._average, self._display, self._total_steps = average, display, total_steps
+        self._display, self._curves, self._total_steps = display, curves, total_steps
+        self._stopping = stopping
+        self._weights = GoodWeights(run, recipe, data, average, stopping)
         self._rate = LearningRate(recipe.schedule)
         self._seconds_before, self._started = 0.0, time.monotonic()
         self._validation_seconds, self._validations = 0.0, 0
@@ -62,8 +66,9 @@ class Recorder(callbacks.Callback):
         self._nats_sum, self._nats_count = 0.0, 0
         self._rows = 0
         self._forecast_due = True
-        self._stop_signal: int | None = None
-        self._handlers: dict[int, Any] = {}
+        self._metrics: list[dict[str, Any]] | None = []
+        self._taken_up = False
+        self._unrecorded = False  # a signal came before the last step's record was done
 
     @property
     def seconds(self) -> float:
@@ -78,19 +83,30 @@ class Recorder(callbacks.Callback):
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Start the clock, and drop records of steps that a crash undid."""
+        """Start the clock, and take up the records where the checkpoint left them."""
         self._started = self._saved_at = time.monotonic()
-        if trainer.is_global_zero:
-            rows = self._run.read_metrics()
-            self._run.write_metrics(row for row in rows if int(row["step"]) <= trainer.global_step)
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._on_signal)
+        self._stopping.listen()  # the loop took some of the signals
+        self._take_up(trainer)
+        if self._unrecorded:
+            self._end_step(trainer, trainer.global_step)
+        elif self._stopping.number is not None:
+            raise self._interrupted(trainer.global_step, self._stopping.number)
 
-    def _on_signal(self, number: int, _: Any) -> None:
-        if self._stop_signal is not None:
-            raise KeyboardInterrupt
-        self._stop_signal = number
+    def _take_up(self, trainer: lightning.Trainer) -> None:
+        """Drop records of steps that a crash undid."""
+        self._taken_up = True
+        if trainer.is_global_zero:
+            if self._metrics is None:  # a checkpoint of an earlier version
+                rows = self._run.read_metrics()
+                self._metrics = [row for row in rows if int(row["step"]) <= trainer.global_step]
+            self._run.write_metrics(self._metrics)
+
+    def finish(self, trainer: lightning.Trainer) -> None:
+        """Do what is left after the last step, if a run went on that had no more to do."""
+        if not self._taken_up:
+            self._take_up(trainer)
+            if self._unrecorded:
+                self._record_if_due(trainer, trainer.global_step, 1.0)
 
     def on_train_batch_start(
         self,
@@ -131,27 +147,38 @@ class Recorder(callbacks.Callback):
         self._nats_count += 1
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        step = trainer.global_step
+        self._end_step(trainer, trainer.global_step)
+
+    def _end_step(self, trainer: lightning.Trainer, step: int) -> None:
         progress = self._progress(trainer, step)
-        row = int(progress * self._recipe.training.validations * ROWS_PER_VALIDATION)
-        if row > self._rows or progress >= 1:
-            last, self._rows = self._rows, row
-            validate = row // ROWS_PER_VALIDATION > last // ROWS_PER_VALIDATION or progress >= 1
-            validate = validate and (progress >= 1 or self._is_affordable(trainer, step))
-            self._record(trainer, step, validate=validate)
+        self._unrecorded = True
+        try:
+            self._record_if_due(trainer, step, progress)
+            self._unrecorded = False
+        except Stop:  # while validating: that is done first when the run goes on
+            pass
         self._show(trainer, step, progress)
         self._forecast(trainer, step)
         due = time.monotonic() - self._saved_at >= self._recipe.training.checkpoint_seconds
         due = bool(trainer.strategy.broadcast(due))
-        if due or progress >= 1 or self._stop_signal is not None:
+        if due or progress >= 1 or self._stopping.number is not None:
             self._save(trainer)
-        if self._stop_signal is not None:
-            raise TrainingInterrupted(
-                f"stopped at step {step:,} of {self._total_steps:,}; "
-                f"go on with: pixelrnn train --resume {self._run.path}"
-            )
+        if self._stopping.number is not None:
+            raise self._interrupted(step, self._stopping.number)
         if progress >= 1:
             trainer.should_stop = True
+
+    def _interrupted(self, step: int, number: int) -> TrainingInterrupted:
+        stopped = f"stopped at step {step:,} of {self._total_steps:,}"
+        return TrainingInterrupted(f"{stopped}; {self._run.how_to_go_on()}", number)
+
+    def _record_if_due(self, trainer: lightning.Trainer, step: int, progress: float) -> None:
+        row = int(progress * self._recipe.training.validations * ROWS_PER_VALIDATION)
+        if (row > self._rows or progress >= 1) and self._nats_count:
+            validate = row // ROWS_PER_VALIDATION > self._rows // ROWS_PER_VALIDATION
+            validate = progress >= 1 or (validate and self._is_affordable(trainer, step))
+            self._record(trainer, step, validate=validate)
+            self._rows = row
 
     def _record(self, trainer: lightning.Trainer, step: int, *, validate: bool) -> None:
         validation = self._validate(trainer, step) if validate else None
@@ -168,9 +195,10 @@ class Recorder(callbacks.Callback):
         self._nats_sum, self._nats_count = 0.0, 0
         if trainer.is_global_zero:
             self._run.append_metrics(values)
+            if self._metrics is not None:
+                self._metrics.append(values)
             known = {key: value for key, value in values.items() if value is not None}
-            for logger in trainer.loggers:
-                logger.log_metrics(known, step=step)
+            self._curves.add(step, known)
 
     def _validate(self, trainer: lightning.Trainer, step: int) -> float | None:
         if not self._data.count("validation"):
@@ -178,10 +206,7 @@ class Recorder(callbacks.Callback):
         started = time.monotonic()
         result = 0.0
         if trainer.is_global_zero:
-            images = self._data.images("validation")
-            average = self._average.model
-            evaluation = evaluate(average, images, batch_size=VALIDATION_BATCH_SIZE)
-            result = evaluation.bits_per_dim
+            result = self._weights.validate(step, alone=trainer.world_size == 1)
             presentations = step * self._recipe.training.batch_size
             self._display.validated(result, presentations, self.seconds / 60)
         result = float(trainer.strategy.broadcast(result))
@@ -240,7 +265,7 @@ class Recorder(callbacks.Callback):
 
     def _save(self, trainer: lightning.Trainer) -> None:
         if trainer.is_global_zero:
-            store.save(self._average.model, self._run.path)
+            self._weights.save_unvalidated()
         trainer.save_checkpoint(self._run.checkpoint_file)
         self._saved_at = time.monotonic()
 
@@ -250,20 +275,10 @@ class Recorder(callbacks.Callback):
         pl_module: lightning.LightningModule,
         exception: BaseException,
     ) -> None:
-        """Keep the last good weights when the loss is no longer finite."""
+        """Say where the last good weights are when the loss is no longer finite."""
         if isinstance(exception, NonFiniteLossError) and trainer.is_global_zero:
-            store.save(self._average.model, self._run.path)
-            exception.args = (
-                f"{exception}. The last good weights are in {self._run.path / store.MODEL_FILE}",
-            )
-
-    def teardown(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
-    ) -> None:
-        """Give the signals back."""
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers.clear()
+            where = self._weights.say_where(trainer.global_step)
+            exception.args = (f"{exception}. {where}",)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs besides weights, average and optimiser."""
@@ -276,10 +291,26 @@ class Recorder(callbacks.Callback):
             "nats_count": self._nats_count,
             "learning_rate": self._rate.state_dict(),
             "random_state": torch.get_rng_state(),
+            "metrics": self._metrics,
+            "unrecorded": self._unrecorded,
+            "validated": self._weights.validated,
+            "recipe_sha256": self._recipe.fingerprint(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state.
+
+        Raises:
+            RecipeError: if it is of another recipe.
+        """
+        if (
+            state_dict.get("recipe_sha256", self._recipe.fingerprint())
+            != self._recipe.fingerprint()
+        ):
+            raise self._run.has_another_recipe()
+        self._metrics = state_dict.get("metrics")
+        self._unrecorded = state_dict.get("unrecorded", False)
+        self._weights.validated = state_dict.get("validated", False)
         self._seconds_before = state_dict["seconds"]
         self._validation_seconds = state_dict["validation_seconds"]
         self._validations = state_dict.get("num_validations", 0)

@@ -1,0 +1,33 @@
+"""How `train --explain` shows the keys of a recipe."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pixelrnn.training.recipe_keys import Key
+
+
+def as_json(keys: Sequence["Key"]) -> str:
+    """Return the keys as a JSON list of tables."""
+    return json.dumps([asdict(key) for key in keys], indent=1)
+
+
+def as_text(keys: Sequence["Key"]) -> str:
+    """Return two lines a key: its value here as `--set` takes it, and what it is and may be."""
+    lines = []
+    for key in keys:
+        default = "" if key.default is None else f", by default {_written(key.default)}"
+        range_ = f" {key.range}" if key.range else ""
+        lines += [
+            f"{key.name} = {_written(key.value)}",
+            f"    {key.meaning} ({key.type}{range_}{default})",
+        ]
+    return "\n".join(lines)
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "(not given)"
+    return value if isinstance(value, str) else json.dumps(value)

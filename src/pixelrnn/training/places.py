@@ -1,0 +1,55 @@
+"""Where a run's images are: written down so that it is true from every folder, and asked for if not."""
+
+import os
+from pathlib import Path
+
+from pixelrnn.data.catalogue import CATALOGUE
+from pixelrnn.data.in_memory import IN_MEMORY
+from pixelrnn.errors import DataError, RecipeError
+
+
+def placed(source: str) -> str:
+    """Return a source of images with an absolute path, if it is a path; a name stays as it is.
+
+    Raises:
+        RecipeError: if the path cannot be written into a recipe, which is UTF-8.
+
+    Example:
+        >>> placed("digits"), Path(placed("/tmp/../tmp")).is_absolute()
+        ('digits', True)
+    """
+    if source in CATALOGUE or source == IN_MEMORY:
+        return source
+    require_utf8(source, "the images")
+    if not is_there(source):
+        return source
+    return os.path.abspath(Path(source).expanduser())  # noqa: PTH100 - a link stays one
+
+
+def require_there(source: str, run: Path) -> None:
+    """Raise `DataError` if the images that a run was begun with are no longer where they were."""
+    if source in CATALOGUE or source == IN_MEMORY or is_there(source):
+        return
+    seen_from = "" if Path(source).is_absolute() else ", seen from where it was begun"
+    raise DataError(
+        f"the images of {run} were in {source}{seen_from}, and there is nothing now: put them back, "
+        "or say with --data where they are"
+    )
+
+
+def require_utf8(path: str | Path, what: str) -> None:
+    """Raise `RecipeError` if a path has bytes that are not UTF-8, in which a run's files are written."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise RecipeError(
+            f"the path of {what}, {str(path)!a}, is not valid UTF-8: rename it, or give a link to it"
+        ) from error
+
+
+def is_there(source: str) -> bool:
+    """Return whether a path of images leads to something."""
+    try:
+        return Path(source).expanduser().exists()
+    except (OSError, RuntimeError):  # a name that is too long, the home of no user
+        return False
