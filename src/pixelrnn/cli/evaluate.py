@@ -56,7 +56,7 @@ def evaluate(
     images = _images(model, run, data, settings or [])
     require_fit(loaded, images)
     chosen = images.images(split)
-    keep = split == "test" and (data is None or not _why_not_kept(run, images))
+    keep = data is None and split == "test"
     if keep and (reason := _why_not_kept(run, images)):
         typer.echo(f"the result is not kept in {model}: {reason}", err=True)
         keep = False
