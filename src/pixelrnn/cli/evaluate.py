@@ -60,7 +60,7 @@ def evaluate(
     require_fit(loaded, images)
     chosen = images.images(split)
     require_contract(run, loaded, chosen)
-    keep = split == "test" and (data is None or not _why_not_kept(run, images))
+    keep = data is None and split == "test"
     if keep and (reason := _why_not_kept(run, images)):
         tell(f"the result is not kept in {model}: {reason}")
         keep = False
