@@ -2,8 +2,8 @@
 
 import pytest
 
-from pixelrnn.training.recipe import ScheduleTable
 from pixelrnn.training.schedule import LearningRate
+from pixelrnn.training.tables import ScheduleTable
 
 
 def test_constant():

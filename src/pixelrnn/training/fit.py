@@ -26,9 +26,10 @@ from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.places import require_there
 from pixelrnn.training.progress import TrainingProgress
-from pixelrnn.training.recipe import Recipe, TrainingTable
+from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.recorder import Recorder
 from pixelrnn.training.run_folder import RunFolder
+from pixelrnn.training.tables import TrainingTable
 from pixelrnn.training.tensorboard import Curves
 
 TRAIN_IMAGES_EVALUATED = 1000

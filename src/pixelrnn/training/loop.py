@@ -16,8 +16,8 @@ from pixelrnn.stopping import Stopping
 from pixelrnn.training.batches import Batches
 from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
 from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.recipe import TrainingTable
 from pixelrnn.training.run_folder import RunFolder
+from pixelrnn.training.tables import TrainingTable
 
 
 def make_trainer(

@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 
 from pixelrnn.errors import NonFiniteLossError
 from pixelrnn.models import AutoregressiveModel
-from pixelrnn.training.recipe import OptimizerTable, Recipe
+from pixelrnn.training.recipe import Recipe
+from pixelrnn.training.tables import OptimizerTable
 
 
 class TrainingModule(lightning.LightningModule):

@@ -2,7 +2,7 @@
 
 import math
 
-from pixelrnn.training.recipe import ScheduleTable
+from pixelrnn.training.tables import ScheduleTable
 
 
 class LearningRate:

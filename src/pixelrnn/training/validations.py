@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
-    from pixelrnn.training.recipe import TrainingTable
+    from pixelrnn.training.tables import TrainingTable
 
 # A validation reads its images forward only, training forward and backward: about three times the work.
 WORK = 1 / 3
