@@ -4,22 +4,19 @@ With it go samples and completions, drawn with the same seed for every model, an
 with what the images need as a real file.
 """
 
-import copy
 import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Concatenate, ParamSpec
 
 import numpy as np
-import torch
 
 from pixelrnn.agreement import alarms
-from pixelrnn.audit import measure_receptive_field, require_kept
+from pixelrnn.audit import field_in_float64, require_kept
 from pixelrnn.baselines import Baseline
-from pixelrnn.coding import Codec, CodingModel, name_model, save_program
+from pixelrnn.coding import Codec, CodingModel, fitting_name, name_model, save_program
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.coding.measuring import measure_files
 from pixelrnn.compiling import make_loop_ready
@@ -31,7 +28,7 @@ from pixelrnn.evaluation import Evaluation, evaluate
 from pixelrnn.files import replacing
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
-from pixelrnn.ordering import Place
+from pixelrnn.ordering import place_low_in_the_middle
 from pixelrnn.training import RunFolder
 
 logger = logging.getLogger("pixelrnn.assessment")
@@ -57,7 +54,6 @@ FILE_KEYS = (
     "surprise_bits_per_dim",
     "seconds_per_image_compressing",
 )
-MAX_NAME_BYTES = 64
 Rest = ParamSpec("Rest")
 
 
@@ -180,14 +176,14 @@ def _write_evaluation(
     bits = evaluation.bits_per_dim_per_image
     ranks = bits.argsort(kind="stable")
     easiest, hardest = ranks[:SHOWN_IMAGES], ranks[::-1][:SHOWN_IMAGES]
-    place = _middle(images)
+    place = place_low_in_the_middle(*images.shape[1:])
     with replacing(run.evaluation_file) as beside, beside.open("wb") as file:
         np.savez_compressed(
             file,
             bits_per_dim_per_image=bits,
             pictures=_pictures(evaluation),
             bits_map=evaluation.bits_map,
-            receptive_field=_receptive_field(model, images[ranks[len(ranks) // 2]], place),
+            receptive_field=field_in_float64(model, images[ranks[len(ranks) // 2]], place),
             receptive_field_at=np.array(place),
             easiest_images=images[easiest],
             easiest_bits_per_dim=bits[easiest],
@@ -278,14 +274,7 @@ def _exported(run: RunFolder, model: AutoregressiveModel, data: DataSet) -> Codi
     except ValueError as error:
         logger.warning("%s is not measured as a file: %s", run.path, error)
         return None
-    return name_model(_name(run.path), program)
-
-
-def _name(folder: Path) -> str:
-    """Return a name that fits into the header of a file."""
-    name = "".join(letter for letter in folder.resolve().name if letter.isprintable())
-    short = name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
-    return short or "model"
+    return name_model(fitting_name(run.path.resolve().name), program)
 
 
 def _first(images: Images) -> Images:
@@ -301,17 +290,3 @@ def _hidden_bits_per_dim(evaluation: Evaluation) -> float:
     """
     bits_map = evaluation.bits_map
     return float(bits_map[:, ~keep(KEPT, *bits_map.shape[1:])].mean())
-
-
-def _middle(images: Images) -> Place:
-    """Return the last colour of a pixel low in the middle, which has much to look back on."""
-    _, channels, height, width = images.shape
-    return Place(row=height * 3 // 4, column=width // 2, channel=channels - 1)
-
-
-def _receptive_field(model: AutoregressiveModel, image: Images, place: Place) -> np.ndarray:
-    """Return what the trained model was seen to depend on at `place`, for one image, in float64."""
-    watched = copy.deepcopy(model).double()
-    images = torch.from_numpy(image[None].copy())
-    generator = torch.Generator().manual_seed(0)
-    return measure_receptive_field(watched, images, place, generator, by_pixel=True)

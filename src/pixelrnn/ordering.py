@@ -51,3 +51,13 @@ def positions(*, channels: int, height: int, width: int) -> npt.NDArray[np.int64
     """
     order = np.arange(height * width * channels).reshape(height, width, channels)
     return np.ascontiguousarray(order.transpose(2, 0, 1))
+
+
+def place_low_in_the_middle(channels: int, height: int, width: int) -> Place:
+    """Return the last colour of a pixel low in the middle, which has much to look back on.
+
+    Example:
+        >>> place_low_in_the_middle(3, 8, 8)
+        Place(row=6, column=4, channel=2)
+    """
+    return Place(row=height * 3 // 4, column=width // 2, channel=channels - 1)

@@ -7,7 +7,7 @@ tolerance. `checks` runs them on a model with the weights that it has.
 """
 
 from pixelrnn.audit.causality import check_causal, check_causal_at
-from pixelrnn.audit.fields import check_covers, measure_receptive_field
+from pixelrnn.audit.fields import check_covers, field_in_float64, measure_receptive_field
 from pixelrnn.audit.program import check_codes, check_samples, check_steps
 from pixelrnn.audit.sums import check_batch_invariant, check_normalised, check_pmf
 from pixelrnn.audit.trained import Check, checks, require_kept
@@ -26,6 +26,7 @@ __all__ = [
     "check_samples",
     "check_steps",
     "checks",
+    "field_in_float64",
     "measure_receptive_field",
     "require_kept",
 ]

@@ -1,5 +1,6 @@
 """What does a model see, and is it what it claims?"""
 
+import copy
 from collections.abc import Iterable
 
 import numpy as np
@@ -50,6 +51,22 @@ def measure_receptive_field(
             _see(model, image, later, place, ahead, field, rows)
         _see(model, image, earlier, place, generator, field, rows)
     return field
+
+
+def field_in_float64(
+    model: AutoregressiveModel, image: npt.NDArray[np.uint8], place: Place
+) -> npt.NDArray[np.bool_]:
+    """Return what a model is seen to depend on at `place` for one image, in float64 and by pixels.
+
+    Args:
+        model: in any precision; it stays as it is.
+        image: uint8 `(C, H, W)`.
+        place: whose distribution is watched.
+    """
+    watched = copy.deepcopy(model).double()
+    images = torch.from_numpy(image[None].copy())
+    generator = torch.Generator().manual_seed(0)
+    return measure_receptive_field(watched, images, place, generator, by_pixel=True)
 
 
 def _looks_ahead(

@@ -84,7 +84,7 @@ def fetch(
     for remote in files:
         say(f"{fetch_file(remote)}  ({remote.checksum.replace(':', ' ')})")
     if not files:
-        typer.echo(f"{name} is here: it is part of an installed package")
+        say(f"{name} is here: it is part of an installed package")
 
 
 def _options(settings: list[str]) -> "DataOptions":

@@ -52,7 +52,7 @@ def train(
         from pixelrnn import training
 
         if list_recipes:
-            typer.echo("\n".join(training.shipped_recipes()))
+            say("\n".join(training.shipped_recipes()))
             return
         changes = list(settings or [])
         if max_minutes is not None:

@@ -2,7 +2,13 @@
 
 from pixelrnn.coding.album import Album
 from pixelrnn.coding.codec import DEFAULT_TILE, Codec
-from pixelrnn.coding.program_file import CodingModel, load_program, name_model, save_program
+from pixelrnn.coding.program_file import (
+    CodingModel,
+    fitting_name,
+    load_program,
+    name_model,
+    save_program,
+)
 from pixelrnn.coding.writing import write
 
 __all__ = [
@@ -10,6 +16,7 @@ __all__ = [
     "Album",
     "Codec",
     "CodingModel",
+    "fitting_name",
     "load_program",
     "name_model",
     "save_program",

@@ -65,6 +65,17 @@ def check_name(name: str) -> str:
     return name
 
 
+def fitting_name(text: str) -> str:
+    """Return a name of a model that fits into the header of a file, as like the text as can be.
+
+    Example:
+        >>> fitting_name("mine" + chr(7)), fitting_name("")
+        ('mine', 'model')
+    """
+    printable = "".join(letter for letter in text if letter.isprintable())
+    return printable.encode()[:MAX_NAME_BYTES].decode(errors="ignore") or "model"
+
+
 def save_program(model: CodingModel, path: Path) -> None:
     """Write an integer program.
 

@@ -61,7 +61,7 @@ class Recorder(callbacks.Callback):
         self._weights = GoodWeights(run, recipe, data, average, stopping)
         self._rate = LearningRate(recipe.schedule)
         self._seconds_before, self._started = 0.0, time.monotonic()
-        self._validation_seconds, self._validations = 0.0, 0
+        self._validations = validations.Spent()
         self._saved_at = time.monotonic()
         self._nats_sum, self._nats_count = 0.0, 0
         self._rows = 0
@@ -78,7 +78,7 @@ class Recorder(callbacks.Callback):
     @property
     def training_seconds(self) -> float:
         """Seconds spent so far on training alone, without validation."""
-        return self.seconds - self._validation_seconds
+        return self.seconds - self._validations.seconds
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -211,8 +211,7 @@ class Recorder(callbacks.Callback):
             self._display.validated(result, presentations, self.seconds / 60)
         result = float(trainer.strategy.broadcast(result))
         self._rate.observe(result)
-        self._validation_seconds += time.monotonic() - started
-        self._validations += 1
+        self._validations.add(time.monotonic() - started)
         return result
 
     def _show(self, trainer: lightning.Trainer, step: int, progress: float) -> None:
@@ -245,23 +244,13 @@ class Recorder(callbacks.Callback):
             self._display.forecast(presentations, seconds, 1 / seconds_a_step)
 
     def _is_affordable(self, trainer: lightning.Trainer, step: int) -> bool:
-        """Return whether validations, with one more now, leave enough of a limited time to training.
-
-        Only a run that the clock ends, and that does not say how many it wants, leaves any out.
-        """
-        training = self._recipe.training
-        if training.max_minutes is None or "validations" in training.model_fields_set:
-            return True
         one_more = self._seconds_a_validation(self.training_seconds / step)
-        fits = self._validation_seconds + one_more <= validations.SHARE * self.seconds
+        fits = self._validations.leaves_enough(self._recipe.training, self.seconds, one_more)
         return bool(trainer.strategy.broadcast(fits))
 
     def _seconds_a_validation(self, seconds_a_step: float) -> float:
-        """Return how long a validation took so far, or what one should take, before there was any."""
-        if self._validations:
-            return self._validation_seconds / self._validations
-        images = self._data.count("validation") / self._recipe.training.batch_size
-        return validations.WORK * images * seconds_a_step
+        seconds_an_image = seconds_a_step / self._recipe.training.batch_size
+        return self._validations.seconds_each(self._data.count("validation"), seconds_an_image)
 
     def _save(self, trainer: lightning.Trainer) -> None:
         if trainer.is_global_zero:
@@ -284,8 +273,8 @@ class Recorder(callbacks.Callback):
         """Return what a resumed run needs besides weights, average and optimiser."""
         return {
             "seconds": self.seconds,
-            "validation_seconds": self._validation_seconds,
-            "num_validations": self._validations,
+            "validation_seconds": self._validations.seconds,
+            "num_validations": self._validations.count,
             "rows": self._rows,
             "nats_sum": self._nats_sum,
             "nats_count": self._nats_count,
@@ -312,8 +301,9 @@ class Recorder(callbacks.Callback):
         self._unrecorded = state_dict.get("unrecorded", False)
         self._weights.validated = state_dict.get("validated", False)
         self._seconds_before = state_dict["seconds"]
-        self._validation_seconds = state_dict["validation_seconds"]
-        self._validations = state_dict.get("num_validations", 0)
+        self._validations = validations.Spent(
+            state_dict["validation_seconds"], state_dict.get("num_validations", 0)
+        )
         self._rows = state_dict["rows"]
         self._nats_sum, self._nats_count = state_dict["nats_sum"], state_dict["nats_count"]
         self._rate.load_state_dict(state_dict["learning_rate"])

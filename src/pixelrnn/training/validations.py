@@ -1,5 +1,6 @@
 """What validations cost of a run: how many there should be, and how they put off its end."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +43,41 @@ def fitted(training: "TrainingTable", data: "DataSet") -> "TrainingTable":
     if number == training.validations:
         return training
     return training.model_copy(update={"validations": number})
+
+
+@dataclass
+class Spent:
+    """What the validations of a run took so far.
+
+    Attributes:
+        seconds: of all of them.
+        count: how many there were.
+    """
+
+    seconds: float = 0.0
+    count: int = 0
+
+    def add(self, seconds: float) -> None:
+        """Count one more."""
+        self.seconds, self.count = self.seconds + seconds, self.count + 1
+
+    def seconds_each(self, num_images: int, seconds_an_image: float) -> float:
+        """Return how long a validation took, or what one should take before there was any.
+
+        Args:
+            num_images: validation images.
+            seconds_an_image: of training.
+        """
+        return self.seconds / self.count if self.count else WORK * num_images * seconds_an_image
+
+    def leaves_enough(self, training: "TrainingTable", run_seconds: float, one_more: float) -> bool:
+        """Return whether one more, of so many seconds, leaves enough of a limited time to training.
+
+        Only a run that the clock ends, and that does not say how many it wants, leaves any out.
+        """
+        if training.max_minutes is None or "validations" in training.model_fields_set:
+            return True
+        return self.seconds + one_more <= SHARE * run_seconds
 
 
 def plan(
