@@ -4,14 +4,13 @@ import dataclasses
 import io
 import json
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pixelrnn import assessment
 from pixelrnn.assessment import FILE_KEYS, assess
-from pixelrnn.coding import Album, Codec, load_program, write
+from pixelrnn.coding import Album, Codec, fitting_name, load_program, write
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet
@@ -238,14 +237,9 @@ def test_a_fault_that_is_not_the_weights_is_not_hidden(run, save, monkeypatch):
     ("folder", "name"),
     [("plain", "plain"), ("ü" * 40, "ü" * 32), ("x" + "ü" * 40, "x" + "ü" * 31), ("\n", "model")],
 )
-def test_any_folder_gives_a_name(folder, name, tmp_path):
-    assert assessment._name(tmp_path / folder) == name
+def test_any_folder_gives_a_name(folder, name):
+    assert fitting_name(folder) == name
     assert 1 <= len(name.encode()) <= 64
-
-
-def test_the_folder_where_one_stands_gives_its_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert assessment._name(Path()) == tmp_path.name
 
 
 def test_compiling_is_told(run, save, monkeypatch):

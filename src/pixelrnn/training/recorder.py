@@ -57,17 +57,14 @@ class Recorder(callbacks.Callback):
     ) -> None:
         self._run, self._recipe, self._data = run, recipe, data
         self._display, self._curves, self._total_steps = display, curves, total_steps
-        self._stopping = stopping
-        self._weights = GoodWeights(run, recipe, data, average, stopping)
+        self._weights, self._stopping = GoodWeights(run, recipe, data, average, stopping), stopping
         self._rate = LearningRate(recipe.schedule)
         self._seconds_before, self._started = 0.0, time.monotonic()
         self._validations = validations.Spent()
         self._saved_at = time.monotonic()
-        self._nats_sum, self._nats_count = 0.0, 0
-        self._rows = 0
-        self._forecast_due = True
+        self._nats_sum, self._nats_count, self._rows = 0.0, 0, 0
+        self._forecast_due, self._taken_up = True, False
         self._metrics: list[dict[str, Any]] | None = []
-        self._taken_up = False
         self._unrecorded = False  # a signal came before the last step's record was done
 
     @property
@@ -89,8 +86,7 @@ class Recorder(callbacks.Callback):
         self._take_up(trainer)
         if self._unrecorded:
             self._end_step(trainer, trainer.global_step)
-        elif self._stopping.number is not None:
-            raise self._interrupted(trainer.global_step, self._stopping.number)
+        self._end_if_stopped(trainer.global_step)
 
     def _take_up(self, trainer: lightning.Trainer) -> None:
         """Drop records of steps that a crash undid."""
@@ -163,14 +159,14 @@ class Recorder(callbacks.Callback):
         due = bool(trainer.strategy.broadcast(due))
         if due or progress >= 1 or self._stopping.number is not None:
             self._save(trainer)
-        if self._stopping.number is not None:
-            raise self._interrupted(step, self._stopping.number)
+        self._end_if_stopped(step)
         if progress >= 1:
             trainer.should_stop = True
 
-    def _interrupted(self, step: int, number: int) -> TrainingInterrupted:
-        stopped = f"stopped at step {step:,} of {self._total_steps:,}"
-        return TrainingInterrupted(f"{stopped}; {self._run.how_to_go_on()}", number)
+    def _end_if_stopped(self, step: int) -> None:
+        if self._stopping.number is not None:
+            line = f"stopped at step {step:,} of {self._total_steps:,}; {self._run.how_to_go_on()}"
+            raise TrainingInterrupted(line, self._stopping.number)
 
     def _record_if_due(self, trainer: lightning.Trainer, step: int, progress: float) -> None:
         row = int(progress * self._recipe.training.validations * ROWS_PER_VALIDATION)
@@ -197,8 +193,7 @@ class Recorder(callbacks.Callback):
             self._run.append_metrics(values)
             if self._metrics is not None:
                 self._metrics.append(values)
-            known = {key: value for key, value in values.items() if value is not None}
-            self._curves.add(step, known)
+            self._curves.add(step, values)
 
     def _validate(self, trainer: lightning.Trainer, step: int) -> float | None:
         if not self._data.count("validation"):
@@ -240,8 +235,9 @@ class Recorder(callbacks.Callback):
             None if limit is None else max(0.0, 60 * limit - self.seconds),
         )
         if trainer.is_global_zero:
-            presentations = (step + steps) * training.batch_size
-            self._display.forecast(presentations, seconds, 1 / seconds_a_step)
+            self._display.forecast(
+                (step + steps) * training.batch_size, seconds, 1 / seconds_a_step
+            )
 
     def _is_affordable(self, trainer: lightning.Trainer, step: int) -> bool:
         one_more = self._seconds_a_validation(self.training_seconds / step)
@@ -292,18 +288,15 @@ class Recorder(callbacks.Callback):
         Raises:
             RecipeError: if it is of another recipe.
         """
-        if (
-            state_dict.get("recipe_sha256", self._recipe.fingerprint())
-            != self._recipe.fingerprint()
-        ):
+        ours = self._recipe.fingerprint()
+        if state_dict.get("recipe_sha256", ours) != ours:
             raise self._run.has_another_recipe()
         self._metrics = state_dict.get("metrics")
         self._unrecorded = state_dict.get("unrecorded", False)
         self._weights.validated = state_dict.get("validated", False)
         self._seconds_before = state_dict["seconds"]
-        self._validations = validations.Spent(
-            state_dict["validation_seconds"], state_dict.get("num_validations", 0)
-        )
+        count = state_dict.get("num_validations", 0)
+        self._validations = validations.Spent(state_dict["validation_seconds"], count)
         self._rows = state_dict["rows"]
         self._nats_sum, self._nats_count = state_dict["nats_sum"], state_dict["nats_count"]
         self._rate.load_state_dict(state_dict["learning_rate"])

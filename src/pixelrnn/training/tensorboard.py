@@ -33,8 +33,8 @@ class Curves:
         self._file: IO[bytes] | None = None
         self._given_up = False
 
-    def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Add figures of a step; each is on the disk, or in the system's hands, at once."""
+    def add(self, step: int, values: Mapping[str, float | None]) -> None:
+        """Add figures of a step, those there are; each is on the disk, or in the system's hands, at once."""
         if self._given_up:
             return
         try:
@@ -42,7 +42,9 @@ class Curves:
                 self._file = self._begin()
             summary = Summary(
                 value=[
-                    Summary.Value(tag=name, simple_value=value) for name, value in values.items()
+                    Summary.Value(tag=name, simple_value=value)
+                    for name, value in values.items()
+                    if value is not None
                 ]
             )
             self._write(Event(wall_time=time.time(), step=step, summary=summary))
