@@ -93,8 +93,7 @@ class Recorder(callbacks.Callback):
         self._taken_up = True
         if trainer.is_global_zero:
             if self._metrics is None:  # a checkpoint of an earlier version
-                rows = self._run.read_metrics()
-                self._metrics = [row for row in rows if int(row["step"]) <= trainer.global_step]
+                self._metrics = self._run.read_metrics(trainer.global_step)
             self._run.write_metrics(self._metrics)
 
     def finish(self, trainer: lightning.Trainer) -> None:
@@ -120,8 +119,7 @@ class Recorder(callbacks.Callback):
     def _progress(self, trainer: lightning.Trainer, step: int) -> float:
         """Return how much of the run is done, from 0 to 1: by steps, or by minutes if those end first."""
         done = step / self._total_steps
-        limit = self._recipe.training.max_minutes
-        if limit is not None:
+        if (limit := self._recipe.training.max_minutes) is not None:
             done = max(done, self.seconds / (60 * limit))
             done = float(trainer.strategy.broadcast(done))  # one clock for all processes
         return min(done, 1.0)
@@ -225,8 +223,7 @@ class Recorder(callbacks.Callback):
         if not self._forecast_due or time.monotonic() - self._started < FORECAST_SECONDS:
             return
         self._forecast_due = False
-        seconds_a_step = self.training_seconds / step
-        limit = training.max_minutes
+        seconds_a_step, limit = self.training_seconds / step, training.max_minutes
         steps, seconds = validations.plan(
             self._total_steps - step,
             max(0, training.validations - self._rows // ROWS_PER_VALIDATION),

@@ -131,8 +131,12 @@ class RunFolder:
         """Add measured values to `result.json`."""
         write_json(self.result_file, {"format_version": 1, **self.result(), **values})
 
-    def read_metrics(self) -> list[dict[str, str]]:
-        """Return the rows of `metrics.csv` that are whole: a kill may leave half of the last one."""
+    def read_metrics(self, last_step: float = math.inf) -> list[dict[str, str]]:
+        """Return the rows of `metrics.csv` that are whole: a kill may leave half of the last one.
+
+        Args:
+            last_step: leave out what comes later.
+        """
         if not self.metrics_file.is_file():
             return []
         try:
@@ -146,7 +150,7 @@ class RunFolder:
             after = int(rows[-1]["step"]) if rows else 0
             if line.endswith("\n") and len(values) == len(METRICS) and _is_whole(row, after):
                 rows.append(row)
-        return rows
+        return [row for row in rows if int(row["step"]) <= last_step]
 
     def write_metrics(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write `metrics.csv` anew."""

@@ -34,7 +34,7 @@ class Curves:
         self._given_up = False
 
     def add(self, step: int, values: Mapping[str, float | None]) -> None:
-        """Add figures of a step, those there are; each is on the disk, or in the system's hands, at once."""
+        """Add figures of a step, those there are; each is in the system's hands at once."""
         if self._given_up:
             return
         try:
