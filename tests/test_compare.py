@@ -334,7 +334,7 @@ def few(monkeypatch):
         return model.receptive_field(place, height=image.shape[1], width=image.shape[2])
 
     monkeypatch.setattr(compare_module, "load", load_few)
-    monkeypatch.setattr(assessment, "_receptive_field", claimed_field)
+    monkeypatch.setattr(assessment, "field_in_float64", claimed_field)
 
 
 @pytest.mark.parametrize("suite", ["cifar10-45k", "cifar10-45k-softmax"])

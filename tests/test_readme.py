@@ -50,7 +50,7 @@ def user(tmp_path, monkeypatch):
     def claimed_field(model, image, place):
         return model.receptive_field(place, height=image.shape[1], width=image.shape[2])
 
-    monkeypatch.setattr(assessment, "_receptive_field", claimed_field)
+    monkeypatch.setattr(assessment, "field_in_float64", claimed_field)
     monkeypatch.setattr(
         "pixelrnn.compare.baselines.measure", lambda *_, **__: [Baseline("uniform", 8.0, "")]
     )

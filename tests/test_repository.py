@@ -207,3 +207,11 @@ def test_links_between_documents_lead_somewhere():
         for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8")):
             if not re.match(r"[a-z]+:", target):
                 assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_tests_that_documents_name_are_there():
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    text = "".join(document.read_text(encoding="utf-8") for document in documents)
+    files = set(re.findall(r"\btests/[a-z0-9_/]+\.(?:py|sh)\b", text))
+    assert len(files) > 15
+    assert [name for name in sorted(files) if not (ROOT / name).is_file()] == []
