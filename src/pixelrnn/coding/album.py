@@ -214,7 +214,7 @@ class Album(Sequence[Images]):
         renew_when_forked(self._renew_lock)
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # whoever reads may close, too
 
     def __del__(self) -> None:
         if "_stream" in self.__dict__:
