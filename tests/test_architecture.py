@@ -45,7 +45,7 @@ LAYERS = (
     ),
     ("files",),
     ("locks", "stopping"),
-    ("errors",),
+    ("errors", "wording"),
 )
 MAX_LINES = 300
 POSIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios"}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pixelrnn.errors import InUseError
+from pixelrnn.wording import as_ascii
 
 try:
     import fcntl
@@ -26,6 +27,7 @@ except ImportError:  # Windows
     import msvcrt
 
 _WAIT_SECONDS = 0.05
+MAX_LETTERS = 100  # of what a file says of its holder
 _FAR = 1 << 40  # of Windows, where a locked byte cannot be read: beyond all that is
 _TAKEN = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -171,7 +173,7 @@ def _read(file: Path) -> dict[str, Any]:
     """Return what a file says of its holder; nothing if it is empty or damaged."""
     try:
         found = json.loads(file.read_bytes()[:10_000])
-        texts = {key: ascii(str(found[key]))[1:-1][:100] for key in ("host", "doing", "since")}
+        texts = {key: as_ascii(str(found[key]), MAX_LETTERS) for key in ("host", "doing", "since")}
         return {**found, "pid": int(found["pid"]), **texts}
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
@@ -202,7 +204,7 @@ def _create(owned: Path, doing: str) -> bool:
 
 def _is_dead(holder: dict[str, Any]) -> bool:
     """Return whether a holder of this machine is surely gone; of another one nobody knows."""
-    if holder.get("host") != ascii(platform.node())[1:-1][:100]:
+    if holder.get("host") != as_ascii(platform.node(), MAX_LETTERS):
         return False
     if holder.get("boot") != _boot():
         return True

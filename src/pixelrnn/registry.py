@@ -5,13 +5,13 @@ package. So whatever is added is found by everything that asks the registry: con
 tables, and the tests of the contract.
 """
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from pixelrnn.errors import UnknownKindError
+from pixelrnn.wording import choice
 
 T = TypeVar("T")
 
@@ -62,19 +62,6 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
-
-
-def choice(word: str, known: Iterable[str]) -> str:
-    """Return a clause that suggests the nearest known word, if one is near, and lists them all.
-
-    Example:
-        >>> choice("digitz", ["digits", "photos"])
-        'did you mean digits? Known are digits and photos'
-    """
-    known = list(known)
-    near = difflib.get_close_matches(word, known, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    return f"{meant}Known are {', '.join(known[:-1])} and {known[-1]}" if known[1:] else f"{meant}"
 
 
 def import_all(package: str, path: Iterable[str], *, leave: Iterable[str] = ()) -> None:

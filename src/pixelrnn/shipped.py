@@ -8,11 +8,11 @@ An integer program is never changed once it was released: files name it by its h
 new name.
 """
 
-import difflib
 from pathlib import Path
 
 from pixelrnn.errors import ModelFileError, PixelRNNError
 from pixelrnn.files import not_a_file
+from pixelrnn.wording import suggestion
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "colour-pixelcnn"  # that compresses if nothing is said
@@ -53,11 +53,9 @@ def file_of(name_or_path: str | Path, suffix: str) -> Path:
     shipped = FOLDER / f"{name_or_path}{suffix}"
     if str(name_or_path) in names() and shipped.is_file():
         return shipped
-    near = difflib.get_close_matches(str(name_or_path), names(), n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
     raise ModelFileError(
-        f"there is no model at {name_or_path}{meant}: give a run folder, a .safetensors file, or a name "
-        "from `pixelrnn models list`"
+        f"there is no model at {name_or_path}{suggestion(str(name_or_path), names())}: give a run folder, "
+        "a .safetensors file, or a name from `pixelrnn models list`"
     )
 
 

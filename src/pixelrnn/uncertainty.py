@@ -11,6 +11,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.wording import counted
+
 Pictures = npt.NDArray[np.int64]
 """The number of the picture that each of N images was cut from, `(N,)`; images of one have the same."""
 
@@ -78,10 +80,10 @@ def images_of_pictures(num_images: int, num_pictures: int, kind: str = "") -> st
         >>> images_of_pictures(1, 1)
         '1 image'
     """
-    words = f"{num_images:,} {kind}".strip() + f" image{'' if num_images == 1 else 's'}"
+    words = counted(num_images, f"{kind} image".strip())
     if num_pictures == num_images:
         return words
-    return f"{words} (patches of {num_pictures:,} picture{'' if num_pictures == 1 else 's'})"
+    return f"{words} (patches of {counted(num_pictures, 'picture')})"
 
 
 def no_verdict(num_pictures: int) -> str:
@@ -93,7 +95,7 @@ def no_verdict(num_pictures: int) -> str:
     """
     if num_pictures >= MIN_PICTURES:
         return ""
-    return f"no verdict: only {num_pictures} picture{'' if num_pictures == 1 else 's'}"
+    return f"no verdict: only {counted(num_pictures, 'picture')}"
 
 
 def plus_minus(value: float, error: float | None) -> str:

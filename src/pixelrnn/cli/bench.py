@@ -22,6 +22,7 @@ from pixelrnn.cli.drawing import (
 from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
+from pixelrnn.wording import three_digits
 
 if TYPE_CHECKING:
     from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing
@@ -186,17 +187,13 @@ def _cells(timing: "Timing") -> list[str]:
     return [
         f"{timing.size[0]}x{timing.size[1]}",
         f"{timing.batch:,}",
-        _seconds(timing.stepper_seconds_1_thread),
-        _seconds(timing.stepper_seconds_all_threads),
-        _seconds(timing.whole_image_seconds_scaled),
+        three_digits(timing.stepper_seconds_1_thread),
+        three_digits(timing.stepper_seconds_all_threads),
+        three_digits(timing.whole_image_seconds_scaled),
         f"{timing.speed_up:,.0f}",
         f"{timing.gflops_per_core:.1f}",
         "" if scaling is None else f"{scaling:.2f}",
     ]
-
-
-def _seconds(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _lines(result: dict[str, Any], found: "SamplingBenchmark") -> list[str]:

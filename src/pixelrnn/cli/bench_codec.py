@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.bench_images import DIGITS_MODEL, MeasuredImages, measured_images
-from pixelrnn.cli.coding_options import counted
 from pixelrnn.cli.console import printable, say, say_json, say_table, tell
 from pixelrnn.cli.drawing import (
     AsJson,
@@ -22,6 +21,7 @@ from pixelrnn.cli.options import Data
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.wording import counted, three_digits
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -181,17 +181,10 @@ def _cells(figures: "Figures") -> list[str]:
         escape(printable(figures.name)),
         f"{figures.bits_per_dim_one_file_each:.4f}",
         "" if together is None else f"{together:.4f}",
-        _number(figures.images_per_second_encoding),
-        _number(figures.images_per_second_decoding),
+        three_digits(figures.images_per_second_encoding),
+        three_digits(figures.images_per_second_decoding),
         figures.note,
     ]
-
-
-def _number(value: float | None) -> str:
-    """Write three digits, or all before the point."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _lines(result: dict[str, Any], found: "CodecBenchmark") -> list[str]:
@@ -233,9 +226,9 @@ def _of_model(model: "ModelFigures", found: "CodecBenchmark") -> list[str]:
     )
     if model.seconds_to_decode_one_image is not None:
         line += (
-            f"; on 1 thread {_number(model.images_per_second_encoding_1_thread)} images/s encoding, "
-            f"{_number(model.images_per_second_decoding_1_thread)} decoding; one image is decoded in "
-            f"{_number(1000 * model.seconds_to_decode_one_image)} ms"
+            f"; on 1 thread {three_digits(model.images_per_second_encoding_1_thread)} images/s encoding, "
+            f"{three_digits(model.images_per_second_decoding_1_thread)} decoding; one image is decoded in "
+            f"{three_digits(1000 * model.seconds_to_decode_one_image)} ms"
         )
     lines = [f"{line}."]
     if found.codecs:

@@ -10,6 +10,7 @@ from pixelrnn.cli.console import printable, say, say_json, say_table, tell
 from pixelrnn.cli.drawing import AsJson, Force, Repeats, Size, positive, require_writable, size
 from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
+from pixelrnn.wording import counted, nearest, three_digits
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -112,7 +113,6 @@ def train(
 def _recipes(name: str, settings: list[str]) -> list["Recipe"]:
     """Return the recipes of a suite, or the one recipe of this name or file."""
     from pixelrnn.training import load_recipe, shipped_recipes, suite_recipes, suites
-    from pixelrnn.training.recipe_errors import nearest
 
     if name in suites():
         return [load_recipe(each, settings) for each in suite_recipes(name).values()]
@@ -152,12 +152,12 @@ def _table(title: str, timings: list["TrainingTiming"]) -> "Table":
             f"{height}x{width}",
             f"{timing.batch_size:,}",
             f"{timing.threads}",
-            _number(timing.images_per_second),
-            _number(timing.plain_images_per_second),
-            _number(timing.speed_up),
-            _number(1e-6 * timing.flops_per_image),
-            _number(timing.gflops),
-            _number(100 * timing.share_of_machine),
+            three_digits(timing.images_per_second),
+            three_digits(timing.plain_images_per_second),
+            three_digits(timing.speed_up),
+            three_digits(1e-6 * timing.flops_per_image),
+            three_digits(timing.gflops),
+            three_digits(100 * timing.share_of_machine),
         )
     return table
 
@@ -177,19 +177,12 @@ def _scaling_table(scaling: list["Scaling"]) -> "Table":
     return table
 
 
-def _number(value: float | None) -> str:
-    """Write three digits, or all before the point."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def _lines(result: dict[str, Any], found: "TrainingBenchmark") -> list[str]:
     if not found.timings:
         return []
     repeats = min(timing.repeats for timing in found.timings)
     lines = [
-        f"Medians of {repeats} repetition{'' if repeats == 1 else 's'} in turn on synthetic images; "
+        f"Medians of {counted(repeats, 'repetition')} in turn on synthetic images; "
         "a step is loss, gradient, clipping, optimiser and moving average."
     ]
     if any(timing.speed_up for timing in found.timings):
@@ -200,7 +193,7 @@ def _lines(result: dict[str, Any], found: "TrainingBenchmark") -> list[str]:
     machine = statistics.median(timing.machine_gflops for timing in found.timings)
     threads = found.timings[0].machine_threads
     lines.append(
-        f"The machine: {result['environment']['processor']}; {_number(machine)} GFLOP/s in float32 "
-        f"products of two large matrices, {threads} thread{'' if threads == 1 else 's'}."
+        f"The machine: {result['environment']['processor']}; {three_digits(machine)} GFLOP/s in float32 "
+        f"products of two large matrices, {counted(threads, 'thread')}."
     )
     return lines

@@ -20,6 +20,7 @@ from pixelrnn.cli.drawing import (
     positive,
     require_writable,
 )
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.completion import Completions, Mask
@@ -238,8 +239,8 @@ def _text(result: dict[str, Any]) -> str:
     split = "" if result["split"] == "all" else result["split"]
     which = images_of_pictures(result["num_images"], result["num_pictures"], split)
     lines = [
-        f"{files}: {which} of {result['images']}, {result['completions_per_image']} "
-        f"completion{'s' if result['completions_per_image'] > 1 else ''} each, "
+        f"{files}: {which} of {result['images']}, "
+        f"{counted(result['completions_per_image'], 'completion')} each, "
         f"seed {result['seed']}",
         f"the hidden {result['hidden_pixels']:,} pixels of the originals cost "
         f"{plus_minus(result['hidden_bits_per_dim'], result['standard_error'])} bits/dim",

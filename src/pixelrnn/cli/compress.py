@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.coding_options import CodingModelOption, counted
 from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.drawing import (
     AsJson,
@@ -19,8 +18,10 @@ from pixelrnn.cli.drawing import (
     require_writable,
 )
 from pixelrnn.cli.image_arguments import GivenImage, GivenImages, given_images
+from pixelrnn.cli.options import CodingModelOption
 from pixelrnn.errors import CompressedFileError, DataError, OutputError
 from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.coding.container import Entry

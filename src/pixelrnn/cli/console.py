@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pixelrnn.wording import without_surrogates
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -44,7 +46,7 @@ def say_json(value: Any, indent: int = 1) -> None:
     """Print JSON. Bytes of file names that are no text become question marks: JSON is text."""
     text = json.dumps(value, ensure_ascii=False)
     if not text.isascii():
-        value = json.loads(text.encode(errors="replace"))
+        value = json.loads(without_surrogates(text))
     typer.echo(json.dumps(value, indent=indent))
 
 

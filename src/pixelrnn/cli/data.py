@@ -6,6 +6,7 @@ import typer
 
 from pixelrnn.cli.console import printable, say, say_json, say_table
 from pixelrnn.errors import RecipeError
+from pixelrnn.wording import suggestion
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataOptions, DataSet
@@ -88,7 +89,6 @@ def fetch(
 
 
 def _options(settings: list[str]) -> "DataOptions":
-    import difflib
     import tomllib
 
     import pydantic
@@ -112,8 +112,7 @@ def _options(settings: list[str]) -> "DataOptions":
         key = ".".join(map(str, first["loc"]))
         if first["type"] != "extra_forbidden":
             raise RecipeError(f"--set data.{key}: {first['msg']}") from error
-        near = difflib.get_close_matches(key, DataOptions.model_fields, n=1)
-        meant = f" (did you mean data.{near[0]}?)" if near else ""
+        meant = suggestion(key, DataOptions.model_fields, "data.")
         known = ", ".join(f"data.{name}" for name in DataOptions.model_fields)
         raise RecipeError(f"there is no option data.{key}{meant}: there are {known}") from error
 

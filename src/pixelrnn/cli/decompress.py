@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelrnn.cli.coding_options import CodingModelOption, counted
 from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.drawing import AsJson, Force, Threads, pixels_progress
 from pixelrnn.cli.file_names import file_names, is_changed
+from pixelrnn.cli.options import CodingModelOption
 from pixelrnn.errors import OutputError
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.coding import Album

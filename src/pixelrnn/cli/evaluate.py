@@ -9,6 +9,7 @@ from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.drawing import name_or_path
 from pixelrnn.cli.options import Data, Device, images_progress, raise_alarms
 from pixelrnn.errors import RecipeError
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
@@ -104,7 +105,7 @@ def _require_one(path: Path) -> None:
     runs = sorted(file.parent for file in path.glob("*/recipe.toml"))
     if runs:
         raise RecipeError(
-            f"{path} holds {len(runs)} run folder{'' if len(runs) == 1 else 's'}: evaluate one of "
+            f"{path} holds {counted(len(runs), 'run folder')}: evaluate one of "
             + ", ".join(map(str, runs))
         )
 

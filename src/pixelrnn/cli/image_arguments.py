@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelrnn.cli.coding_options import counted
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
+from pixelrnn.wording import counted, without_surrogates
 
 if TYPE_CHECKING:
     from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
@@ -127,7 +127,7 @@ def counted_fact(count: int, fact: str) -> str:
 
 def is_text(name: str) -> bool:
     """Return whether a name is text; those of Unix may be any bytes."""
-    return name == name.encode(errors="replace").decode()
+    return name == without_surrogates(name)
 
 
 def given_images(paths: Sequence[Path]) -> GivenImages:
@@ -170,7 +170,7 @@ def _add(given: GivenImages, files: Iterable[tuple[Path, str]]) -> None:
     from pixelrnn.data.image_files import UnreadableImageError, read_header
 
     for path, name in files:
-        text = name.encode(errors="replace").decode()
+        text = without_surrogates(name)
         try:
             if len(text.encode()) > MAX_NAME_BYTES:
                 reason = (

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.coding_options import CodingModelOption, counted
 from pixelrnn.cli.console import printable, say, say_table
 from pixelrnn.cli.drawing import AsJson
+from pixelrnn.cli.options import CodingModelOption
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.coding import Album

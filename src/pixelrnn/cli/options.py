@@ -38,6 +38,16 @@ Device = Annotated[
     ),
 ]
 
+CodingModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME-or-PATH",
+        help="A name from `pixelrnn models list`, or a file from `pixelrnn models export`.",
+        show_default=False,
+    ),
+]
+
 
 class Verb(typer.core.TyperCommand):
     """A command whose help names an argument, and not the Python type that it becomes."""

@@ -24,6 +24,7 @@ from pixelrnn.cli.drawing import (
 )
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.models import AutoregressiveModel
@@ -182,7 +183,7 @@ def _text(result: dict[str, Any]) -> str:
     count, shown = result["num_images"], result["num_images_shown"]
     files = ", ".join(result[key] for key in ("out", "gif", "npz") if result[key])
     text = (
-        f"{files}: {count:,} image{'s' if count > 1 else ''} of {height} x {width}, "
+        f"{files}: {counted(count, 'image')} of {height} x {width}, "
         f"seed {result['seed']}, {result['seconds_per_image']:.3g} seconds/image"
     )
     if result["temperature"] != 1:

@@ -30,6 +30,7 @@ from pixelrnn.data.dataset import (
 )
 from pixelrnn.data.unpacking import unpacked_limit
 from pixelrnn.errors import DataError
+from pixelrnn.wording import as_ascii, first_line
 
 WANTED = "uint8 (N, H, W) for grey or (N, H, W, 3) for RGB"
 NAMES = {
@@ -44,7 +45,7 @@ DEFLATE_LIMIT = 1032
 CHUNK_BYTES = 1 << 24
 MAX_HEADER_BYTES = 1 << 16
 MAX_MEMBERS = 1000
-SHOWN_NAMES, SHOWN_LETTERS = 12, 60
+SHOWN_NAMES = 12
 
 
 def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
@@ -107,7 +108,7 @@ def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
                 member = members[name]
                 with archive.open(member) as stream:
                     arrays[split] = _read_array(
-                        stream, member.file_size, f"{path} ({_shown(name)})"
+                        stream, member.file_size, f"{path} ({as_ascii(name)})"
                     )
     except (
         zipfile.BadZipFile,
@@ -131,7 +132,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")
         if name in members:
-            raise DataError(f"{path} has two arrays named {_shown(name)}: save it again")
+            raise DataError(f"{path} has two arrays named {as_ascii(name)}: save it again")
         members[name] = member
     if not members:
         raise DataError(f"{path} holds no arrays: it must hold {WANTED}")
@@ -165,12 +166,7 @@ def _chosen(path: Path, names: list[str]) -> dict[str, str]:
 
 def _listed(names: list[str]) -> str:
     more = ", ..." if len(names) > SHOWN_NAMES else ""
-    return ", ".join(map(_shown, names[:SHOWN_NAMES])) + more
-
-
-def _shown(name: str) -> str:
-    """Return a name from a file as text for a line."""
-    return ascii(name)[1:-1][:SHOWN_LETTERS]
+    return ", ".join(map(as_ascii, names[:SHOWN_NAMES])) + more
 
 
 def _check_sizes(path: Path, members: list[zipfile.ZipInfo]) -> None:
@@ -188,12 +184,12 @@ def _check_sizes(path: Path, members: list[zipfile.ZipInfo]) -> None:
 def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
-            f"{path}: {_shown(member.filename)} is packed in a way that numpy does not write"
+            f"{path}: {as_ascii(member.filename)} is packed in a way that numpy does not write"
         )
     ratio = DEFLATE_LIMIT if member.compress_type == zipfile.ZIP_DEFLATED else 1
     if member.file_size > member.compress_size * ratio + CHUNK_BYTES // 1024:
         raise DataError(
-            f"{path}: {_shown(member.filename)} claims to unpack to {member.file_size:,} bytes from "
+            f"{path}: {as_ascii(member.filename)} claims to unpack to {member.file_size:,} bytes from "
             f"{member.compress_size:,}, which cannot be: the file is damaged"
         )
 
@@ -229,9 +225,8 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, 
         raise
     # numpy evaluates the header as a Python literal: damaged bytes can raise nearly anything there.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{where} is damaged or not an .npy array ({reason}): it must hold {WANTED}"
+            f"{where} is damaged or not an .npy array ({first_line(error)}): it must hold {WANTED}"
         ) from error
 
 

@@ -22,6 +22,7 @@ from pixelrnn.data.dataset import VALIDATION_RULE, DataSet, Images, carve_valida
 from pixelrnn.data.unpacking import unpacked_limit
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
+from pixelrnn.wording import first_line
 
 PIXEL_BYTES = 3072
 MAX_MEMBER_BYTES = 160_000_000  # the largest official file has 153.7 million
@@ -259,4 +260,4 @@ def _md5(path: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]
+    return getattr(error, "strerror", None) or first_line(error)

@@ -20,6 +20,7 @@ from pixelrnn.data.dataset import Images
 from pixelrnn.data.image_facts import bit_depth, highest_level, not_kept, orientation
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
+from pixelrnn.wording import first_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -213,8 +214,7 @@ def _opened(path: Path) -> Iterator["Image.Image"]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno:
             raise UnreadableImageError(path, f"cannot be read: {error.strerror}") from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnreadableImageError(path, f"truncated or damaged: {reason}") from error
+        raise UnreadableImageError(path, f"truncated or damaged: {first_line(error)}") from error
 
 
 def _plug_in_formats(path: Path) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """`load`: from a name or a path to a data set."""
 
-import difflib
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -15,6 +14,7 @@ from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.shipped import require_one_meaning
+from pixelrnn.wording import suggestion
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 ALBUM_SUFFIX = ".pxr"
@@ -143,6 +143,5 @@ def check_options(options: DataOptions, allowed: frozenset[str], source: str) ->
 
 def nothing_called(name: str) -> str:
     """Return the message about a set that does not exist, with the nearest name that does."""
-    near = difflib.get_close_matches(name, CATALOGUE, n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
-    return f"there is no {name}{meant}: give one of {', '.join(CATALOGUE)} (`pixelrnn data list`)"
+    known = f"{', '.join(CATALOGUE)} (`pixelrnn data list`)"
+    return f"there is no {name}{suggestion(name, CATALOGUE)}: give one of {known}"

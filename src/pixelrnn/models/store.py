@@ -30,8 +30,8 @@ from pixelrnn.files import replacing, write_json
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.models import MODELS, AnyModelConfig, AutoregressiveModel, build
 from pixelrnn.models.torch_state import find_device, usual_torch
-from pixelrnn.registry import choice
 from pixelrnn.untrusted import check_safetensors, read_json
+from pixelrnn.wording import choice, first_line
 
 MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -163,7 +163,7 @@ def _config(file: Path, metadata: dict[str, str]) -> AnyModelConfig:
     except KeyError as error:
         raise ModelFileError(f"{file} has no usable configuration: none there") from error
     except ValueError as error:
-        reason = _reason(error) if isinstance(error, ValidationError) else str(error).split("\n")[0]
+        reason = _reason(error) if isinstance(error, ValidationError) else first_line(error)
         raise ModelFileError(f"{file} has no usable configuration: {reason}") from error
     return config
 

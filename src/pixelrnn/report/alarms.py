@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from pixelrnn import agreement, ordering
 from pixelrnn.ordering import Place
-from pixelrnn.report import formats
 from pixelrnn.report.comparison import Entry, Group
 from pixelrnn.report.evaluation_file import Evaluation
 from pixelrnn.report.run_folder import RunFolder, read_run_folder
 from pixelrnn.report.verdict import Verdict
+from pixelrnn.wording import joined
 
 MAX_NAMED = 3  # sub-pixels
 
@@ -73,13 +73,13 @@ def named(field: npt.NDArray[np.bool_]) -> str:
     pixels = np.argwhere(field.any(axis=0))
     words = [f"row {row}, column {column}" for row, column in pixels[:MAX_NAMED]]
     more = len(pixels) - len(words)
-    return formats.joined([*words, f"{more} more"] if more else words)
+    return joined([*words, f"{more} more"] if more else words)
 
 
 def withheld(verdict: Verdict, found: Sequence[Alarm]) -> Verdict:
     """Return the verdict, or none where the figures it stands on cannot be believed."""
     if not found:
         return verdict
-    names = formats.joined(list(dict.fromkeys(alarm.entry.name for alarm in found)))
+    names = joined(list(dict.fromkeys(alarm.entry.name for alarm in found)))
     sentence = Markup("No verdict: the figures of <strong>{}</strong> cannot be believed.")
     return Verdict(sentence.format(names), (), verdict.warnings)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import ModelFileError
+from pixelrnn.wording import first_line
 
 MAX_ARRAY_BYTES = 1 << 26  # far more than the samples of large images take
 MAX_DIRECTORY_BYTES = 1 << 14  # a hundred arrays or more
@@ -66,8 +67,9 @@ def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGED as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelFileError(f"{path} cannot be read ({reason}); evaluate that run again") from None
+        raise ModelFileError(
+            f"{path} cannot be read ({first_line(error)}); evaluate that run again"
+        ) from None
 
 
 def _check_directory(file: IO[bytes]) -> None:

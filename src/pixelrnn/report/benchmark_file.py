@@ -7,6 +7,7 @@ import pydantic
 
 from pixelrnn.errors import ModelFileError
 from pixelrnn.report.text_file import parse_json, read_text
+from pixelrnn.wording import first_line
 
 FORMAT_VERSION = 1
 KIND = "training benchmark"
@@ -63,7 +64,7 @@ def read_training_speed(path: Path) -> TrainingSpeed:
     try:
         content = parse_json(text)
     except ValueError as error:
-        raise _error(path, f"is not JSON ({str(error).splitlines()[0]})") from None
+        raise _error(path, f"is not JSON ({first_line(error)})") from None
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise _error(path, "holds no training benchmark")
     version = content.get("format_version")

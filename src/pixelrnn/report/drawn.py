@@ -10,6 +10,7 @@ from pixelrnn.report import formats
 from pixelrnn.report.comparison import Entry
 from pixelrnn.report.pictures import SheetPicture, sheet_picture
 from pixelrnn.report.samples_file import Samples
+from pixelrnn.wording import joined
 
 MAX_SUB_PIXELS = 200_000  # of one model's samples, for the size of the page
 GROWTH_STAGES = 8
@@ -85,7 +86,7 @@ def _samples_panel(entry: Entry, drawn: Samples) -> SamplesPanel:
 
 
 def _completions_panel(entry: Entry, drawn: Samples) -> CompletionsPanel:
-    numbers = formats.joined([f"#{index}" for index in drawn.completed_indices])
+    numbers = joined([f"#{index}" for index in drawn.completed_indices])
     count, completions = drawn.completions.shape[:2]
     cells, known = pictures.completion_cells(drawn.completed_images, drawn.completions, drawn.known)
     sheet = sheet_picture(

@@ -1,7 +1,6 @@
 """How numbers and lists are written on the page."""
 
 import math
-from collections.abc import Sequence
 
 MISSING = "\N{EN DASH}"
 
@@ -69,18 +68,6 @@ def count(value: int | None) -> str:
         '43,072'
     """
     return MISSING if value is None else f"{value:,}"
-
-
-def joined(words: Sequence[str]) -> str:
-    """Join words as in a sentence.
-
-    Example:
-        >>> joined(["red", "green", "blue"])
-        'red, green and blue'
-    """
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def channel_names(num_channels: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pixelrnn.errors import RecipeError
 from pixelrnn.report.run_folder import RunFolder
-from pixelrnn.report.text_file import without_surrogates
+from pixelrnn.wording import without_surrogates
 
 
 def distinct_names(runs: Sequence[RunFolder], labels: Sequence[str] = ()) -> list[str]:

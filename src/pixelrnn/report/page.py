@@ -30,8 +30,8 @@ from pixelrnn.report.pictures import data_url
 from pixelrnn.report.run_folder import RunFolder, read_run_folder
 from pixelrnn.report.settings import differing_settings
 from pixelrnn.report.svg import NUM_SERIES
-from pixelrnn.report.text_file import without_surrogates
 from pixelrnn.report.verdict import Verdict, verdict
+from pixelrnn.wording import without_surrogates
 
 MAX_EXAMPLES = 8
 

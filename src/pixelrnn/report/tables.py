@@ -8,6 +8,7 @@ from pixelrnn.report import formats
 from pixelrnn.report.benchmark_file import SpeedTiming, TrainingSpeed
 from pixelrnn.report.comparison import Entry, Group
 from pixelrnn.report.run_folder import Baseline
+from pixelrnn.wording import counted
 
 GUESSES = ("uniform", "histogram")  # lines to beat that write no file
 BITS_PER_KILOBYTE = 8000
@@ -242,7 +243,7 @@ def speed_table(speed: TrainingSpeed) -> SpeedTable:
     """Return a training benchmark as text, its models in the order in which they were measured."""
     first = speed.timings[0]
     machine = (
-        f"{speed.environment.processor}, {_threads(first.machine_threads)}: "
+        f"{speed.environment.processor}, {counted(first.machine_threads, 'thread')}: "
         f"{formats.number(first.machine_gflops)} GFLOP/s in float32"
     )
     return SpeedTable(tuple(_speed_row(timing) for timing in speed.timings), machine)
@@ -253,7 +254,7 @@ def _speed_row(timing: SpeedTiming) -> SpeedRow:
     colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
     note = (
         f"{timing.recipe}: {timing.batch_size} images of {height} \N{MULTIPLICATION SIGN} {width}, "
-        f"{colours}, {_threads(timing.threads)}"
+        f"{colours}, {counted(timing.threads, 'thread')}"
     )
     return SpeedRow(
         label=timing.label,
@@ -263,7 +264,3 @@ def _speed_row(timing: SpeedTiming) -> SpeedRow:
         megaflops_per_image=formats.number(1e-6 * timing.flops_per_image),
         share_percent=formats.number(100 * timing.share_of_machine),
     )
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'' if count == 1 else 's'}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelrnn.errors import ModelFileError
+from pixelrnn.wording import without_surrogates
 
 MAX_TEXT_BYTES = 1 << 20  # of a file of settings or results: a few thousand are usual
 
@@ -55,13 +56,3 @@ def parse_json(text: str) -> Any:
         return json.loads(without_surrogates(json.dumps(json.loads(text), ensure_ascii=False)))
     except RecursionError as error:
         raise ValueError("it is too deep") from error
-
-
-def without_surrogates(text: str) -> str:
-    r"""Return text with "?" for each half of a character.
-
-    Example:
-        >>> without_surrogates("caf\udce9")
-        'caf?'
-    """
-    return text.encode("utf-8", "replace").decode("utf-8")

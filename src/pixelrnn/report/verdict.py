@@ -9,6 +9,7 @@ from markupsafe import Markup
 from pixelrnn.report import formats
 from pixelrnn.report.comparison import Difference, Entry, Group
 from pixelrnn.uncertainty import MIN_PICTURES, images_of_pictures, no_verdict
+from pixelrnn.wording import joined
 
 CLEAR_STANDARD_ERRORS = 3.0
 
@@ -169,7 +170,7 @@ def _over_seeds(group: Group) -> list[str]:
         if len({entry.run.seed for entry in entries}) == len(entries) > 1:
             values = np.array([entry.run.test_bits_per_dim for entry in entries])
             found.append(
-                f"{formats.joined([entry.name for entry in entries])} differ in their seed alone: "
+                f"{joined([entry.name for entry in entries])} differ in their seed alone: "
                 f"{formats.bits(float(values.mean()))} ± {formats.error(float(values.std(ddof=1)))} "
                 f"bits/dim, mean and standard deviation over {len(entries)} seeds."
             )
@@ -208,11 +209,11 @@ def _warnings(group: Group) -> list[str]:
     unmeasured = [entry.name for entry in group.entries if not entry.evaluated]
     if unmeasured:
         found.append(
-            f"Not measured on test: {formats.joined(unmeasured)}. “pixelrnn evaluate RUN” does it."
+            f"Not measured on test: {joined(unmeasured)}. “pixelrnn evaluate RUN” does it."
         )
     unfinished = [entry.name for entry in group.entries if not entry.run.result.finished]
     if unfinished:
-        found.append(f"Training was not finished: {formats.joined(unfinished)}.")
+        found.append(f"Training was not finished: {joined(unfinished)}.")
     if len({result.data_sha256.train for result in results}) > 1:
         found.append("The models were trained on different images, though tested on the same ones.")
     if len({result.data_sha256.validation for result in results}) > 1:
@@ -222,5 +223,5 @@ def _warnings(group: Group) -> list[str]:
         for entry in group.entries
     ]
     if len({result.image_presentations for result in results}) > 1:
-        found.append(f"Not equally long training, in image presentations: {formats.joined(seen)}.")
+        found.append(f"Not equally long training, in image presentations: {joined(seen)}.")
     return found

@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from pixelrnn.training.readable import duration, two_digits
+from pixelrnn.wording import duration, two_digits
 
 
 class TrainingProgress:

@@ -19,9 +19,10 @@ from pixelrnn.data.loading import origin, require_clear
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.training.places import placed
-from pixelrnn.training.recipe_errors import explain, nearest
+from pixelrnn.training.recipe_errors import explain
 from pixelrnn.training.tables import DataTable, OptimizerTable, ScheduleTable, Table, TrainingTable
 from pixelrnn.training.validations import fitted
+from pixelrnn.wording import nearest
 
 
 class Recipe(Table):

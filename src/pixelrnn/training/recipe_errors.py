@@ -1,13 +1,11 @@
 """From a validation error to one line that names the key and the nearest right one."""
 
-import difflib
 import typing
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pixelrnn.registry import choice
+from pixelrnn.wording import choice, nearest
 
 _LONGEST_INPUT = 80
 _WANTED = {  # where pydantic speaks of Python, in the words of TOML
@@ -15,20 +13,6 @@ _WANTED = {  # where pydantic speaks of Python, in the words of TOML
     "model_type": "input should be a table of keys",
     "model_attributes_type": "input should be a table of keys",
 }
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a clause that suggests the nearest known word, or lists them all.
-
-    Example:
-        >>> nearest("digitz", ["digits", "photos"])
-        '; did you mean digits?'
-        >>> nearest("zebra", ["digits", "photos"])
-        '; choose one of digits, photos'
-    """
-    known = sorted(known)
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; choose one of {', '.join(known)}"
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -10,8 +10,8 @@ from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.training.fit import draw_batches, initial_model
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.readable import duration, two_digits
 from pixelrnn.training.recipe import Recipe
+from pixelrnn.wording import duration, two_digits
 
 DRY_STEPS, DRY_SECONDS = 20, 2.0
 

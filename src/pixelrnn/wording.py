@@ -1,0 +1,144 @@
+"""Figures, counts, names and errors as people read them: said once, for every part."""
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number and a thing, in the plural where there is not one.
+
+    Example:
+        >>> counted(1, "image"), counted(1200, "image")
+        ('1 image', '1,200 images')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words, to two units.
+
+    Example:
+        >>> duration(8.2), duration(95), duration(7380), duration(400_000)
+        ('8 s', '1 min 35 s', '2 h 3 min', '4 d 15 h')
+    """
+    whole = round(seconds)
+    for name, size, smaller, smaller_size in (
+        ("d", 86400, "h", 3600),
+        ("h", 3600, "min", 60),
+        ("min", 60, "s", 1),
+    ):
+        if whole >= size:
+            count, rest = divmod(whole, size)
+            return f"{count} {name} {rest // smaller_size} {smaller}"
+    return f"{whole} s"
+
+
+def two_digits(value: float) -> str:
+    """Write a rough figure: two significant digits, thousands separated, no exponent.
+
+    Example:
+        >>> two_digits(1712.0), two_digits(0.0471), two_digits(23.4), two_digits(2.0)
+        ('1,700', '0.047', '23', '2.0')
+    """
+    if value <= 0 or not math.isfinite(value):
+        return "0"
+    decimals = 1 - math.floor(math.log10(value))
+    return f"{round(value, decimals):,.{max(0, decimals)}f}"
+
+
+def three_digits(value: float | None) -> str:
+    """Write a measured figure: three significant digits, or all before the point; nothing for None.
+
+    Example:
+        >>> three_digits(12345.6), three_digits(1.2345), three_digits(None)
+        ('12,346', '1.23', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def suggestion(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """Return a question in brackets whether the nearest known word is meant; "" if none is near.
+
+    Example:
+        >>> suggestion("digitz", ["digits", "photos"]), suggestion("zebra", ["digits"])
+        (' (did you mean digits?)', '')
+    """
+    near = _near(word, known)
+    return f" (did you mean {prefix}{near}?)" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a clause that suggests the nearest known word, or lists them all.
+
+    Example:
+        >>> nearest("digitz", ["digits", "photos"])
+        '; did you mean digits?'
+        >>> nearest("zebra", ["digits", "photos"])
+        '; choose one of digits, photos'
+    """
+    known = sorted(known)
+    near = _near(word, known)
+    return f"; did you mean {near}?" if near else f"; choose one of {', '.join(known)}"
+
+
+def choice(word: str, known: Iterable[str]) -> str:
+    """Return a clause that suggests the nearest known word, if one is near, and lists them all.
+
+    Example:
+        >>> choice("digitz", ["digits", "photos"])
+        'did you mean digits? Known are digits and photos'
+    """
+    known = list(known)
+    near = _near(word, known)
+    meant = f"did you mean {near}? " if near else ""
+    return f"{meant}Known are {joined(known)}" if known[1:] else meant
+
+
+def joined(words: Sequence[str]) -> str:
+    """Join words as in a sentence.
+
+    Example:
+        >>> joined(["red", "green", "blue"])
+        'red, green and blue'
+    """
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    """Return the known word that is nearest, or ""."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or else its type.
+
+    Example:
+        >>> first_line(ValueError("this" + chr(10) + "and that")), first_line(EOFError())
+        ('this', 'EOFError')
+    """
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def as_ascii(text: str, most: int = 60) -> str:
+    r"""Return text from elsewhere for a line of a message: all but ASCII as escapes, cut to `most` letters.
+
+    Example:
+        >>> as_ascii("caf\u00e9" + chr(27))
+        'caf\\xe9\\x1b'
+    """
+    return ascii(text)[1:-1][:most]
+
+
+def without_surrogates(text: str) -> str:
+    r"""Return text with "?" for each half of a character: what a name of a file that is not UTF-8 has.
+
+    Example:
+        >>> without_surrogates("caf\udce9")
+        'caf?'
+    """
+    return text.encode(errors="replace").decode()
