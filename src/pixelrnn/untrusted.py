@@ -5,14 +5,42 @@ Nothing is believed because it is written down: sizes are looked at before the b
 
 import json
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pixelrnn.errors import ModelFileError
+from pixelrnn.wording import as_ascii
 
-MAX_HEADER_BYTES = (
-    1 << 21
-)  # of a safetensors file: a model of the paper has an eighth of a megabyte
+# Of a safetensors file: a model of the paper has an eighth of a megabyte.
+MAX_HEADER_BYTES = 1 << 21
+# Photographs shrink two or three times, black and white digits ten times.
+UNPACKED_BYTES, UNPACKED_RATIO = 1 << 26, 32
+DEFLATE_LIMIT = 1032  # deflate cannot shrink anything more than so many times
+
+
+def unpacked_limit(packed_bytes: int) -> int:
+    """Return the bytes that a packed file of images may unpack to.
+
+    Example:
+        >>> unpacked_limit(0), unpacked_limit(10**9)
+        (67108864, 32067108864)
+    """
+    return UNPACKED_BYTES + UNPACKED_RATIO * packed_bytes
+
+
+def most_unpacked(member: zipfile.ZipInfo) -> int:
+    """Return the bytes that a member of a zip file can unpack to; more is a lie.
+
+    Raises:
+        ValueError: if it is packed in a way that numpy does not write.
+    """
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(
+            f"{as_ascii(member.filename)} is packed in a way that numpy does not write"
+        )
+    is_deflated = member.compress_type == zipfile.ZIP_DEFLATED
+    return member.compress_size * (DEFLATE_LIMIT if is_deflated else 1)
 
 
 def check_safetensors(file: Path, *, most_bytes: int) -> None:

@@ -176,7 +176,7 @@ def test_real_excerpt():
 
 
 def test_archive_that_unpacks_to_far_more_than_its_size_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr("pixelrnn.data.unpacking.UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr("pixelrnn.untrusted.UNPACKED_BYTES", 1 << 20)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         member = tarfile.TarInfo("data_batch_1.bin")

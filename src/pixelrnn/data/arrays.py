@@ -19,17 +19,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from pixelrnn.data.dataset import (
-    SPLITS,
-    VALIDATION_RULE,
-    WHOLE_RULE,
-    DataSet,
-    Images,
-    carve_all,
-    carve_validation,
-)
-from pixelrnn.data.unpacking import unpacked_limit
+from pixelrnn.data.dataset import SPLITS, DataSet, Images, splits_of
 from pixelrnn.errors import DataError
+from pixelrnn.untrusted import most_unpacked, unpacked_limit
 from pixelrnn.wording import as_ascii, first_line
 
 WANTED = "uint8 (N, H, W) for grey or (N, H, W, 3) for RGB"
@@ -40,8 +32,6 @@ NAMES = {
 }
 READ = "; ".join(f"{split}: {', '.join(names)}" for split, names in NAMES.items())
 LABELS = re.compile(r"y|y_.*|labels?|targets?|.*_(labels?|targets?)", re.IGNORECASE)
-# Deflate cannot shrink anything more than 1,032 times; a member that claims more is lying.
-DEFLATE_LIMIT = 1032
 CHUNK_BYTES = 1 << 24
 MAX_HEADER_BYTES = 1 << 16
 MAX_MEMBERS = 1000
@@ -61,11 +51,11 @@ def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
     try:
         if path.suffix.lower() == ".npz":
             arrays, aside = _read_npz(path)
-            parts, rule = _split_members(path, arrays)
         else:
             with path.open("rb") as stream:
-                parts = carve_all(_read_array(stream, path.stat().st_size, str(path)))
-            rule, aside = WHOLE_RULE, []
+                images = _read_array(stream, path.stat().st_size, str(path))
+            arrays, aside = {"train": images}, []
+        parts, rule = splits_of(arrays, "as in the file", f"{path} has ")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     train, validation, test = parts
@@ -82,22 +72,8 @@ def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
     )
 
 
-def _split_members(
-    path: Path, arrays: dict[str, Images]
-) -> tuple[tuple[Images, Images, Images], str]:
-    if len(arrays) == 1:
-        return carve_all(next(iter(arrays.values()))), WHOLE_RULE
-    shapes = {name: array.shape[1:] for name, array in arrays.items()}
-    if len(set(shapes.values())) > 1:
-        raise DataError(f"{path} has images of more than one shape (C, H, W): {shapes}")
-    if "validation" in arrays:
-        return (arrays["train"], arrays["validation"], arrays["test"]), "as in the file"
-    train, validation = carve_validation(arrays["train"])
-    return (train, validation, arrays["test"]), f"test: as in the file; {VALIDATION_RULE}"
-
-
 def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
-    """Return the arrays of images by split, or the only one by its name, and the names left aside."""
+    """Return the arrays of images by split, and the names left aside."""
     arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -140,7 +116,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
 
 
 def _chosen(path: Path, names: list[str]) -> dict[str, str]:
-    """Return which array is of which split; where there is only one, by its own name.
+    """Return which array is of which split; the only one is "train", from which the others are carved.
 
     Raises:
         DataError: if it cannot be told.
@@ -154,7 +130,7 @@ def _chosen(path: Path, names: list[str]) -> dict[str, str]:
     chosen = {split: several[0] for split, several in found.items() if several}
     images = [name for name in names if not LABELS.fullmatch(name)] or names
     if len(images) == 1:
-        return {images[0]: images[0]}
+        return {"train": images[0]}
     if not {"train", "test"} <= set(chosen) or set(images) - set(chosen.values()):
         raise DataError(
             f"{path} holds arrays named {_listed(sorted(names))}: give it one array of images, or arrays "
@@ -182,12 +158,7 @@ def _check_sizes(path: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DataError(
-            f"{path}: {as_ascii(member.filename)} is packed in a way that numpy does not write"
-        )
-    ratio = DEFLATE_LIMIT if member.compress_type == zipfile.ZIP_DEFLATED else 1
-    if member.file_size > member.compress_size * ratio + CHUNK_BYTES // 1024:
+    if member.file_size > most_unpacked(member) + CHUNK_BYTES // 1024:
         raise DataError(
             f"{path}: {as_ascii(member.filename)} claims to unpack to {member.file_size:,} bytes from "
             f"{member.compress_size:,}, which cannot be: the file is damaged"

@@ -19,9 +19,9 @@ from typing import IO, Protocol, cast
 import numpy as np
 
 from pixelrnn.data.dataset import VALIDATION_RULE, DataSet, Images, carve_validation
-from pixelrnn.data.unpacking import unpacked_limit
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
+from pixelrnn.untrusted import unpacked_limit
 from pixelrnn.wording import first_line
 
 PIXEL_BYTES = 3072

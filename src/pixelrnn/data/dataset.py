@@ -254,3 +254,26 @@ def carve_all(images: Images) -> tuple[Images, Images, Images]:
     """Split images that came without splits into (train, validation, test) by `WHOLE_RULE`."""
     train, validation, test = carve_all_indices(len(images))
     return images[train], images[validation], images[test]
+
+
+def splits_of(
+    parts: dict[str, Images], given: str, whose: str = ""
+) -> tuple[tuple[Images, Images, Images], str]:
+    """Return train, validation and test images, and their rule: as they are given, the others carved.
+
+    Args:
+        parts: those of "train" alone, with "test", or of all three.
+        given: where splits come from that are not carved, such as "as in the file".
+        whose: what has the images, for the error.
+
+    Raises:
+        DataError: if images have more than one shape.
+    """
+    shapes = {split: images.shape[1:] for split, images in parts.items()}
+    if len(set(shapes.values())) > 1:
+        raise DataError(f"{whose}images of more than one shape (C, H, W): {shapes}")
+    if set(parts) == {"train"}:
+        return carve_all(parts["train"]), WHOLE_RULE
+    if "validation" in parts:
+        return (parts["train"], parts["validation"], parts["test"]), given
+    return (*carve_validation(parts["train"]), parts["test"]), f"test: {given}; {VALIDATION_RULE}"

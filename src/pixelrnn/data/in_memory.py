@@ -8,14 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pixelrnn.data.dataset import (
-    VALIDATION_RULE,
-    WHOLE_RULE,
-    DataSet,
-    Images,
-    carve_all,
-    carve_validation,
-)
+from pixelrnn.data.dataset import DataSet, Images, splits_of
 from pixelrnn.errors import DataError
 
 IN_MEMORY = "in memory"  # the source of such images in a recipe
@@ -77,19 +70,9 @@ def as_data_set(images: Any) -> DataSet:
 
 
 def _split(parts: dict[str, Images], num_levels: int, name: str, notes: tuple[str, ...]) -> DataSet:
-    shapes = {split: images.shape[1:] for split, images in parts.items()}
-    if len(set(shapes.values())) > 1:
-        raise DataError(f"images of more than one shape (C, H, W): {shapes}")
-    images = parts["train"]
-    if set(parts) == {"train"}:
-        (train, validation, test), rule = carve_all(images), WHOLE_RULE
-    elif "test" not in parts:
+    if "validation" in parts and "test" not in parts:
         raise DataError("validation images came without test images: give both, or the latter")
-    elif "validation" not in parts:
-        (train, validation), test = carve_validation(images), parts["test"]
-        rule = f"test: as given; {VALIDATION_RULE}"
-    else:
-        train, validation, test, rule = images, parts["validation"], parts["test"], "as given"
+    (train, validation, test), rule = splits_of(parts, "as given")
     return DataSet(
         name=name,
         num_levels=num_levels,
