@@ -51,6 +51,10 @@ class RemoteFile:
         path = self.path
         if not path.is_file() or path.stat().st_size != self.num_bytes:
             return False
+        return self.is_published(path)
+
+    def is_published(self, path: Path) -> bool:
+        """Return whether a file has the checksum that was published."""
         algorithm, digest = self.checksum.split(":")
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, algorithm).hexdigest() == digest
@@ -110,8 +114,7 @@ def _retrieve(remote: RemoteFile) -> None:
     part = _part_path(remote)
     resumed = part.exists()
     try:
-        _download_all(remote.url, part, remote.num_bytes)
-        _require_checksum(part, remote)
+        _download_whole(remote, part)
     except _BrokenOffError:
         raise
     except _BadDownloadError:
@@ -119,8 +122,7 @@ def _retrieve(remote: RemoteFile) -> None:
         if not resumed:
             raise
         part.unlink(missing_ok=True)
-        _download_all(remote.url, part, remote.num_bytes)
-        _require_checksum(part, remote)
+        _download_whole(remote, part)
     sync(part)
     part.replace(remote.path)
 
@@ -145,11 +147,10 @@ def _download_all(url: str, part: Path, num_bytes: int) -> None:
     raise broken
 
 
-def _require_checksum(part: Path, remote: RemoteFile) -> None:
-    algorithm, digest = remote.checksum.split(":")
-    with part.open("rb") as stream:
-        found = hashlib.file_digest(stream, algorithm).hexdigest()
-    if found != digest:
+def _download_whole(remote: RemoteFile, part: Path) -> None:
+    """Download a file to `part`, which is removed if it is another one."""
+    _download_all(remote.url, part, remote.num_bytes)
+    if not remote.is_published(part):
         part.unlink()
         host = urlsplit(remote.url).netloc
         raise _BadDownloadError(f"what {host} sent has another checksum than was published")
