@@ -84,7 +84,7 @@ def _load(source: str | Path, options: DataOptions) -> DataSet:
         entry = CATALOGUE[source]
         check_options(options, entry.options, source)
         return entry.load(options)
-    path = _existing_path(source)
+    path = _require_path(source)
     if (kind := not_a_file(path)) not in ("", FOLDER):
         raise DataError(f"{path} is {kind}: give {KINDS}")
     num_levels = options.num_levels or 256
@@ -116,18 +116,24 @@ def load_pictures(source: str | Path, count: int | None = None) -> list[Images]:
     Raises:
         DataError: if one cannot be read without losing something.
     """
-    path = _existing_path(source)
+    path = _require_path(source)
     return folder_pictures(path, count) if path.is_dir() else album_pictures(path, count)
 
 
-def _existing_path(source: str | Path) -> Path:
+def existing_path(source: str | Path) -> Path | None:
+    """Return the path of what a source leads to; None if there is nothing."""
     try:
         path = Path(source).expanduser()
-        if path.exists():
-            return path
+        return path if path.exists() else None
     except (OSError, RuntimeError):  # a name that is too long, the home of no user
-        pass
-    raise DataError(f"{nothing_called(str(source))}, or {KINDS}")
+        return None
+
+
+def _require_path(source: str | Path) -> Path:
+    path = existing_path(source)
+    if path is None:
+        raise DataError(f"{nothing_called(str(source))}, or {KINDS}")
+    return path
 
 
 def check_options(options: DataOptions, allowed: frozenset[str], source: str) -> None:

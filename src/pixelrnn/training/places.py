@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.in_memory import IN_MEMORY
+from pixelrnn.data.loading import existing_path
 from pixelrnn.errors import DataError, RecipeError
 
 
@@ -18,7 +19,7 @@ def placed(source: str) -> str:
         >>> placed("digits"), Path(placed("/tmp/../tmp")).is_absolute()
         ('digits', True)
     """
-    if source in CATALOGUE or source == IN_MEMORY:
+    if _is_name(source):
         return source
     require_utf8(source, "the images")
     if not is_there(source):
@@ -28,7 +29,7 @@ def placed(source: str) -> str:
 
 def require_there(source: str, run: Path) -> None:
     """Raise `DataError` if the images that a run was begun with are no longer where they were."""
-    if source in CATALOGUE or source == IN_MEMORY or is_there(source):
+    if _is_name(source) or is_there(source):
         return
     seen_from = "" if Path(source).is_absolute() else ", seen from where it was begun"
     raise DataError(
@@ -49,7 +50,8 @@ def require_utf8(path: str | Path, what: str) -> None:
 
 def is_there(source: str) -> bool:
     """Return whether a path of images leads to something."""
-    try:
-        return Path(source).expanduser().exists()
-    except (OSError, RuntimeError):  # a name that is too long, the home of no user
-        return False
+    return existing_path(source) is not None
+
+
+def _is_name(source: str) -> bool:
+    return source in CATALOGUE or source == IN_MEMORY
