@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from pixelrnn.data.options import DataOptions
 from pixelrnn.data.patches import cut_patches
 from pixelrnn.errors import DataError
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 class SizesError(DataError):
     """Images that are not all of one size."""
@@ -48,7 +52,7 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
     listing = list_images(path)
     _raise_refused(listing.unreadable, path)
     files, rule = _files_of_splits(path, listing)
-    headers = {split: _headers(files[split], path) for split in SPLITS}
+    headers = {split: _all(read_header, files[split], path) for split in SPLITS}
     return assemble(path, headers, rule, options, left_aside=listing.left_aside)
 
 
@@ -143,15 +147,16 @@ def no_images(folder: Path, listing: Listing) -> str:
     )
 
 
-def _headers(files: Iterable[Path], folder: Path) -> list[ImageHeader]:
-    headers, refused = [], []
-    for file in files:
+def _all(read: Callable[[T], R], items: Iterable[T], folder: Path) -> list[R]:
+    """Return what is read of each; raise a DataError that names all that cannot be read."""
+    found, refused = [], []
+    for item in items:
         try:
-            headers.append(read_header(file))
+            found.append(read(item))
         except UnreadableImageError as error:
             refused.append(error)
     _raise_refused(refused, folder)
-    return headers
+    return found
 
 
 def _raise_refused(refused: list[UnreadableImageError], folder: Path) -> None:
@@ -190,24 +195,18 @@ def read_all(
 ) -> list[Images]:
     """Read images of any sizes, each uint8 `(C, H, W)`; all are of colours if one is."""
     channels = max(header.channels for header in headers)
-    refused: list[UnreadableImageError] = []
-    pictures = []
-    for header in headers:
-        try:
-            picture = read(header)
-        except UnreadableImageError as error:
-            refused.append(error)
-            continue
-        pictures.append(np.broadcast_to(picture, (channels, *header.size)))
-    _raise_refused(refused, folder)
-    return pictures
+    return [
+        np.broadcast_to(picture, (channels, *picture.shape[1:]))
+        for picture in _all(read, headers, folder)
+    ]
 
 
 def folder_pictures(path: Path, count: int | None = None) -> list[Images]:
     """Return the images of a folder and its sub-folders, the first `count`, each at its own size."""
     listing = list_images(path)
     _raise_refused(listing.unreadable, path)
-    return read_all(_headers([i.path for i in listing.images][:count], path), path, read_pixels)
+    headers = _all(read_header, [image.path for image in listing.images][:count], path)
+    return read_all(headers, path, read_pixels)
 
 
 def _read_splits(
@@ -219,22 +218,20 @@ def _read_splits(
 ) -> tuple[dict[str, Images], list[list[int]]]:
     """Return the images of each split, and how many each file gave."""
     side = options.patch_size
-    height, width = (side, side) if side else next(h for s in SPLITS for h in headers[s]).size
-    refused: list[UnreadableImageError] = []
+
+    def cut(header: ImageHeader) -> Images:
+        picture = read(header)
+        picture = np.broadcast_to(picture, (channels, *picture.shape[1:]))
+        return cut_patches(picture, side, side) if side else picture[np.newaxis]
+
+    everything = [header for split in SPLITS for header in headers[split]]
+    parts = _all(cut, everything, folder)
+    nothing = np.empty((0, *parts[0].shape[1:]), np.uint8)
     images, counts = {}, []
     for split in SPLITS:
-        parts = [np.empty((0, channels, height, width), np.uint8)]
-        for header in headers[split]:
-            try:
-                picture = read(header)
-            except UnreadableImageError as error:
-                refused.append(error)
-                continue
-            picture = np.broadcast_to(picture, (channels, *picture.shape[1:]))
-            parts.append(cut_patches(picture, side, side) if side else picture[np.newaxis])
-        images[split] = np.concatenate(parts)
-        counts.append([len(part) for part in parts[1:]])
-    _raise_refused(refused, folder)
+        of_split, parts = parts[: len(headers[split])], parts[len(headers[split]) :]
+        images[split] = np.concatenate([nothing, *of_split])
+        counts.append(list(map(len, of_split)))
     return images, counts
 
 
