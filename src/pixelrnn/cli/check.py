@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.console import say, say_json, tell
+from pixelrnn.cli.drawing import AsJson
 from pixelrnn.cli.options import images_progress
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def check(
             "--quick", help="Only what takes seconds: what `compare` and `evaluate` check."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check that a trained model keeps the contract: causal, normalised, and its program the same model.
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pixelrnn.coding.container import Entry
 
 SUFFIX = ".pxr"
-NUM_NAMED = 3  # of the files that grew; the others are counted
 
 
 def compress(
@@ -238,8 +237,7 @@ def _growth(done: _Done, *, left_out: bool) -> list[str]:
     if not grew:
         return []
     named = some(
-        [f"{image.name} ({image.num_bytes:,} to {entry.size:,} bytes)" for image, entry in grew],
-        NUM_NAMED,
+        [f"{image.name} ({image.num_bytes:,} to {entry.size:,} bytes)" for image, entry in grew]
     )
     of_all = f"{len(grew):,} of {counted(len(done.kept) + len(done.larger), 'file')}"
     if left_out:

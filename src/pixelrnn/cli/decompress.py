@@ -16,8 +16,6 @@ from pixelrnn.wording import counted
 if TYPE_CHECKING:
     from pixelrnn.coding import Album
 
-NUM_NAMED = 3  # of the names that are changed; the others are counted
-
 
 def decompress(
     album: Annotated[
@@ -98,7 +96,7 @@ def _changes(names: list[str], files: list[str]) -> str:
     if not changed:
         return ""
     are = "name is" if len(changed) == 1 else "names are"
-    return f"{len(changed):,} {are} changed, so that every system can hold all: {some(changed, NUM_NAMED)}"
+    return f"{len(changed):,} {are} changed, so that every system can hold all: {some(changed)}"
 
 
 def _result(

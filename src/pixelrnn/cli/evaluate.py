@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.console import say, say_json, tell
-from pixelrnn.cli.drawing import name_or_path
+from pixelrnn.cli.drawing import AsJson, name_or_path
 from pixelrnn.cli.options import Data, Device, images_progress, raise_alarms
 from pixelrnn.errors import RecipeError
 from pixelrnn.wording import counted
@@ -41,7 +41,7 @@ def evaluate(
         ),
     ] = None,
     device: Device = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say how many bits per dimension a model needs for images.
 
