@@ -16,7 +16,7 @@ from lightning.fabric.plugins import CheckpointIO
 from safetensors import SafetensorError, safe_open
 
 from pixelrnn.errors import ModelFileError
-from pixelrnn.models.store import CHECKSUM, checksum, write_tensors
+from pixelrnn.models.store import CHECKSUM, is_intact, write_tensors
 
 _STRUCTURE = "pixelrnn-checkpoint"
 
@@ -54,10 +54,7 @@ class SafetensorsCheckpointIO(CheckpointIO):
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if metadata.keys() == {_STRUCTURE} and self._say:
                 self._say(f"{path} is of an earlier version and has no checksum: it is not checked")
-            if metadata.keys() - {_STRUCTURE, CHECKSUM} or metadata.get(CHECKSUM, "") not in (
-                "",
-                checksum(tensors, metadata),
-            ):
+            if metadata.keys() - {_STRUCTURE, CHECKSUM} or not is_intact(tensors, metadata):
                 raise ValueError("another checksum")
             unpacked: dict[str, Any] = _unpack(json.loads(metadata[_STRUCTURE]), tensors)
             if not isinstance(unpacked, dict):
