@@ -1,8 +1,8 @@
 """The page: everything gathered, laid out by the template and written in one piece."""
 
-import os
 import shlex
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from pixelrnn import __version__
 from pixelrnn.errors import ModelFileError, OutputError
+from pixelrnn.files import FOLDER, not_a_file, replacing
 from pixelrnn.report import formats, tables
 from pixelrnn.report.alarms import Alarm, of_group, withheld
 from pixelrnn.report.benchmark_file import read_training_speed
@@ -242,22 +243,12 @@ def _gallery(entry: Entry) -> Gallery | None:
 
 
 def _write(out: Path, page: str) -> None:
-    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        if out.is_dir():
-            raise OutputError(f"{out} is a folder; give the name of a file, such as report.html")
+    if not_a_file(out) == FOLDER:
+        raise OutputError(f"{out} is a folder; give the name of a file, such as report.html")
+    with suppress(OSError):  # what cannot be made is named when the file is written
         out.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(page, encoding="utf-8", newline="\n")
-        beside.replace(out)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"{out} cannot be written ({reason}); choose another --out") from None
-    finally:
-        _discard(beside)
-
-
-def _discard(path: Path) -> None:
     try:
-        path.unlink(missing_ok=True)
-    except OSError:  # where it cannot be removed, it could not be made either
-        return
+        with replacing(out) as beside:
+            beside.write_text(page, encoding="utf-8", newline="\n")
+    except OutputError as error:
+        raise OutputError(f"{error}; choose another --out") from None
