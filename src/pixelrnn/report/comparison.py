@@ -8,7 +8,7 @@ import numpy as np
 
 from pixelrnn.report.naming import distinct_names
 from pixelrnn.report.run_folder import Baseline, RunFolder
-from pixelrnn.uncertainty import Pictures, count_pictures, standard_error
+from pixelrnn.uncertainty import Pictures, count_pictures, images_of_pictures, standard_error
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,12 @@ class Group:
         counts = [entry.run.result.num_pictures for entry in self.evaluated]
         known = [count for count in counts if count is not None]
         return min([count_pictures(self.num_images, self.pictures), *known])
+
+    @property
+    def images_in_words(self) -> str:
+        """How many images were measured, and of how many pictures where these are fewer."""
+        count = self.num_images or 0
+        return images_of_pictures(count, self.num_pictures or count, self.first.result.split)
 
     def standard_error(self, entry: Entry) -> float | None:
         """Return the standard error of a run's test bits/dim, clustered by picture."""

@@ -89,5 +89,15 @@ def image_kind(image_shape: tuple[int, int, int], num_levels: int) -> str:
         ', grey, 17 levels'
     """
     channels, height, width = image_shape
-    colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
-    return f"{height} \N{MULTIPLICATION SIGN} {width} pixels, {colours}, {num_levels} levels"
+    size = f"{height} \N{MULTIPLICATION SIGN} {width} pixels"
+    return f"{size}, {colours(channels)}, {num_levels} levels"
+
+
+def colours(channels: int) -> str:
+    """Name the kind of image that has so many channels.
+
+    Example:
+        >>> colours(1), colours(2)
+        ('grey', '2 channels')
+    """
+    return {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")

@@ -5,7 +5,6 @@ from typing import Any
 from pixelrnn.report import formats
 from pixelrnn.report.comparison import Group
 from pixelrnn.report.tables import model_rows
-from pixelrnn.uncertainty import images_of_pictures
 
 _TEX = {letter: "\\" + letter for letter in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -56,10 +55,8 @@ def line_columns(group: Group) -> dict[str, list[Any]]:
 
 def latex(group: Group) -> str:
     """Return the results as a table for LaTeX with the package booktabs."""
-    count = group.num_images or 0
-    images = images_of_pictures(count, group.num_pictures or count, group.first.result.split)
     lines = [
-        f"% {_tex(group.first.result.data)}: {images}; one standard error after the sign.",
+        f"% {_tex(group.first.result.data)}: {group.images_in_words}; one standard error after the sign.",
         r"\begin{tabular}{lrrrr}",
         r"\toprule",
         r"Model & Parameters & Test (bits/dim) & Validation (bits/dim) & Behind (bits/dim) \\",

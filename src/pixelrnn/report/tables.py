@@ -251,10 +251,9 @@ def speed_table(speed: TrainingSpeed) -> SpeedTable:
 
 def _speed_row(timing: SpeedTiming) -> SpeedRow:
     channels, height, width = timing.image_shape
-    colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
     note = (
         f"{timing.recipe}: {timing.batch_size} images of {height} \N{MULTIPLICATION SIGN} {width}, "
-        f"{colours}, {counted(timing.threads, 'thread')}"
+        f"{formats.colours(channels)}, {counted(timing.threads, 'thread')}"
     )
     return SpeedRow(
         label=timing.label,

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from pixelrnn.report import formats
 from pixelrnn.report.comparison import Difference, Entry, Group
-from pixelrnn.uncertainty import MIN_PICTURES, images_of_pictures, no_verdict
+from pixelrnn.uncertainty import MIN_PICTURES, no_verdict
 from pixelrnn.wording import joined
 
 CLEAR_STANDARD_ERRORS = 3.0
@@ -131,9 +131,7 @@ def _too_few(group: Group, gap: Difference, reason: str) -> Markup:
 
 
 def _test_images(group: Group) -> str:
-    count = group.num_images or 0
-    images = images_of_pictures(count, group.num_pictures or count, group.first.result.split)
-    return f"the {images} of {group.first.result.data}"
+    return f"the {group.images_in_words} of {group.first.result.data}"
 
 
 def _remarks(group: Group) -> list[str]:
@@ -179,13 +177,9 @@ def _over_seeds(group: Group) -> list[str]:
 
 def _counted(group: Group) -> str:
     """Say what was averaged, and that patches of one picture do not count as independent."""
-    count = group.num_images or 0
-    pictures = group.num_pictures or count
-    if pictures == count:
-        return f"{count:,} test images"
-    return (
-        f"{images_of_pictures(count, pictures, 'test')}, whole pictures being what is independent"
-    )
+    if group.num_pictures == group.num_images:
+        return group.images_in_words
+    return f"{group.images_in_words}, whole pictures being what is independent"
 
 
 def _against_baselines(group: Group, best: Entry) -> list[str]:
