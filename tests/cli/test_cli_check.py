@@ -12,7 +12,7 @@ from pixelrnn.training import load_recipe, train
 LEARNS = ("model.features=4", "model.layers=1", "training.image_presentations=8000",
           "training.batch_size=16", "training.validations=1", "training.ema_decay=0",
           "optimizer.learning_rate=0.01")  # fmt: skip
-CHECKS = ["finite", "causal", "normalised", "alone as in a batch", "steps as it forwards"]
+CHECKS = ["causal", "normalised", "alone as in a batch", "steps as it forwards"]
 FULL = [*CHECKS, "draws what it scores", "codes exactly"]
 AT_FAULT = "not causal: the parameters of row 0, column 0, colour 0 changed with its own value"
 

@@ -87,12 +87,11 @@ def checks(
         >>> model = build(PixelCNNConfig(channels=1, num_levels=4, features=4, layers=1))
         >>> for check in checks(model, quick=True):
         ...     print(f"{check.name}: {check.run(lambda done, total: None)}")
-        finite: the cost of ... images
         causal: all 35 sub-pixels of 5 x 7 and of 7 x 5, 128 of 256 of 16 x 16
         normalised: ...
     """
     contract = _Trained(model, images, coding, quick, seed)
-    yield Check("finite", contract.finite)
+    contract.require_finite()
     yield Check("causal", contract.causal)
     yield Check("normalised", contract.normalised)
     yield Check("alone as in a batch", contract.batch_invariant)
@@ -135,15 +134,14 @@ class _Trained:
         height, width = self.model.config.image_size or USUAL_SIZE
         return self.random(COMPARED, min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
 
-    def finite(self, on_progress: OnProgress) -> str:
-        given = self.given
-        with torch.no_grad():
-            if not torch.isfinite(self.model.log_prob(given)).all():
-                raise NonFiniteResultError(
-                    "the model's cost of an image is not finite, which is no result: its weights are of no "
-                    "use; train it anew with a lower optimizer.learning_rate"
-                )
-        return f"the cost of {len(given)} images"
+    @torch.no_grad()
+    def require_finite(self) -> None:
+        """Raise `NonFiniteResultError` where there is no number to be checked."""
+        if not torch.isfinite(self.model.log_prob(self.given)).all():
+            raise NonFiniteResultError(
+                "the model's cost of an image is not finite, which is no result: its weights are of no use; "
+                "train it anew with a lower optimizer.learning_rate"
+            )
 
     def causal(self, on_progress: OnProgress) -> str:
         for height, width in SIZES:
