@@ -139,8 +139,8 @@ class _Trained:
         """Raise `NonFiniteResultError` where there is no number to be checked."""
         if not torch.isfinite(self.model.log_prob(self.given)).all():
             raise NonFiniteResultError(
-                "the model's cost of an image is not finite, which is no result: its weights are of no use; "
-                "train it anew with a lower optimizer.learning_rate"
+                "the model's cost of an image is not finite, which is no result: its weights are of no "
+                "use; train it anew with a lower optimizer.learning_rate"
             )
 
     def causal(self, on_progress: OnProgress) -> str:
