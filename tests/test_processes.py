@@ -16,12 +16,12 @@ os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import torch
 from pixelrnn.coding import Codec, load_program
 from pixelrnn.stepper.runner import Runner
-from pixelrnn.training.fit import _threads
+from pixelrnn.training.loop import threads
 model = load_program("digits-pixelcnn")
 torch.set_num_threads(5)
-with _threads(None):
+with threads(None):
     print(Codec(model).threads, torch.get_num_threads())
-with _threads(3):
+with threads(3):
     print(torch.get_num_threads())
 """
 

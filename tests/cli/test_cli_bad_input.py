@@ -145,7 +145,7 @@ def test_resuming_what_is_no_run(fails, trained, tmp_path):
 
 @pytest.mark.parametrize(
     "more",
-    [("digits-pixelcnn",), ("--data", "digits"), ("--out", "x"), ("--set", "training.epochs=9"),
+    [("digits-pixelcnn",), ("--out", "x"), ("--set", "training.epochs=9"),
      ("--max-minutes", "0"), ("--dry-run",)],
 )  # fmt: skip
 def test_resuming_with_other_settings(more, fails, trained):

@@ -214,6 +214,8 @@ def test_without_out_it_is_written_beside_the_image_once(pixelrnn, fails, tmp_pa
         rf"\d+% of the {number} bytes of the files, \S+ seconds\n",
         answer.out,
     )
+    (other,) = save(tmp_path / "other", "of another name.png")
+    assert pixelrnn("compress", other, "-o", out, "--force").code == 0
     content = out.read_bytes()
     assert f"{out} is there already: give another name with -o, or --force" in fails(
         "compress", path
@@ -226,10 +228,11 @@ def test_an_out_that_is_there_is_written_over_by_force(pixelrnn, fails, tmp_path
     paths = save(tmp_path / "in", "a.png", "b.png")
     out = tmp_path / "new" / "folder" / "x.pxr"
     sizes = []
+    (other,) = save(tmp_path / "other", "c.png")
     for given in (paths, paths[:1]):
         assert pixelrnn("compress", *given, "-o", out, "--force").code == 0
         sizes.append(out.stat().st_size)
-        assert "is there already" in fails("compress", *paths, "-o", out)
+        assert "is there already" in fails("compress", other, "-o", out)
         assert sizes[-1] == out.stat().st_size
     assert sizes[0] > sizes[1]
     assert names(out.parent) == ["x.pxr"]

@@ -198,7 +198,7 @@ def test_ctrl_c_while_coding(threads, options, pixelrnn, images, monkeypatch, tm
 
     monkeypatch.setattr(coder, "run_rows", interrupted)
     for image in images.iterdir():  # such that it pays to code it
-        Image.new("RGB", (20, 20)).save(image)
+        Image.linear_gradient("L").resize((20, 20)).convert("RGB").save(image)
     out = tmp_path / "x.pxr"
     answer = pixelrnn("compress", images, "-o", out, "--threads", threads, *options)
     assert (answer.code, answer.out) == (130, "")

@@ -160,10 +160,10 @@ def test_a_path_stays_where_it_is_when_the_working_folder_changes(
     monkeypatch.chdir(file.parent)
     album = Album(file.name, coding_model=model)
     content = pickle.dumps(album)
-    album.close()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert_same(list(album), images)
+    album.close()
     assert_same(list(pickle.loads(content)), images)
 
 

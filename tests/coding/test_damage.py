@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelrnn.coding import Album, Codec, album, codec, save_program, write
+from pixelrnn.coding import Album, Codec, codec, find_model, load_program, save_program, write
 from pixelrnn.coding.container import FOOTER
 from pixelrnn.errors import CompressedFileError, ModelFileError
 from pixelrnn.stepper.coder import Coder
@@ -42,7 +42,7 @@ def images(smooth_images):
 def content(images, model_file):
     """The bytes of a file in tiles of 4 pixels, some of them bare."""
     stream = io.BytesIO()
-    entries = write(Codec(album.load_program(model_file), tile=4), images, stream)
+    entries = write(Codec(load_program(model_file), tile=4), images, stream)
     kinds = {message.is_bare for entry in entries for message in entry.messages}
     assert kinds == {True, False}
     assert len(stream.getvalue()) < 400
@@ -90,7 +90,7 @@ def reader(tmp_path, images, model_file, monkeypatch):
             coders[id(program)] = Coder(program)
         return coders[id(program)]
 
-    monkeypatch.setattr(album, "load_program", functools.cache(album.load_program))
+    monkeypatch.setattr(find_model, "load_program", functools.cache(load_program))
     monkeypatch.setattr(codec, "Coder", coder_of)
     return Reader(tmp_path / "damaged.pxr", images, model_file)
 
@@ -193,7 +193,7 @@ def test_bytes_before_or_behind(more, reader, content):
 
 def test_two_files_in_one(reader, content, images, model_file):
     stream = io.BytesIO()
-    write(Codec(album.load_program(model_file), tile=0), images[:2], stream)
+    write(Codec(load_program(model_file), tile=0), images[:2], stream)
     assert not reader.read(content + content)
     assert not reader.read(content + stream.getvalue())
     assert not reader.read(stream.getvalue() + content)

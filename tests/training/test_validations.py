@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from tests.training.test_runs import tiny_data, tiny_recipe
 
-from pixelrnn.training import load_recipe, recorder, resume, train
+from pixelrnn.training import good_weights, load_recipe, recorder, resume, train
 from pixelrnn.training.recipe import recipe_from
 from pixelrnn.training.validations import SHARE, WORK, affordable, plan
 
@@ -65,7 +65,7 @@ def clock(monkeypatch):
     """Ten seconds a validation, one second a training step."""
     clock = Clock()
     monkeypatch.setattr(recorder, "time", clock)
-    evaluate, start = recorder.evaluate, recorder.Recorder.on_train_batch_start
+    evaluate, start = good_weights.evaluate, recorder.Recorder.on_train_batch_start
 
     def slow(*arguments, **settings):
         clock.now += 10
@@ -75,7 +75,7 @@ def clock(monkeypatch):
         clock.now += 1
         return start(self, *arguments)
 
-    monkeypatch.setattr(recorder, "evaluate", slow)
+    monkeypatch.setattr(good_weights, "evaluate", slow)
     monkeypatch.setattr(recorder.Recorder, "on_train_batch_start", step)
     return clock
 

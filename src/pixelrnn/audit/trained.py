@@ -19,6 +19,7 @@ from pixelrnn.audit.violation import ContractViolation
 from pixelrnn.coding import CodingModel, name_model
 from pixelrnn.coding.fixed_point import CALIBRATION_IMAGES, export
 from pixelrnn.data.dataset import Images
+from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 
 SIZES = ((5, 7), (7, 5))  # neither square nor of the training images
@@ -51,6 +52,7 @@ def require_kept(name: str, model: AutoregressiveModel, images: Images | None = 
 
     Raises:
         ContractViolation: names the model and what it breaks.
+        NonFiniteResultError: if its weights give no numbers at all.
     """
     for check in checks(model, images, quick=True):
         try:
@@ -89,6 +91,7 @@ def checks(
         normalised: ...
     """
     contract = _Trained(model, images, coding, quick, seed)
+    contract.require_finite()
     yield Check("causal", contract.causal)
     yield Check("normalised", contract.normalised)
     yield Check("alone as in a batch", contract.batch_invariant)
@@ -130,6 +133,15 @@ class _Trained:
             return torch.from_numpy(self.images[:COMPARED].copy())
         height, width = self.model.config.image_size or USUAL_SIZE
         return self.random(COMPARED, min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
+
+    @torch.no_grad()
+    def require_finite(self) -> None:
+        """Raise `NonFiniteResultError` where there is no number to be checked."""
+        if not torch.isfinite(self.model.log_prob(self.given)).all():
+            raise NonFiniteResultError(
+                "the model's cost of an image is not finite, which is no result: its weights are of no "
+                "use; train it anew with a lower optimizer.learning_rate"
+            )
 
     def causal(self, on_progress: OnProgress) -> str:
         for height, width in SIZES:

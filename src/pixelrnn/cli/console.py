@@ -5,6 +5,8 @@ printed goes through here, so that no such text moves the cursor, hides itself o
 """
 
 import json
+import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -44,10 +46,24 @@ def tell(line: str) -> None:
 
 def say_json(value: Any, indent: int = 1) -> None:
     """Print JSON. Bytes of file names that are no text become question marks: JSON is text."""
+    typer.echo(_json(value, indent))
+
+
+def say_json_with(facts: dict[str, Any], key: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Print JSON of `facts` and, under one more key, of rows one by one: there may be millions."""
+    typer.echo(f"{_json(facts)[:-2]},\n {_json(key)}: [", nl=False)
+    comma = ""
+    for row in rows:
+        typer.echo(comma + "\n" + textwrap.indent(_json(row), "  "), nl=False)
+        comma = ","
+    typer.echo(("\n ]" if comma else "]") + "\n}")
+
+
+def _json(value: Any, indent: int = 1) -> str:
     text = json.dumps(value, ensure_ascii=False)
     if not text.isascii():
         value = json.loads(without_surrogates(text))
-    typer.echo(json.dumps(value, indent=indent))
+    return json.dumps(value, indent=indent)
 
 
 def say_table(table: "Table") -> None:

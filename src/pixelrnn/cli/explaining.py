@@ -2,16 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pixelrnn.training.recipe_keys import Key
-
-
-def as_json(keys: Sequence["Key"]) -> str:
-    """Return the keys as a JSON list of tables."""
-    return json.dumps([asdict(key) for key in keys], indent=1)
 
 
 def as_text(keys: Sequence["Key"]) -> str:

@@ -1,14 +1,11 @@
 """`pixelrnn info`: what a compressed file holds."""
 
-import json
-import textwrap
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import printable, say, say_table
+from pixelrnn.cli.console import printable, say, say_json_with, say_table
 from pixelrnn.cli.drawing import AsJson
 from pixelrnn.cli.options import CodingModelOption
 from pixelrnn.wording import counted
@@ -44,7 +41,7 @@ def info(
         except CompressedFileError:
             facts["model_is_here"] = False
         if as_json:
-            _print_json(facts, map(_of_image, opened.entries))
+            say_json_with(facts, "images", map(_of_image, opened.entries))
         else:
             _show(facts, [_of_image(entry) for entry in opened.entries[:MAX_ROWS]])
 
@@ -59,17 +56,6 @@ def _of_image(entry: "Entry") -> dict[str, Any]:
         "bits_per_dim": 8 * entry.size / (entry.height * entry.width * entry.bands),
         "crc32": f"{entry.crc:08x}",
     }
-
-
-def _print_json(facts: dict[str, Any], images: Iterable[dict[str, Any]]) -> None:
-    """Print facts, and the images one by one: there may be millions."""
-    text = json.dumps(facts, indent=1)
-    typer.echo(f'{text[:-2]},\n "images": [', nl=False)
-    comma = ""
-    for image in images:
-        typer.echo(comma + "\n" + textwrap.indent(json.dumps(image, indent=1), "  "), nl=False)
-        comma = ","
-    typer.echo(("\n ]" if comma else "]") + "\n}")
 
 
 def _facts(opened: "Album", album: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`pixelrnn train`: one recipe, one run folder."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from pixelrnn import stopping
 from pixelrnn.cli import explaining
-from pixelrnn.cli.console import say
+from pixelrnn.cli.console import say, say_json
 from pixelrnn.cli.options import Data, Settings, command_line
 from pixelrnn.errors import RecipeError
 
@@ -70,7 +71,9 @@ def train(
             loaded = training.load_recipe(recipe, changes, data=data)
             if explain:
                 keys = training.keys_of(loaded)
-                say(explaining.as_json(keys) if as_json else explaining.as_text(keys))
+                say_json([asdict(key) for key in keys]) if as_json else say(
+                    explaining.as_text(keys)
+                )
                 return
             if dry_run:
                 say(training.dry_run(loaded))

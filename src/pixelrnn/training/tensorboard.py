@@ -23,7 +23,9 @@ class Curves:
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> Curves(folder, print).add(100, {"train_bits_per_dim": 1.5})
+        >>> curves = Curves(folder, print)
+        >>> curves.add(100, {"train_bits_per_dim": 1.5})
+        >>> curves.close()
         >>> [file.name.startswith("events.out.tfevents.") for file in folder.iterdir()]
         [True]
     """
