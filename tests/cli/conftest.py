@@ -6,8 +6,10 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+import torch
 
 from pixelrnn.cli.main import main
+from pixelrnn.models import CONFIGS, MODELS, store
 from pixelrnn.stopping import SIGNALS
 from pixelrnn.training import load_recipe, train
 
@@ -79,3 +81,26 @@ def trained(tmp_path_factory):
 def run_folder(trained, tmp_path):
     """A copy of the finished run."""
     return shutil.copytree(trained, tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def save_model():
+    """Write a tiny model of grey images, 6 x 5 of nine levels, never trained, into a new folder."""
+
+    def save(folder, kind="pixelcnn", **settings):
+        sizes = {"features": 6, "head_features": 6, "layers": 1, "stem_kernel_size": 3}
+        images = {"channels": 1, "num_levels": 9, "image_size": [6, 5]}
+        config = CONFIGS[kind].model_validate({"kind": kind} | sizes | images | settings)
+        folder.mkdir()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            store.save(MODELS[kind](config), folder)
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def grey(save_model, tmp_path_factory):
+    """A folder with a model of grey images."""
+    return save_model(tmp_path_factory.mktemp("grey") / "model")

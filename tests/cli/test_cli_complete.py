@@ -12,24 +12,7 @@ from PIL import Image
 from pixelrnn import pictures
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import load
-from pixelrnn.models import CONFIGS, MODELS, store
-
-TINY = {"features": 6, "head_features": 6, "layers": 1, "stem_kernel_size": 3, "num_levels": 9}
-
-
-def save(folder, kind="pixelcnn", **settings):
-    keys = {"kind": kind, "channels": 1, "image_size": [6, 5]} | TINY | settings
-    config = CONFIGS[kind].model_validate(keys)
-    torch.manual_seed(0)
-    folder.mkdir()
-    store.save(MODELS[kind](config), folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def grey(tmp_path_factory):
-    """A folder with a model of grey images."""
-    return save(tmp_path_factory.mktemp("grey") / "model")
+from pixelrnn.models import MODELS, store
 
 
 @pytest.fixture
@@ -84,8 +67,8 @@ def test_files_and_lines(pixelrnn, trained, tmp_path):
 
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_hidden_part_is_scored(kind, channels, ask, tmp_path):
-    folder = save(tmp_path / "model", kind, channels=channels)
+def test_the_hidden_part_is_scored(kind, channels, ask, tmp_path, save_model):
+    folder = save_model(tmp_path / "model", kind, channels=channels)
     shape = (20, 6, 5) if channels == 1 else (20, 6, 5, 3)
     np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(9, size=shape, dtype=np.uint8))
     about, _, arrays = ask(folder, "--images", tmp_path / "x.npy", "--split", "all", "--first", 5)
@@ -268,8 +251,8 @@ def test_images_of_another_kind(shape, highest, message, fails, grey, tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
 
 
-def test_a_colour_model_given_grey(fails, images, tmp_path):
-    folder = save(tmp_path / "model", channels=3)
+def test_a_colour_model_given_grey(fails, images, tmp_path, save_model):
+    folder = save_model(tmp_path / "model", channels=3)
     assert "the model is of RGB images" in fails("complete", folder, "--images", images)
 
 

@@ -9,30 +9,12 @@ import time
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from pixelrnn import compiling, pictures
 from pixelrnn.cli import drawing
 from pixelrnn.data import load
-from pixelrnn.models import CONFIGS, MODELS, store
-
-TINY = {"features": 6, "head_features": 6, "layers": 1, "stem_kernel_size": 3, "num_levels": 9}
-
-
-def save(folder, kind="pixelcnn", **settings):
-    keys = {"kind": kind, "channels": 1, "image_size": [6, 5]} | TINY | settings
-    config = CONFIGS[kind].model_validate(keys)
-    torch.manual_seed(0)
-    folder.mkdir()
-    store.save(MODELS[kind](config), folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def grey(tmp_path_factory):
-    """A folder with a model of grey images."""
-    return save(tmp_path_factory.mktemp("grey") / "model")
+from pixelrnn.models import MODELS, store
 
 
 @pytest.fixture
@@ -72,8 +54,8 @@ def test_files_and_line(pixelrnn, grey, tmp_path):
 
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_images_are_those_of_the_model(kind, channels, ask, tmp_path):
-    folder = save(tmp_path / "model", kind, channels=channels)
+def test_images_are_those_of_the_model(kind, channels, ask, tmp_path, save_model):
+    folder = save_model(tmp_path / "model", kind, channels=channels)
     about, images = ask(folder, "-n", 5, "--seed", 3, "--temperature", 0.7, "--size", "4x7")
     expected = store.load(folder).sample(5, size=(4, 7), seed=3, temperature=0.7)
     np.testing.assert_array_equal(images, pictures.channels_last(expected))
@@ -267,8 +249,8 @@ def test_bad_options(arguments, message, fails, grey, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_does_not_know_its_size(fails, tmp_path):
-    folder = save(tmp_path / "model", image_size=None)
+def test_a_model_that_does_not_know_its_size(fails, tmp_path, save_model):
+    folder = save_model(tmp_path / "model", image_size=None)
     out = tmp_path / "new" / "a.png"
     assert "give --size HEIGHTxWIDTH" in fails("sample", folder, "--out", out)
     assert not out.parent.exists()
