@@ -6,19 +6,14 @@ from typing import Literal
 import pydantic
 
 from pixelrnn.errors import ModelFileError
-from pixelrnn.report.text_file import parse_json, read_text
+from pixelrnn.report.text_file import Record, first_problem, parse_json, read_text, require_version
 from pixelrnn.wording import first_line
 
-FORMAT_VERSION = 1
 KIND = "training benchmark"
 REMEDY = "give a file that `pixelrnn bench train SUITE --out FILE.json` wrote"
 
 
-class _Record(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class SpeedTiming(_Record):
+class SpeedTiming(Record):
     """How fast one model trained, and what that is of what the machine could do."""
 
     recipe: str
@@ -34,13 +29,13 @@ class SpeedTiming(_Record):
     share_of_machine: pydantic.PositiveFloat
 
 
-class Machine(_Record):
+class Machine(Record):
     """What it was measured on."""
 
     processor: str
 
 
-class TrainingSpeed(_Record):
+class TrainingSpeed(Record):
     """A training benchmark, at least one model in it."""
 
     format_version: Literal[1]
@@ -67,18 +62,11 @@ def read_training_speed(path: Path) -> TrainingSpeed:
         raise _error(path, f"is not JSON ({first_line(error)})") from None
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise _error(path, "holds no training benchmark")
-    version = content.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise ModelFileError(
-            f"{path} has format version {version}, this pixelrnn reads up to {FORMAT_VERSION}; "
-            "upgrade pixelrnn"
-        )
+    require_version(path, content)
     try:
         return TrainingSpeed.model_validate(content)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _error(path, f"is damaged ({where}: {first['msg']})") from None
+        raise _error(path, f"is damaged ({first_problem(error)})") from None
 
 
 def _error(path: Path, trouble: str) -> ModelFileError:

@@ -13,22 +13,15 @@ from pixelrnn.errors import ModelFileError, RecipeError
 from pixelrnn.report.evaluation_file import Evaluation, read_evaluation
 from pixelrnn.report.metrics_file import Metrics, read_metrics
 from pixelrnn.report.samples_file import Samples, read_samples
-from pixelrnn.report.text_file import parse_json, read_text
+from pixelrnn.report.text_file import Record, first_problem, parse_json, read_text, require_version
 
-FORMAT_VERSION = 1
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
 PositiveCount = Annotated[int, pydantic.Field(gt=0, lt=2**63)]
 Channels = Annotated[int, pydantic.Field(gt=0, le=64)]
 Side = Annotated[int, pydantic.Field(gt=0, le=1 << 16)]
 
 
-class _Record(pydantic.BaseModel):
-    """A JSON object of a run folder; keys that the report does not show are ignored."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class Baseline(_Record):
+class Baseline(Record):
     """A line to beat, measured on the same test images; `None` where it could not be measured."""
 
     name: str
@@ -37,7 +30,7 @@ class Baseline(_Record):
     standard_error: float | None = None
 
 
-class SplitCounts(_Record):
+class SplitCounts(Record):
     """How many images each split has."""
 
     train: Count
@@ -45,7 +38,7 @@ class SplitCounts(_Record):
     test: Count
 
 
-class DataHashes(_Record):
+class DataHashes(Record):
     """SHA-256, in hexadecimal, of the shape and bytes of each split."""
 
     train: str
@@ -53,7 +46,7 @@ class DataHashes(_Record):
     test: str
 
 
-class Result(_Record):
+class Result(Record):
     """What `result.json` says; `test_*` is `None` until the run was evaluated on the test split."""
 
     format_version: int
@@ -111,14 +104,14 @@ class Result(_Record):
         return self
 
 
-class Environment(_Record):
+class Environment(Record):
     """What `environment.json` says about the machine and the software of a run."""
 
     python: str | None = None
     platform: str | None = None
     processor: str | None = None
     threads: int | None = None
-    packages: dict[str, str] = {}
+    packages: dict[str, str] = pydantic.Field(default_factory=dict)
     git_commit: str | None = None
     started: str | None = None
 
@@ -240,7 +233,7 @@ def _looks_like_run(path: Path) -> bool:
     return (path / "result.json").is_file() or (path / "recipe.toml").is_file()
 
 
-_R = TypeVar("_R", bound=_Record)
+_R = TypeVar("_R", bound=Record)
 
 
 def _read_json(path: Path, kind: type[_R]) -> _R:
@@ -249,19 +242,12 @@ def _read_json(path: Path, kind: type[_R]) -> _R:
         content = parse_json(text)
     except ValueError as error:
         raise ModelFileError(f"{path} is not JSON ({error}); train that run again") from None
-    version = content.get("format_version") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise ModelFileError(
-            f"{path} has format version {version}, this pixelrnn reads up to {FORMAT_VERSION}; "
-            "upgrade pixelrnn"
-        )
+    require_version(path, content)
     try:
         return kind.model_validate(content)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
         raise ModelFileError(
-            f"{path}: {where}: {first['msg']}; evaluate or train that run again"
+            f"{path}: {first_problem(error)}; evaluate or train that run again"
         ) from None
 
 

@@ -1,12 +1,15 @@
-"""Reading the text files of a run folder: no more than such a file can rightly hold."""
+"""Reading text files and records: no more than such a file can rightly hold, and of a known version."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from pixelrnn.errors import ModelFileError
 from pixelrnn.wording import without_surrogates
 
+FORMAT_VERSION = 1
 MAX_TEXT_BYTES = 1 << 20  # of a file of settings or results: a few thousand are usual
 
 
@@ -38,6 +41,29 @@ def read_text(
         raise ModelFileError(f"{path} cannot be read ({reason}); {remedy}") from None
     except UnicodeDecodeError:
         raise ModelFileError(f"{path} cannot be read (it is not UTF-8); {remedy}") from None
+
+
+class Record(pydantic.BaseModel):
+    """A JSON object of a file; keys that the report does not show are ignored."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+def require_version(path: Path, content: Any) -> None:
+    """Raise `ModelFileError` for an object of a version that came later."""
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{path} has format version {version}, this pixelrnn reads up to {FORMAT_VERSION}; "
+            "upgrade pixelrnn"
+        )
+
+
+def first_problem(error: pydantic.ValidationError) -> str:
+    """Return where in a record something is wrong, and what."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+    return f"{where}: {first['msg']}"
 
 
 def parse_json(text: str) -> Any:
