@@ -56,7 +56,7 @@ def train(
             parser=positive,
             metavar="INTEGER",
             help="Of the processor.",
-            show_default="the recipe's, or one a core",
+            show_default="the recipe's, or torch's choice",
         ),
     ] = None,
     plain: Annotated[

@@ -117,7 +117,7 @@ Threads = Annotated[
         parser=positive,
         metavar="INTEGER",
         help="Images at the same time: speed, not the result.",
-        show_default="one a core",
+        show_default="one for each usable core",
     ),
 ]
 Repeats = Annotated[

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
     from pixelrnn.stepper.runner import Images
 
-MAX_NAME_BYTES = 1024  # in a compressed file
 PLURALS = {"colour profile": "colour profiles", "set of EXIF data": "sets of EXIF data"}
 
 
@@ -167,15 +166,14 @@ def _name(folder: Path) -> str:
 
 
 def _add(given: GivenImages, files: Iterable[tuple[Path, str]]) -> None:
+    from pixelrnn.coding.container import MAX_FILE_NAME_BYTES
     from pixelrnn.data.image_files import UnreadableImageError, read_header
 
     for path, name in files:
         text = without_surrogates(name)
         try:
-            if len(text.encode()) > MAX_NAME_BYTES:
-                reason = (
-                    f"its name has more than {MAX_NAME_BYTES:,} bytes, with those of its folders"
-                )
+            if len(text.encode()) > MAX_FILE_NAME_BYTES:
+                reason = f"its name has more than {MAX_FILE_NAME_BYTES:,} bytes, with those of its folders"
                 raise UnreadableImageError(path, reason)
             given.images.append(GivenImage(text, read_header(path), path.stat().st_size))
         except UnreadableImageError as error:
