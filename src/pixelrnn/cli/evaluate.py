@@ -122,7 +122,7 @@ def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:
 
 def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]) -> "DataSet":
     from pixelrnn.data.loading import load_recorded, require_clear
-    from pixelrnn.training.places import is_there, require_there
+    from pixelrnn.training.image_source import is_there, require_there
     from pixelrnn.training.recipe import data_table
 
     table: dict[str, Any] = {}

@@ -247,7 +247,7 @@ def _notes(
     if num_grey := sum(header.channels < channels for header in headers):
         conversions["grey to RGB"] = num_grey
     notes += [f"converted: {name} ({count})" for name, count in sorted(conversions.items())]
-    notes += [f"{fact}: {count}" for fact, count in beside_pixels(headers)]
+    notes += _metadata_notes(headers)
     if options.patch_size:
         notes.append("patches do not overlap; what is left at the right and bottom is dropped")
     if left_aside:
@@ -255,13 +255,12 @@ def _notes(
     return tuple(notes)
 
 
-def beside_pixels(headers: Iterable[ImageHeader]) -> list[tuple[str, int]]:
-    """Return what files say beside their pixels, and of how many it is not kept or not needed any more."""
-    headers = list(headers)
+def _metadata_notes(headers: Sequence[ImageHeader]) -> list[str]:
+    """Return of how many files metadata turned the pixels, or is not kept."""
     turned = sum(header.orientation > 1 for header in headers)
-    facts = Counter(fact for header in headers for fact in header.not_kept)
-    lines = [(f"not kept, {fact}", count) for fact, count in sorted(facts.items())]
-    return [("turned upright, as EXIF says", turned), *lines] if turned else lines
+    lost = Counter(f"not kept, {fact}" for header in headers for fact in header.not_kept)
+    notes = [f"{fact}: {count}" for fact, count in sorted(lost.items())]
+    return [f"turned upright, as EXIF says: {turned}", *notes] if turned else notes
 
 
 def _size(size: tuple[int, int]) -> str:

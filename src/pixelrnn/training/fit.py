@@ -24,7 +24,7 @@ from pixelrnn.training.batches import Batches
 from pixelrnn.training.loop import make_trainer, quiet, run_loop, threads
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.places import require_there
+from pixelrnn.training.image_source import require_there
 from pixelrnn.training.progress import TrainingProgress
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.recorder import Recorder

@@ -18,7 +18,7 @@ from pixelrnn.data import DataSet
 from pixelrnn.data.loading import origin, require_clear
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
-from pixelrnn.training.places import placed
+from pixelrnn.training.image_source import absolute_source
 from pixelrnn.training.recipe_errors import explain
 from pixelrnn.training.tables import DataTable, OptimizerTable, ScheduleTable, Table, TrainingTable
 from pixelrnn.training.validations import fitted
@@ -60,7 +60,7 @@ class Recipe(Table):
         changes = {
             "model": model,
             "training": fitted(self.training, data),
-            "data": DataTable(source=placed(source), **options.model_dump()),
+            "data": DataTable(source=absolute_source(source), **options.model_dump()),
         }
         return self.model_copy(update=changes)
 

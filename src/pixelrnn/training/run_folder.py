@@ -18,7 +18,7 @@ import torch
 from pixelrnn import __version__, locks
 from pixelrnn.errors import OutputError, RecipeError
 from pixelrnn.files import make_folder, replacing, write_json
-from pixelrnn.training.places import require_utf8
+from pixelrnn.training.image_source import require_utf8
 from pixelrnn.training.recipe import Recipe, load_recipe
 
 LOCK_FILE = ".lock"

@@ -1,4 +1,4 @@
-"""Where a run's images are: written down so that it is true from every folder, and asked for if not."""
+"""Where a run's images are: an absolute path in its recipe, looked up again when the run goes on."""
 
 import os
 from pathlib import Path
@@ -9,14 +9,14 @@ from pixelrnn.data.loading import existing_path
 from pixelrnn.errors import DataError, RecipeError
 
 
-def placed(source: str) -> str:
+def absolute_source(source: str) -> str:
     """Return a source of images with an absolute path, if it is a path; a name stays as it is.
 
     Raises:
         RecipeError: if the path cannot be written into a recipe, which is UTF-8.
 
     Example:
-        >>> placed("digits"), Path(placed("/tmp/../tmp")).is_absolute()
+        >>> absolute_source("digits"), Path(absolute_source("/tmp/../tmp")).is_absolute()
         ('digits', True)
     """
     if _is_name(source):
