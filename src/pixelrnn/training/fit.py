@@ -21,10 +21,11 @@ from pixelrnn.models import LABELS, AutoregressiveModel, build, store
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
+from pixelrnn.training.good_weights import GoodWeights
+from pixelrnn.training.image_source import require_there
 from pixelrnn.training.loop import make_trainer, quiet, run_loop, threads
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.image_source import require_there
 from pixelrnn.training.progress import TrainingProgress
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.recorder import Recorder
@@ -106,7 +107,8 @@ def _train(
     display = TrainingProgress(label, presentations, console)
     average = MovingAverage(recipe.training.ema_decay)
     curves = Curves(run.path / "tensorboard", say)
-    recorder = Recorder(run, recipe, data, average, display, curves, total_steps, signals)
+    weights = GoodWeights(run, recipe, data, average, signals)
+    recorder = Recorder(run, recipe, data, weights, display, curves, total_steps, signals)
     trainer = make_trainer(recipe.training, run, total_steps, [average, recorder], say)
     with run.locked("training"):
         _begin_or_go_on(run, recipe, data, resume=resume)

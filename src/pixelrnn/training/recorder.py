@@ -17,7 +17,6 @@ from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
 from pixelrnn.stopping import Stop, Stopping
 from pixelrnn.training import validations
-from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.progress import TrainingProgress
 from pixelrnn.training.recipe import Recipe
@@ -37,7 +36,7 @@ class Recorder(callbacks.Callback):
         run: where the records go.
         recipe: what is trained, for the data at hand.
         data: for its validation images, if there are any.
-        average: the averaged weights, which are validated and saved.
+        weights: the averaged ones, validated and kept if they are good.
         display: shows progress.
         curves: the figures for TensorBoard.
         total_steps: optimiser steps of the whole run.
@@ -49,7 +48,7 @@ class Recorder(callbacks.Callback):
         run: RunFolder,
         recipe: Recipe,
         data: DataSet,
-        average: MovingAverage,
+        weights: GoodWeights,
         display: TrainingProgress,
         curves: Curves,
         total_steps: int,
@@ -57,7 +56,7 @@ class Recorder(callbacks.Callback):
     ) -> None:
         self._run, self._recipe, self._data = run, recipe, data
         self._display, self._curves, self._total_steps = display, curves, total_steps
-        self._weights, self._stopping = GoodWeights(run, recipe, data, average, stopping), stopping
+        self._weights, self._stopping = weights, stopping
         self._rate = LearningRate(recipe.schedule)
         self._seconds_before, self._started = 0.0, time.monotonic()
         self._validations = validations.Spent()
