@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pixelrnn.units import BITS_PER_BYTE
+
 # Rounding costs trained models up to 0.005 bits/dim, and 0.02 is allowed. An error of the scale of a
 # distribution costs in proportion to what a sub-pixel costs: 2 % of that.
 GAP_BITS_PER_DIM, GAP_SHARE = 0.02, 0.02
@@ -29,7 +31,6 @@ MESSAGE_SHARE, MESSAGE_BYTES = 1e-3, 2
 MOST_BITS, LEVEL_BITS = 24, 8
 # A file has a header, and for each image an entry of the index and a checksum.
 FILE_BYTES, FILE_BYTES_PER_IMAGE = 1024, 64
-BITS_PER_BYTE = 8
 SAME_BITS_PER_DIM = 1e-3  # summed up twice
 
 

@@ -11,6 +11,7 @@ sub-pixels a second time is the commonest mistake in public code (see `docs/repr
 import math
 
 NATS_PER_BIT = math.log(2.0)
+BITS_PER_BYTE = 8
 
 
 def bits(nats: float) -> float:

@@ -10,10 +10,9 @@ from pixelrnn.baselines.base import Baseline, Pixels
 from pixelrnn.baselines.codecs import CODECS, Codec
 from pixelrnn.baselines.mosaic import as_colour, as_pictures, grid_shape, one_picture
 from pixelrnn.uncertainty import Pictures, standard_error
+from pixelrnn.units import BITS_PER_BYTE
 
 logger = logging.getLogger("pixelrnn.baselines")
-
-_BYTE_BITS = 8
 
 
 def start_codecs(
@@ -79,10 +78,10 @@ def _row(
         if each.min() < 0:
             logger.warning("%s left out: it decodes to other pixels, so it is not lossless", name)
             return None
-        bits_per_dim = int(each.sum()) * _BYTE_BITS / num_dims
+        bits_per_dim = int(each.sum()) * BITS_PER_BYTE / num_dims
         if len(each) == 1:  # one picture of all images, which is no mean over them
             return Baseline(name, bits_per_dim, note)
-        error = standard_error(each * (_BYTE_BITS * len(each) / num_dims), pictures)
+        error = standard_error(each * (BITS_PER_BYTE * len(each) / num_dims), pictures)
         return Baseline(name, bits_per_dim, note, error)
 
     return finish

@@ -24,11 +24,11 @@ from pixelrnn.coding import Album, Codec
 from pixelrnn.coding.container import Entry, Writer
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.stepper.runner import Images, spread
+from pixelrnn.units import BITS_PER_BYTE
 
 REPEATS = 3
 TIMED_PIXELS = 1 << 16  # of the images that are timed, unless threads need more of them
 TIMED_IMAGES_A_THREAD = 4
-BITS_PER_BYTE = 8
 
 OnProgress = Callable[[int], None]
 Ways = dict[str, Callable[[], object]]

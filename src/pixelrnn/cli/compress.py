@@ -21,6 +21,7 @@ from pixelrnn.cli.image_arguments import GivenImage, GivenImages, given_images
 from pixelrnn.cli.options import CodingModelOption
 from pixelrnn.errors import CompressedFileError, DataError, OutputError
 from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.units import BITS_PER_BYTE
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def compress(
         "num_images": len(done.kept),
         "num_bytes": num_bytes,
         "input_bytes": sum(image.num_bytes for image, _ in done.kept),
-        "bits_per_dim": 8 * num_bytes / dims,
+        "bits_per_dim": BITS_PER_BYTE * num_bytes / dims,
         "seconds": seconds,
         "verified": verify,
         "images": [_facts(image, entry) for image, entry in done.kept],
@@ -223,7 +224,7 @@ def _facts(image: GivenImage, entry: "Entry") -> dict[str, Any]:
         "path": str(image.path),
         "input_bytes": image.num_bytes,
         "num_bytes": entry.size,
-        "bits_per_dim": 8 * entry.size / (entry.height * entry.width * entry.bands),
+        "bits_per_dim": BITS_PER_BYTE * entry.size / (entry.height * entry.width * entry.bands),
     }
 
 

@@ -8,6 +8,7 @@ import typer
 from pixelrnn.cli.console import printable, say, say_json_with, say_table
 from pixelrnn.cli.drawing import AsJson
 from pixelrnn.cli.options import CodingModelOption
+from pixelrnn.units import BITS_PER_BYTE
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _of_image(entry: "Entry") -> dict[str, Any]:
         "width": entry.width,
         "bands": entry.bands,
         "num_bytes": entry.size,
-        "bits_per_dim": 8 * entry.size / (entry.height * entry.width * entry.bands),
+        "bits_per_dim": BITS_PER_BYTE * entry.size / (entry.height * entry.width * entry.bands),
         "crc32": f"{entry.crc:08x}",
     }
 
@@ -67,7 +68,7 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
         "tile_pixels": header.tile,
         "num_images": num_images,
         "num_bytes": opened.num_bytes,
-        "bits_per_dim": 8 * opened.num_bytes / opened.num_dims if num_images else None,
+        "bits_per_dim": BITS_PER_BYTE * opened.num_bytes / opened.num_dims if num_images else None,
     }
 
 

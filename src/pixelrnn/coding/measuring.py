@@ -13,8 +13,7 @@ from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.writing import write
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.stepper.runner import Images, spread
-
-BITS_PER_BYTE = 8
+from pixelrnn.units import BITS_PER_BYTE
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Images, portions
 from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
 from pixelrnn.stepper.world import Tables
+from pixelrnn.units import BITS_PER_BYTE
 
-BITS_PER_BYTE = 8
 NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
 Result = TypeVar("Result")
 KEPT_WIDTHS = 8  # of images, whose memory is kept ready ...
