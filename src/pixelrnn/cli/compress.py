@@ -114,7 +114,7 @@ def compress(
     except KeyboardInterrupt:
         tell("stopped: nothing is written")
         raise typer.Exit(130) from None
-    dims = sum(entry.height * entry.width * entry.bands for _, entry in done.kept)
+    dims = sum(entry.num_dims for _, entry in done.kept)
     result = {
         "out": str(out),
         "model": codec.model.name,
@@ -224,7 +224,7 @@ def _facts(image: GivenImage, entry: "Entry") -> dict[str, Any]:
         "path": str(image.path),
         "input_bytes": image.num_bytes,
         "num_bytes": entry.size,
-        "bits_per_dim": BITS_PER_BYTE * entry.size / (entry.height * entry.width * entry.bands),
+        "bits_per_dim": entry.bits_per_dim,
     }
 
 

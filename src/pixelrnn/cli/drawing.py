@@ -1,4 +1,4 @@
-"""What the verbs that draw images share: reading options, checking outputs, showing progress."""
+"""What verbs that draw, code and measure share: options, checks of what they write, a bar of progress."""
 
 import math
 import os

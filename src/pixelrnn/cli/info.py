@@ -54,7 +54,7 @@ def _of_image(entry: "Entry") -> dict[str, Any]:
         "width": entry.width,
         "bands": entry.bands,
         "num_bytes": entry.size,
-        "bits_per_dim": BITS_PER_BYTE * entry.size / (entry.height * entry.width * entry.bands),
+        "bits_per_dim": entry.bits_per_dim,
         "crc32": f"{entry.crc:08x}",
     }
 

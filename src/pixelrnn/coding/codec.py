@@ -229,7 +229,7 @@ class Codec:
         return ""
 
     def _threads_for(self, entries: Sequence[Entry], wanted: int) -> int:
-        levels = sum(entry.height * entry.width * entry.bands for entry in entries)
+        levels = sum(entry.num_dims for entry in entries)
         widest = max((entry.width for entry in entries), default=1)
         return threads_within(levels, self._working_bytes(widest), wanted)
 

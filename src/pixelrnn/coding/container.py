@@ -27,6 +27,7 @@ from pixelrnn.coding.limits import (
 )
 from pixelrnn.coding.varints import CUT_SHORT, varint
 from pixelrnn.errors import CompressedFileError, DataError
+from pixelrnn.units import BITS_PER_BYTE
 
 MAGIC = b"\x89PXR"
 VERSION = 1
@@ -111,6 +112,16 @@ class Entry:
     def size(self) -> int:
         """Bytes of all its messages."""
         return sum(message.size for message in self.messages)
+
+    @property
+    def num_dims(self) -> int:
+        """Levels of it: what its bits are divided by."""
+        return self.height * self.width * self.bands
+
+    @property
+    def bits_per_dim(self) -> float:
+        """Of its messages."""
+        return BITS_PER_BYTE * self.size / self.num_dims
 
 
 @dataclass
