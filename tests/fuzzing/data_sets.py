@@ -49,8 +49,8 @@ class DataFiles:
         if not is_packed:
             return damaged(draw, content), name
         if draw.integers(2):
-            return gzip.compress(damaged(draw, content), 1), name
-        return damaged(draw, gzip.compress(content, 1)), name
+            return gzip.compress(damaged(draw, content), 1, mtime=0), name
+        return damaged(draw, gzip.compress(content, 1, mtime=0)), name
 
     def attempt(self, content, name):
         """Read images."""
