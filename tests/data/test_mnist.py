@@ -16,7 +16,9 @@ TEST = np.random.default_rng(1).integers(0, 256, (12, 28, 28), np.uint8)
 
 
 def idx(images, magic=0x803, shape=None):
-    return gzip.compress(struct.pack(">IIII", magic, *(shape or images.shape)) + images.tobytes(), mtime=0)
+    return gzip.compress(
+        struct.pack(">IIII", magic, *(shape or images.shape)) + images.tobytes(), mtime=0
+    )
 
 
 def amat(images):
