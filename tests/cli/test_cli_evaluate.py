@@ -1,6 +1,7 @@
 """`pixelrnn evaluate`, as typed."""
 
 import json
+import os
 import re
 import shutil
 
@@ -182,10 +183,24 @@ def test_patches_are_clustered_by_picture(ask, pixelrnn, scans, tmp_path):
     )
 
 
-def test_the_folder_of_a_comparison_names_the_runs_inside(pixelrnn, run_folder, tmp_path):
+@pytest.mark.parametrize("verb", ["evaluate", "check", "sample", "complete --images digits"])
+def test_the_folder_of_a_comparison_names_the_runs_inside(verb, pixelrnn, run_folder, tmp_path):
     for name in ("pixelcnn", "row-lstm"):
         shutil.copytree(run_folder, tmp_path / "runs" / name)
-    answer = pixelrnn("evaluate", tmp_path / "runs")
+    assert "there is no model" in pixelrnn("check", tmp_path / "runs" / "rwo-lstm").err
+    answer = pixelrnn(*verb.split(), tmp_path / "runs")
     assert answer.code == 2
     assert "holds 2 run folders" in answer.err
     assert str(tmp_path / "runs" / "row-lstm") in answer.err
+
+
+def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
+    pixelrnn, run_folder, monkeypatch
+):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    before = (run_folder / "result.json").read_bytes()
+    answer = pixelrnn("evaluate", run_folder)
+    assert answer.code == 0
+    assert "bits/dim" in answer.out
+    assert f"the result is not kept in {run_folder}: it cannot be written to" in answer.err
+    assert (run_folder / "result.json").read_bytes() == before

@@ -11,7 +11,8 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 from pixelrnn.data import DataOptions, DataSet, load
 from pixelrnn.data.in_memory import IN_MEMORY, as_data_set
 from pixelrnn.data.loading import load_recorded, origin
-from pixelrnn.errors import DataError
+from pixelrnn.errors import DataError, RecipeError
+from pixelrnn.training import RunFolder, train
 
 RGB = np.random.default_rng(0).integers(256, size=(20, 3, 4, 5), dtype=np.uint8)
 LAST = RGB.transpose(0, 2, 3, 1)
@@ -167,3 +168,10 @@ def test_where_a_data_set_came_from_is_known():
     assert origin(load("digits", options)) == ("digits", options)
     with pytest.raises(DataError, match=r"in memory.*data="):
         load_recorded(IN_MEMORY, DataOptions())
+
+
+def test_a_recipe_is_no_name_and_a_run_shows_where_it_is(tmp_path):
+    with pytest.raises(RecipeError, match=r"give load_recipe\('digits-pixelcnn'\)"):
+        train("digits-pixelcnn", tmp_path / "run", data=RGB)
+    assert not list(tmp_path.iterdir())
+    assert repr(RunFolder(tmp_path)) == f"RunFolder({str(tmp_path)!r})"

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pixelrnn.errors import ImageMismatchError
+from pixelrnn.models import AutoregressiveModel
 
 
 def test_shapes(kind, likelihood, channels, tiny_model, random_images):
@@ -134,3 +135,12 @@ def test_every_gate_has_the_groups_of_the_states(features, inner, tiny_model):
     stream = {128: [86, 85, 85], 7: [5, 5, 4]}[features]
     seen = [stream[0]] * inner[0] + [sum(stream[:2])] * inner[1] + [sum(stream)] * inner[2]
     assert mask.sum(dim=1).tolist() == seen * 8  # four gates, two directions
+
+
+@pytest.mark.parametrize("method", ["log_prob", "log_prob_map", "sample"])
+def test_no_model_scores_or_draws_its_own_way(method):
+    with pytest.raises(
+        TypeError, match=f"Flattering overrides {method}, which is the same for all"
+    ):
+        type("Flattering", (AutoregressiveModel,), {method: lambda self, images: 0.9})
+    type("Honest", (AutoregressiveModel,), {"forward": lambda self, images: images})

@@ -145,6 +145,14 @@ def test_seeds_of_one_recipe_are_taken_together(digits, tmp_path):
         f"{first + 0.01:.4f} ± 0.0100 bits/dim, mean and standard deviation over 3 seeds."
     )
     assert remark in verdict(group).remarks
+    sentence = str(verdict(group).sentence)
+    assert "Row LSTM" in sentence  # the next is the next model, not the same with another seed
+    assert "(seed 1)" not in sentence
+    (alone,) = group_by_data([read_run_folder(run) for run in runs])
+    assert (
+        f"<strong>PixelCNN</strong> costs {first + 0.01:.4f} ± 0.0100 bits/dim, mean and standard "
+        "deviation over 3 seeds"
+    ) in verdict(alone).sentence
     change(runs[2], "features = 32", "features = 33")
     (group,) = group_by_data([read_run_folder(run) for run in [*runs, other]])
     assert "over 2 seeds" in " ".join(verdict(group).remarks)

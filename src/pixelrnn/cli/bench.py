@@ -19,7 +19,7 @@ from pixelrnn.cli.drawing import (
     require_writable,
     size,
 )
-from pixelrnn.cli.options import images_progress
+from pixelrnn.cli.options import Verb, Verbs, images_progress
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.wording import three_digits
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing
     from pixelrnn.models import AutoregressiveModel
 
-app = typer.Typer(no_args_is_help=True, help="How fast it is, measured on this machine.")
+app = typer.Typer(cls=Verbs, no_args_is_help=True, help="How fast it is, measured on this machine.")
 
 
 class _Sizes(NamedTuple):
@@ -49,7 +49,7 @@ def _batches(text: "str | _Batches") -> _Batches:
     return _Batches([positive(part) for part in text.split(",")])
 
 
-@app.command()
+@app.command(cls=Verb)
 def sample(
     model: Annotated[
         str,
@@ -113,8 +113,8 @@ def sample(
         raise typer.Exit(130)
 
 
-app.command()(train)
-app.command()(codec)
+app.command(cls=Verb)(train)
+app.command(cls=Verb)(codec)
 
 
 def _model(name: str) -> tuple["AutoregressiveModel", str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pixelrnn import stopping
 from pixelrnn.cli.console import printable, say, say_json, say_table
 from pixelrnn.cli.options import Data, Settings, command_line, raise_alarms
 
@@ -42,22 +43,23 @@ def compare(
 
     Interrupted, the same command goes on where it was.
     """
-    from pixelrnn import training
-    from pixelrnn.compare import compare as run_comparison
-    from pixelrnn.compare import suite_recipes_for
+    with stopping.listening(lambda: "stopped; the same command goes on from there"):
+        from pixelrnn import training
+        from pixelrnn.compare import compare as run_comparison
+        from pixelrnn.compare import suite_recipes_for
 
-    if dry_run:
-        for recipe in suite_recipes_for(suite, data, settings or [], equal.value).values():
-            say(training.dry_run(recipe))
-        return
-    comparison = run_comparison(
-        suite,
-        out or Path("runs") / suite,
-        data=data,
-        settings=settings or [],
-        equal=equal.value,
-        command=command_line(),
-    )
+        if dry_run:
+            for recipe in suite_recipes_for(suite, data, settings or [], equal.value).values():
+                say(training.dry_run(recipe))
+            return
+        comparison = run_comparison(
+            suite,
+            out or Path("runs") / suite,
+            data=data,
+            settings=settings or [],
+            equal=equal.value,
+            command=command_line(),
+        )
     if as_json:
         say_json(comparison.results)
     else:

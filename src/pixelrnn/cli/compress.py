@@ -34,7 +34,7 @@ def compress(
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IMAGE...",
+            metavar="IMAGE",
             help="Image files, 8 bits, grey or RGB, with or without alpha; or folders of them.",
             show_default=False,
         ),

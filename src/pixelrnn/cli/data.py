@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.console import printable, say, say_json, say_table
+from pixelrnn.cli.options import Verb, Verbs
 from pixelrnn.errors import RecipeError
 from pixelrnn.wording import suggestion
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from pixelrnn.data import DataOptions, DataSet
     from pixelrnn.data.catalogue import CatalogueEntry
 
-app = typer.Typer(no_args_is_help=True, help="Sets of images: what there is, and fetching it.")
+app = typer.Typer(
+    cls=Verbs, no_args_is_help=True, help="Sets of images: what there is, and fetching it."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Settings = Annotated[
@@ -21,7 +24,7 @@ Settings = Annotated[
 ]
 
 
-@app.command("list")
+@app.command("list", cls=Verb)
 def list_sets(as_json: AsJson = False) -> None:
     """List the named sets: what they are, how large, their licence, and whether they are here."""
     from pixelrnn.data import DataOptions
@@ -40,7 +43,7 @@ def list_sets(as_json: AsJson = False) -> None:
     say_table(table)
 
 
-@app.command()
+@app.command(cls=Verb)
 def info(
     source: Annotated[str, typer.Argument(help="A named set, or a folder, array or archive.")],
     settings: Settings = None,
@@ -66,7 +69,7 @@ def info(
         _print_facts(facts)
 
 
-@app.command()
+@app.command(cls=Verb)
 def fetch(
     name: Annotated[str, typer.Argument(help="A named set.")],
     settings: Settings = None,

@@ -1,5 +1,6 @@
 """`pixelrnn evaluate`: bits/dim of a model on images."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,6 @@ from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.drawing import AsJson, name_or_path
 from pixelrnn.cli.options import Data, Device, images_progress, raise_alarms
 from pixelrnn.errors import RecipeError
-from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
@@ -54,7 +54,6 @@ def evaluate(
     from pixelrnn.models import store
     from pixelrnn.training import RunFolder
 
-    _require_one(model)
     run = RunFolder(model)
     loaded = store.load(model, device=device)
     images = _images(model, run, data, settings or [])
@@ -98,20 +97,10 @@ def evaluate(
     raise_alarms(result["alarms"])
 
 
-def _require_one(path: Path) -> None:
-    """Raise `RecipeError` for a folder that holds runs and is none, as `pixelrnn compare` writes."""
-    if not path.is_dir() or (path / "recipe.toml").is_file() or (path / "config.json").is_file():
-        return
-    runs = sorted(file.parent for file in path.glob("*/recipe.toml"))
-    if runs:
-        raise RecipeError(
-            f"{path} holds {counted(len(runs), 'run folder')}: evaluate one of "
-            + ", ".join(map(str, runs))
-        )
-
-
 def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:
     """Return why a result on these images would mislead in the run's folder, or nothing."""
+    if not os.access(run.path, os.W_OK):
+        return "it cannot be written to"
     result = run.result()
     if not result.get("finished"):
         return "the run is not finished, and its weights may yet change"

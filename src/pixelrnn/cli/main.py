@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any, TextIO
 
 import typer
-from typer.core import TyperGroup
 
 from pixelrnn import __version__, stopping
 from pixelrnn.cli import bench, data, models, streams
@@ -19,14 +18,14 @@ from pixelrnn.cli.compress import compress
 from pixelrnn.cli.decompress import decompress
 from pixelrnn.cli.evaluate import evaluate
 from pixelrnn.cli.info import info
-from pixelrnn.cli.options import Verb
+from pixelrnn.cli.options import Verb, Verbs
 from pixelrnn.cli.report import report
 from pixelrnn.cli.sample import sample
 from pixelrnn.cli.train import train
-from pixelrnn.errors import NotKeptWarning, PixelRNNError, TrainingInterrupted
+from pixelrnn.errors import CompilingError, NotKeptWarning, PixelRNNError, TrainingInterrupted
 
 
-class _Verbs(TyperGroup):
+class _Verbs(Verbs):
     """The verbs; an `EOFError` that one of them lets escape is a bug, and no wish to stop."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -64,7 +63,11 @@ def _options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    threads = os.environ.get("NUMBA_NUM_THREADS", "1")
+    if not threads.strip().isdecimal() or int(threads) < 1:  # numba would not even be imported
+        raise CompilingError(
+            f"NUMBA_NUM_THREADS is {threads!r}, and no number of threads: set it to 1 or more, or unset it"
+        )
 
 
 def main() -> None:

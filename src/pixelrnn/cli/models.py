@@ -9,12 +9,15 @@ import typer
 from pixelrnn import shipped
 from pixelrnn.cli.console import say, say_json, say_table, tell
 from pixelrnn.cli.drawing import AsJson, Force, require_writable
+from pixelrnn.cli.options import Verb, Verbs
 from pixelrnn.errors import OutputError, RecipeError
 
 MEASURED_IMAGES = 512
 
 app = typer.Typer(
-    no_args_is_help=True, help="Trained models that come with the package, and exporting one's own."
+    cls=Verbs,
+    no_args_is_help=True,
+    help="Trained models that come with the package, and exporting one's own.",
 )
 
 
@@ -53,7 +56,7 @@ def _summary(name: str) -> str:
     return " ".join(next(part for part in paragraphs if not part.startswith("#")).split())
 
 
-@app.command("list")
+@app.command("list", cls=Verb)
 def list_models(as_json: AsJson = False) -> None:
     """List the models that come with the package."""
     facts = [_facts(name) for name in shipped.names()]
@@ -78,7 +81,7 @@ def list_models(as_json: AsJson = False) -> None:
     say_table(table)
 
 
-@app.command()
+@app.command(cls=Verb)
 def info(
     name: Annotated[str, typer.Argument(help="From `pixelrnn models list`.", show_default=False)],
     as_json: AsJson = False,
@@ -95,7 +98,7 @@ def info(
     )
 
 
-@app.command()
+@app.command(cls=Verb)
 def export(
     run: Annotated[
         str,

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -49,16 +50,33 @@ CodingModelOption = Annotated[
 ]
 
 
-class Verb(typer.core.TyperCommand):
-    """A command whose help names an argument, and not the Python type that it becomes."""
+WORDS = {"str": "TEXT", "path": "PATH", "int": "INTEGER", "float": "NUMBER", "bool": None}
+
+
+class Worded:
+    """Of a command: its help says what to write, and not the Python type that it becomes."""
 
     def get_params(self, ctx: Any) -> Any:
-        """Return the parameters; an argument with a name of its own shows no type."""
-        params = super().get_params(ctx)
+        """Return the parameters: an option that takes nothing, and an argument, shows no type."""
+        params = super().get_params(ctx)  # type: ignore[misc]
         for param in params:
-            if isinstance(param, typer.core.TyperArgument) and param.metavar is not None:
-                param.display_type_rich = lambda ctx: None  # type: ignore[method-assign]
+            param.display_type_rich = partial(_word, param, param.display_type_rich)
         return params
+
+
+class Verb(Worded, typer.core.TyperCommand):
+    """A verb of the command line."""
+
+
+class Verbs(Worded, typer.core.TyperGroup):
+    """Several verbs under one name."""
+
+
+def _word(param: Any, usual: Callable[[Any], str | None], ctx: Any) -> str | None:
+    if isinstance(param, typer.core.TyperArgument):
+        return None
+    shown = usual(ctx) or ""
+    return WORDS.get(shown.strip("<>").removesuffix(" range"), shown)
 
 
 def command_line() -> str:

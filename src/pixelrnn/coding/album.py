@@ -116,6 +116,9 @@ class Album(Sequence[Images]):
     def __len__(self) -> int:
         return len(self.entries)
 
+    def __repr__(self) -> str:
+        return f"<Album of {len(self):,} images>"
+
     @overload
     def __getitem__(self, index: int) -> Images: ...
     @overload
@@ -159,6 +162,8 @@ class Album(Sequence[Images]):
 
     def pixels(self, index: int) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; raises as indexing does."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there is no image {index} among {len(self):,}")
         (image,) = self._decoded([self.entries[index]])
         return image
 

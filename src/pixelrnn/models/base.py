@@ -72,6 +72,16 @@ class AutoregressiveModel(nn.Module, ABC):
     config: ModelConfig
     likelihood: Likelihood
 
+    def __init_subclass__(cls, **options: object) -> None:
+        """Refuse a class that scores or draws its own way: such figures would be no model's."""
+        super().__init_subclass__(**options)
+        for name in vars(cls):
+            if getattr(getattr(AutoregressiveModel, name, None), "__final__", False):
+                raise TypeError(
+                    f"{cls.__name__} overrides {name}, which is the same for all models: what is its own "
+                    "are forward, lower and receptive_field"
+                )
+
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """Return the likelihood's parameters at every position at once.

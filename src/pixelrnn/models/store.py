@@ -92,6 +92,11 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Autoregress
     if file.is_dir():
         file = file / MODEL_FILE
     if not file.is_file():
+        if runs := sorted(each.parent for each in Path(path).glob(f"*/{MODEL_FILE}")):
+            raise ModelFileError(
+                f"{path} holds {len(runs)} run folder{'' if len(runs) == 1 else 's'}: give one of "
+                + ", ".join(map(str, runs))
+            )
         raise ModelFileError(
             f"there is no model in {path}: give a run folder that holds {MODEL_FILE}, or such a file"
         )

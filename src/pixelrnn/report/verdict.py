@@ -66,15 +66,14 @@ def _alone(group: Group, entry: Entry) -> Markup:
 
 
 def _compared(group: Group) -> Markup:
-    best, following, *_ = group.evaluated
-    gaps = [group.behind(entry) for entry in group.evaluated[1:]]
+    best = group.evaluated[0]
+    others = _rivals(group)
+    if not others:
+        return _seeds_only(group)
+    following, gaps = others[0], [group.behind(entry) for entry in others]
     if reason := no_verdict(group.num_pictures or 0):
-        return _too_few(group, gaps[0], reason)
-    tied = [
-        entry
-        for entry, gap in zip(group.evaluated[1:], gaps, strict=True)
-        if not gap.distinguishable
-    ]
+        return _too_few(group, following, gaps[0], reason)
+    tied = [entry for entry, gap in zip(others, gaps, strict=True) if not gap.distinguishable]
     if tied:
         return _undecided(group, [best, *tied], group.behind(tied[0]))
     gap = gaps[0]
@@ -91,6 +90,26 @@ def _compared(group: Group) -> Markup:
         following.name,
         sure,
         formats.number(gap.standard_errors, 2),
+    )
+
+
+def _rivals(group: Group) -> list[Entry]:
+    """Return the others that were evaluated: not the best one's own recipe with another seed."""
+    twins = next((each for each in _over_seeds(group) if group.best in each), [])
+    return [entry for entry in group.evaluated[1:] if entry not in twins]
+
+
+def _seeds_only(group: Group) -> Markup:
+    mean, deviation = _spread(group.evaluated)
+    return Markup(
+        "On {}, <strong>{}</strong> costs {} ± {} bits/dim, mean and standard deviation over {} seeds; "
+        "no other model was measured on them."
+    ).format(
+        _test_images(group),
+        group.evaluated[0].run.result.label,
+        mean,
+        deviation,
+        len(group.evaluated),
     )
 
 
@@ -113,8 +132,8 @@ def _undecided(group: Group, tied: Sequence[Entry], gap: Difference) -> Markup:
     )
 
 
-def _too_few(group: Group, gap: Difference, reason: str) -> Markup:
-    best, following, *_ = group.evaluated
+def _too_few(group: Group, following: Entry, gap: Difference, reason: str) -> Markup:
+    best = group.evaluated[0]
     return Markup(
         "{}, and {} are needed to tell models apart. On {}, <strong>{}</strong> has the lowest mean, "
         "{} bits/dim; <strong>{}</strong> is {} ± {} behind."
@@ -150,7 +169,7 @@ def _remarks(group: Group) -> list[str]:
             )
             + "It does not cover the luck of the seed: each row is one training run."
         )
-        remarks.extend(_over_seeds(group))
+        remarks.extend(_said_of_seeds(entries) for entries in _over_seeds(group))
     elif best is not None:
         remarks.append(f"± is one standard error of the mean over {_counted(group)}.")
         if reason := no_verdict(group.num_pictures or 0):
@@ -158,21 +177,29 @@ def _remarks(group: Group) -> list[str]:
     return remarks
 
 
-def _over_seeds(group: Group) -> list[str]:
-    """Say what runs that differ in nothing but the seed come to together."""
+def _over_seeds(group: Group) -> list[list[Entry]]:
+    """Return the runs that differ in nothing but the seed, together."""
     alike: dict[str, list[Entry]] = {}
     for entry in group.evaluated:
         alike.setdefault(entry.run.recipe_but_seed, []).append(entry)
-    found = []
-    for entries in alike.values():
-        if len({entry.run.seed for entry in entries}) == len(entries) > 1:
-            values = np.array([entry.run.test_bits_per_dim for entry in entries])
-            found.append(
-                f"{joined([entry.name for entry in entries])} differ in their seed alone: "
-                f"{formats.bits(float(values.mean()))} ± {formats.error(float(values.std(ddof=1)))} "
-                f"bits/dim, mean and standard deviation over {len(entries)} seeds."
-            )
-    return found
+    return [
+        entries
+        for entries in alike.values()
+        if len({entry.run.seed for entry in entries}) == len(entries) > 1
+    ]
+
+
+def _said_of_seeds(entries: Sequence[Entry]) -> str:
+    mean, deviation = _spread(entries)
+    return (
+        f"{joined([entry.name for entry in entries])} differ in their seed alone: "
+        f"{mean} ± {deviation} bits/dim, mean and standard deviation over {len(entries)} seeds."
+    )
+
+
+def _spread(entries: Sequence[Entry]) -> tuple[str, str]:
+    values = np.array([entry.run.test_bits_per_dim for entry in entries])
+    return formats.bits(float(values.mean())), formats.error(float(values.std(ddof=1)))
 
 
 def _counted(group: Group) -> str:

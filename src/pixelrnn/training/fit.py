@@ -69,6 +69,10 @@ def train(
         InUseError: if another process is at work in the folder.
         TrainingInterrupted: after Ctrl-C, or a signal of `stopping.SIGNALS`; the run can be resumed.
     """
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(
+            f"train takes a recipe, not {type(recipe).__name__}: give load_recipe({str(recipe)!r})"
+        )
     run, console = RunFolder(Path(out)), console or Console(stderr=True)
     with (
         stopping.listening(lambda: _stopped(run)) as signals,

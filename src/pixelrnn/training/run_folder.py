@@ -52,6 +52,9 @@ class RunFolder:
         self.environment_file = path / "environment.json"
         self.checkpoint_file = path / "checkpoint" / "last.safetensors"
 
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
     @contextmanager
     def locked(self, doing: str) -> Iterator[None]:
         """Keep the folder to this process inside the `with`, creating it if it is not there.

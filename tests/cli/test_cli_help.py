@@ -1,0 +1,47 @@
+"""What `--help` says, and what stops a command before it begins."""
+
+import re
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from pixelrnn import compare
+from pixelrnn.cli.main import app
+
+
+def verbs(command=None, path=()):
+    command = command or typer.main.get_command(app)
+    if isinstance(command, TyperGroup):
+        yield path
+        for name, child in command.commands.items():
+            yield from verbs(child, (*path, name))
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("path", list(verbs()), ids="-".join)
+def test_help_names_what_to_write_and_no_type_of_python(pixelrnn, path):
+    answer = pixelrnn(*path, "--help")
+    assert answer.code == 0
+    assert not re.findall(r"<[^>|]*>|list\[|\.\.\.\}", answer.out)
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "many", ""])
+def test_a_number_of_threads_that_is_none(fails, monkeypatch, threads):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+    assert fails("models", "list") == (
+        f"NUMBA_NUM_THREADS is {threads!r}, and no number of threads: set it to 1 or more, or unset it"
+    )
+
+
+def test_a_comparison_that_is_stopped_while_it_starts(pixelrnn, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "suite_recipes_for", stop)
+    answer = pixelrnn("compare", "digits", "--dry-run")
+    assert (answer.code, answer.err) == (
+        130,
+        "error: stopped; the same command goes on from there\n",
+    )
