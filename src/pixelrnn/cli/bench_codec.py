@@ -8,7 +8,7 @@ import typer
 
 from pixelrnn.cli.bench_images import DIGITS_MODEL, MeasuredImages, measured_images
 from pixelrnn.cli.coding_options import counted
-from pixelrnn.cli.console import printable, say, say_json, say_table, tell
+from pixelrnn.cli.console import say, say_json, say_table, tell
 from pixelrnn.cli.drawing import (
     AsJson,
     Force,
@@ -22,6 +22,7 @@ from pixelrnn.cli.options import Data
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.untrusted import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

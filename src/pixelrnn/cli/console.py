@@ -5,9 +5,12 @@ printed goes through here, so that no such text moves the cursor, hides itself o
 """
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from pixelrnn.untrusted import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,24 +18,15 @@ if TYPE_CHECKING:
 UNCUT = 1_000_000  # characters a line may have where no terminal shows it
 
 
-def printable(text: str) -> str:
-    r"""Return a text from elsewhere in one line, what a terminal would obey written as an escape.
-
-    Example:
-        >>> printable("two" + chr(10) + "lines, " + chr(27) + "[31mred")
-        'two\\nlines, \\x1b[31mred'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
 def say(text: str) -> None:
-    """Print a result, of one line or several, on standard output."""
-    typer.echo("\n".join(map(printable, text.split("\n"))))
+    """Print a result of one line on standard output, whatever a name in it holds."""
+    typer.echo(printable(text))
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Print a result of several lines on standard output."""
+    for line in lines:
+        say(line)
 
 
 def tell(line: str) -> None:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import printable, say, say_json, say_table
+from pixelrnn.cli.console import say, say_json, say_table
 from pixelrnn.errors import RecipeError
+from pixelrnn.untrusted import printable
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataOptions, DataSet

@@ -1,7 +1,7 @@
 """`pixelrnn info`: what a compressed file holds."""
 
+import itertools
 import json
-import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.coding_options import CodingModelOption, counted
-from pixelrnn.cli.console import printable, say, say_table
+from pixelrnn.cli.console import say, say_table
 from pixelrnn.cli.drawing import AsJson
+from pixelrnn.untrusted import printable
 
 if TYPE_CHECKING:
     from pixelrnn.coding import Album
     from pixelrnn.coding.container import Entry
 
 MAX_ROWS = 40
+ROWS_AT_ONCE = 1000  # of JSON
 KINDS = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGB, alpha"}
 
 
@@ -61,12 +63,12 @@ def _of_image(entry: "Entry") -> dict[str, Any]:
 
 
 def _print_json(facts: dict[str, Any], images: Iterable[dict[str, Any]]) -> None:
-    """Print facts, and the images one by one: there may be millions."""
+    """Print facts, and the images a line each, some at a time: there may be millions."""
     text = json.dumps(facts, indent=1)
     typer.echo(f'{text[:-2]},\n "images": [', nl=False)
-    comma = ""
-    for image in images:
-        typer.echo(comma + "\n" + textwrap.indent(json.dumps(image, indent=1), "  "), nl=False)
+    comma, lines = "", (f"\n  {json.dumps(image)}" for image in images)
+    while some := list(itertools.islice(lines, ROWS_AT_ONCE)):
+        typer.echo(comma + ",".join(some), nl=False)
         comma = ","
     typer.echo(("\n ]" if comma else "]") + "\n}")
 
