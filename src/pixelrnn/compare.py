@@ -20,7 +20,7 @@ from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.files import write_json
 from pixelrnn.models import store
-from pixelrnn.training import Recipe, RunFolder, load_recipe, suite_recipes, train
+from pixelrnn.training import Recipe, RunFolder, load_recipe, say_on, suite_recipes, train
 from pixelrnn.training.run_folder import locked_folder
 from pixelrnn.uncertainty import count_pictures
 
@@ -115,10 +115,10 @@ def _compare(
     lines = _baselines(runs, images, console)
     for run in runs:
         if not _is_assessed(run):
-            console.print(
-                f"{run.result()['label']}: evaluating {images.count('test'):,} test images"
+            say_on(
+                console, f"{run.result()['label']}: evaluating {images.count('test'):,} test images"
             )
-            assess(run, images, lines, on_compiling=partial(console.print, highlight=False))
+            assess(run, images, lines, on_compiling=partial(say_on, console))
     results = _results(suite, runs, images, lines, command)
     write_json(folder / "results.json", results)
     page = report.build([run.path for run in runs], folder / "report.html", command=command)
@@ -154,7 +154,7 @@ def _train_or_go_on(
 ) -> None:
     if run.result().get("finished"):
         text = f"{run.result()['label']}: already trained in {run.path}"
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        say_on(console, text)
         return
     try:
         begun = run.recipe_file.is_file()
@@ -186,7 +186,7 @@ def _baselines(runs: Sequence[RunFolder], images: DataSet, console: Console) -> 
     kept = [run.result()["baselines"] for run in runs if _is_assessed(run)]
     if kept:
         return [Baseline(**line) for line in kept[0]]
-    console.print("measuring what PNG, WebP and JPEG XL need for the test images")
+    say_on(console, "measuring what PNG, WebP and JPEG XL need for the test images")
     return baselines.measure(
         images.images("train"),
         images.images("test"),

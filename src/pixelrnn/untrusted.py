@@ -94,6 +94,21 @@ def read_json(text: str) -> Any:
     return value
 
 
+def printable(text: str) -> str:
+    r"""Return a text from elsewhere in one line, what a terminal would obey written as an escape.
+
+    Example:
+        >>> printable("two" + chr(10) + "lines, " + chr(27) + "[31mred")
+        'two\\nlines, \\x1b[31mred'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):

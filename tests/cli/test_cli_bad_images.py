@@ -1,5 +1,6 @@
 """Bad images, as typed: one clear line, exit code 2, and nothing half-written."""
 
+import dataclasses
 import gzip
 import io
 import tarfile
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelrnn.data import cifar
+from pixelrnn.data import cifar, image_files
 
 RECORD = 3073
 
@@ -165,3 +166,19 @@ def test_images_that_do_not_fit_the_model(fails, trained, tmp_path):
 
 def test_a_name_with_a_line_break_stays_one_line(fails):
     assert "there is no a b" in fails("train", "digits-pixelcnn", "--data", "a\nb")
+
+
+def test_an_image_too_large_for_a_file_is_refused_before_its_pixels_are_read(
+    fails, tmp_path, monkeypatch
+):
+    """Of a few bytes, each could take a gigabyte."""
+    path = tmp_path / "large.png"
+    Image.new("1", (9000, 9000)).save(path)
+    header = image_files.read_header(path)
+    monkeypatch.setattr(
+        image_files, "read_header", lambda path: dataclasses.replace(header, channels=3)
+    )
+    monkeypatch.setattr(image_files, "read_bands", lambda header: pytest.fail("pixels are read"))
+    error = fails("compress", path, "-o", tmp_path / "x.pxr")
+    assert "large.png: an image of 9000 x 9000 pixels cannot be compressed" in error
+    assert not (tmp_path / "x.pxr").exists()

@@ -1,12 +1,13 @@
 """Names that come out of an album: all files come out, on every system, and none elsewhere."""
 
+import tracemalloc
 import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 
 from pixelrnn.cli import file_names as names_module
-from pixelrnn.cli.file_names import file_names, is_changed
+from pixelrnn.cli.file_names import FileNames, is_changed
 
 CASES = {
     "folders are kept": (["2024/9.png", "2024/9.jpg", "9.png"],
@@ -40,7 +41,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_names(case):
     given, expected = CASES[case]
-    found = file_names(given)
+    found = list(FileNames(given))
     assert found == expected
     for name in found:
         for path in (PurePosixPath(name), PureWindowsPath(name)):
@@ -53,9 +54,9 @@ def test_names(case):
 
 
 def test_parts_are_never_too_long():
-    (name,) = file_names(["f" * 500 + "/" + "é" * 400 + ".png"])
+    (name,) = FileNames(["f" * 500 + "/" + "é" * 400 + ".png"])
     assert [len(part.encode()) for part in name.split("/")] == [200, 204]
-    (name,) = file_names(["/".join("abcdefgh" * 60)])
+    (name,) = FileNames(["/".join("abcdefgh" * 60)])
     assert name.count("/") == 32
 
 
@@ -64,7 +65,7 @@ def test_many_equal_names_take_no_work_of_their_own(monkeypatch):
     tried = []
     real = names_module._key
     monkeypatch.setattr(names_module, "_key", lambda path: (tried.append(path), real(path))[1])
-    assert len(set(file_names(["cat.png"] * 1000))) == 1000
+    assert len(set(FileNames(["cat.png"] * 1000))) == 1000
     assert len(tried) < 6000
 
 
@@ -82,3 +83,25 @@ def test_many_equal_names_take_no_work_of_their_own(monkeypatch):
 )
 def test_what_counts_as_changed(name, file, changed):
     assert is_changed(name, file) is changed
+
+
+def test_folders_and_equal_names_keep_nothing_of_each_image():
+    """A stranger's names, each in folders of its own, would fill the memory as text."""
+    given = [f"{n:05}/" + "/".join(f"{n}{k:025}" for k in range(30)) + "/x" for n in range(2000)]
+    given += ["same"] * 2000
+    names_module._safe.cache_clear()
+    tracemalloc.start()
+    found = FileNames(given)
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found[-1] == "same-2000.png"
+    assert most < 8_000_000  # all folders have 28 million letters
+    assert len(set(found)) == len(given)
+    assert kept < 2_000_000
+
+
+def test_an_image_in_a_folder_of_its_own_name_and_numbers_that_are_taken():
+    given = ["a-2", "a", "a", "a-3.png/x", "A", "a-2", ""]
+    assert list(FileNames(given)) == [
+        *("a-2.png", "a.png", "a-4.png", "a-3.png/x.png", "A-5.png", "a-2-2.png", "6.png"),
+    ]  # fmt: skip

@@ -12,7 +12,7 @@ from PIL import Image
 from rich.table import Table
 
 from pixelrnn.cli import console
-from pixelrnn.cli.console import printable, say, say_json, say_table, tell
+from pixelrnn.cli.console import printable, say, say_json, say_lines, say_table, tell
 from pixelrnn.coding import Codec, load_program, write
 from pixelrnn.coding.container import Header, Writer
 
@@ -29,7 +29,8 @@ def test_printable():
 
 
 def test_lines_and_results(capsys):
-    say(f"one {HOSTILE}\ntwo {HOSTILE}")
+    say(f"a name with\na line in it {HOSTILE}")
+    say_lines([f"another\n{HOSTILE}"])
     tell(f"line\n{HOSTILE}")
     answer = capsys.readouterr()
     assert len(answer.out.splitlines()) == 2

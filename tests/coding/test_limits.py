@@ -129,11 +129,11 @@ def test_names_of_many_images_are_read_again(name):
     """However well they are packed: a writer packs them no better than a reader believes."""
     count = 800_000
     from pixelrnn.coding.container import _packed
-    from pixelrnn.coding.index import _names
+    from pixelrnn.coding.names import read_names
 
     names = [name % n if "%" in name else name for n in range(count)]
     text = "\0".join(names).encode()
-    found = _names(_packed(text), count)
+    found = read_names(_packed(text), count)
     assert found[:3] == names[:3]
     assert found[-1] == names[-1]
     assert len(found) == count
@@ -141,19 +141,19 @@ def test_names_of_many_images_are_read_again(name):
 
 def test_names_that_unpack_to_nothing_much():
     packed = zlib.compress(bytes(65_536 * 1024 - 1), 9)
-    from pixelrnn.coding.index import _names
+    from pixelrnn.coding.names import read_names
 
     with spending() as spent, pytest.raises(CompressedFileError, match="names"):
-        _names(packed, 65_536)
+        read_names(packed, 65_536)
     assert spent.bytes < 64 << 20
 
 
 def test_a_long_name_is_refused():
-    from pixelrnn.coding.index import _names
+    from pixelrnn.coding.names import read_names
 
-    assert _names(zlib.compress(b"x" * 1024 + b"\0"), 2)[0] == "x" * 1024
+    assert read_names(zlib.compress(b"x" * 1024 + b"\0"), 2)[0] == "x" * 1024
     with pytest.raises(CompressedFileError, match="names"):
-        _names(zlib.compress(b"x" * 1025 + b"\0"), 2)
+        read_names(zlib.compress(b"x" * 1025 + b"\0"), 2)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

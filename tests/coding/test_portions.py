@@ -126,3 +126,31 @@ def test_time_grows_with_the_images_not_with_their_square(model):
         assert all(image == 200 for image in album.in_turn(pixels_at_once=pixels_at_once))
         seconds.append(time.process_time() - began)
     assert seconds[1] < 4 * seconds[0]
+
+
+def test_entries_in_turn_are_those_by_number(model):
+    images = [draw(1 + n % 3 // 2 * 7, 5, 1 + n % 7 // 5, n) for n in range(60)]
+    names = [f"{n} ü" if n % 2 else "" for n in range(60)]
+    file = io.BytesIO()
+    write(Codec(model, tile=4), zip(names, images, strict=True), file)
+    for at_once in (1, 7, 1 << 12):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pixelrnn.coding.index.MESSAGES_AT_ONCE", at_once)
+            patch.setattr("pixelrnn.coding.names.NAMES_AT_ONCE", at_once)
+            entries = Album(file, needs_model=False).entries
+            assert list(entries) == [entries[n] for n in range(60)]
+            assert list(entries.names) == names
+
+
+def test_tiny_images_are_decoded_some_at_a_time(model, monkeypatch):
+    """A million images of one pixel are few pixels, and many Python objects."""
+    file = io.BytesIO()
+    write(Codec(model), (("", draw(1, 1, 3, n)) for n in range(50)), file)
+    monkeypatch.setattr("pixelrnn.coding.album.TILES_AT_ONCE", 8)
+    sizes = []
+    real = Codec.decode_many
+    monkeypatch.setattr(
+        Codec, "decode_many", lambda *a, **k: (sizes.append(len(a[1])), real(*a, **k))[1]
+    )
+    assert len(list(Album(file, coding_model=model))) == 50
+    assert sizes == [8] * 6 + [2]

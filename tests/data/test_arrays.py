@@ -355,3 +355,11 @@ def test_an_encrypted_npz_is_refused(tmp_path):
     path.write_bytes(bytes(content))
     with pytest.raises(DataError, match="encrypted"):
         load(path)
+
+
+@pytest.mark.parametrize("shape", ["(True, 4, 4)", "(12, True, 1)", "(4.0, 2, 2)", "('4', 2, 2)"])
+def test_a_shape_of_what_only_looks_like_numbers(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16)
+    with pytest.raises(DataError, match="damaged"):
+        load(saved(tmp_path, content))

@@ -212,3 +212,12 @@ def test_links_and_devices_in_an_archive_are_no_batches(tmp_path, kind):
     path.write_bytes(buffer.getvalue())
     with pytest.raises(DataError, match="has no data_batch_1"):
         load(path)
+
+
+def test_a_chain_of_headers_is_damage(tmp_path):
+    """Each header of this kind is read inside the one before."""
+    header = tarfile.TarInfo.create_pax_global_header({"a": "b"})
+    path = tmp_path / "cifar.tar.gz"
+    path.write_bytes(gzip.compress(header * 2000))
+    with pytest.raises(DataError, match="damaged"):
+        load(path)

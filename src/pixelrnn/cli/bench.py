@@ -8,7 +8,7 @@ import typer
 
 from pixelrnn.cli.bench_codec import codec
 from pixelrnn.cli.bench_train import train
-from pixelrnn.cli.console import printable, say, say_json, say_table, tell
+from pixelrnn.cli.console import say, say_json, say_table, tell
 from pixelrnn.cli.drawing import (
     AsJson,
     Force,
@@ -22,6 +22,7 @@ from pixelrnn.cli.drawing import (
 from pixelrnn.cli.options import Verb, Verbs, images_progress
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
+from pixelrnn.untrusted import printable
 from pixelrnn.wording import three_digits
 
 if TYPE_CHECKING:

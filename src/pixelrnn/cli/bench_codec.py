@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli.bench_images import DIGITS_MODEL, MeasuredImages, measured_images
-from pixelrnn.cli.console import printable, say, say_json, say_table, tell
+from pixelrnn.cli.console import say, say_json, say_table, tell
 from pixelrnn.cli.drawing import (
     AsJson,
     Force,
@@ -21,6 +21,7 @@ from pixelrnn.cli.options import Data
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.untrusted import printable
 from pixelrnn.wording import counted, three_digits
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import printable, say, say_json, say_table, tell
+from pixelrnn.cli.console import say, say_json, say_table, tell
 from pixelrnn.cli.drawing import AsJson, Force, Repeats, Size, positive, require_writable, size
 from pixelrnn.cli.options import images_progress
 from pixelrnn.errors import RecipeError
+from pixelrnn.untrusted import printable
 from pixelrnn.wording import counted, nearest, three_digits
 
 if TYPE_CHECKING:

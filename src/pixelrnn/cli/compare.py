@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli.console import printable, say, say_json, say_table
+from pixelrnn.cli.console import say, say_json, say_lines, say_table
 from pixelrnn.cli.options import Data, Settings, command_line, raise_alarms
+from pixelrnn.untrusted import printable
 
 
 class Equal(StrEnum):
@@ -50,7 +51,7 @@ def compare(
 
         if dry_run:
             for recipe in suite_recipes_for(suite, data, settings or [], equal.value).values():
-                say(training.dry_run(recipe))
+                say_lines(training.dry_run(recipe).split("\n"))
             return
         comparison = run_comparison(
             suite,

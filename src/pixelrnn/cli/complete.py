@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, tell
+from pixelrnn.cli.console import say_json, say_lines, tell
 from pixelrnn.cli.drawing import (
     AsJson,
     Force,
@@ -145,7 +145,7 @@ def complete(
             "of some images hardly more than one draw fits the given pixels: "
             "its completions are alike; a larger --importance helps, if anything does"
         )
-    say_json(result) if as_json else say(_text(result))
+    say_json(result) if as_json else say_lines(_lines(result))
     if done.stopped:
         tell(f"stopped: {len(done.completions)} of {len(chosen)} images were finished and are kept")
         raise typer.Exit(130)
@@ -232,7 +232,7 @@ def _write(
     pictures.write_png(out, pictures.sheet(cells, num_levels, columns=columns, known=shown))
 
 
-def _text(result: dict[str, Any]) -> str:
+def _lines(result: dict[str, Any]) -> list[str]:
     from pixelrnn.uncertainty import images_of_pictures, plus_minus
 
     files = ", ".join(result[key] for key in ("out", "npz") if result[key])
@@ -248,4 +248,4 @@ def _text(result: dict[str, Any]) -> str:
     if result["effective_samples"]:
         effective = ", ".join(f"{number:.1f}" for number in result["effective_samples"])
         lines.append(f"effective samples of each image: {effective}")
-    return "\n".join(lines)
+    return lines

@@ -102,6 +102,8 @@ def compress(
         tile=DEFAULT_TILE if tile is None else tile,
         threads=threads,
     )
+    for image in given.images:  # before memory is taken for their pixels
+        codec.check_size(*image.shape, image.name)
     codec.make_ready(tell)
     began = time.perf_counter()
     try:

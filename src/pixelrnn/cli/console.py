@@ -4,39 +4,32 @@ Names of files, of models and of images, and what libraries say of them, come fr
 printed goes through here, so that no such text moves the cursor, hides itself or reverses a line.
 """
 
+import itertools
 import json
-import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pixelrnn.untrusted import printable
 from pixelrnn.wording import without_surrogates
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+ROWS_AT_ONCE = 1000  # of JSON
 UNCUT = 1_000_000  # characters a line may have where no terminal shows it
 
 
-def printable(text: str) -> str:
-    r"""Return a text from elsewhere in one line, what a terminal would obey written as an escape.
-
-    Example:
-        >>> printable("two" + chr(10) + "lines, " + chr(27) + "[31mred")
-        'two\\nlines, \\x1b[31mred'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
 def say(text: str) -> None:
-    """Print a result, of one line or several, on standard output."""
-    typer.echo("\n".join(map(printable, text.split("\n"))))
+    """Print a result of one line on standard output, whatever a name in it holds."""
+    typer.echo(printable(text))
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Print a result of several lines on standard output."""
+    for line in lines:
+        say(line)
 
 
 def tell(line: str) -> None:
@@ -50,16 +43,16 @@ def say_json(value: Any, indent: int = 1) -> None:
 
 
 def say_json_with(facts: dict[str, Any], key: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Print JSON of `facts` and, under one more key, of rows one by one: there may be millions."""
+    """Print JSON of `facts` and, under one more key, of rows, a line each: there may be millions."""
     typer.echo(f"{_json(facts)[:-2]},\n {_json(key)}: [", nl=False)
-    comma = ""
-    for row in rows:
-        typer.echo(comma + "\n" + textwrap.indent(_json(row), "  "), nl=False)
+    comma, lines = "", (f"\n  {_json(row, None)}" for row in rows)
+    while some := list(itertools.islice(lines, ROWS_AT_ONCE)):
+        typer.echo(comma + ",".join(some), nl=False)
         comma = ","
     typer.echo(("\n ]" if comma else "]") + "\n}")
 
 
-def _json(value: Any, indent: int = 1) -> str:
+def _json(value: Any, indent: int | None = 1) -> str:
     text = json.dumps(value, ensure_ascii=False)
     if not text.isascii():
         value = json.loads(without_surrogates(text))

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import printable, say, say_json, say_table
+from pixelrnn.cli.console import say, say_json, say_table
 from pixelrnn.cli.options import Verb, Verbs
 from pixelrnn.errors import RecipeError
+from pixelrnn.untrusted import printable
 from pixelrnn.wording import suggestion
 
 if TYPE_CHECKING:

@@ -1,6 +1,8 @@
 """`pixelrnn decompress`: exactly the images that went in."""
 
 import time
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,13 +10,16 @@ import typer
 
 from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.drawing import AsJson, Force, Threads, pixels_progress
-from pixelrnn.cli.file_names import file_names, is_changed
+from pixelrnn.cli.file_names import FileNames, is_changed
 from pixelrnn.cli.options import CodingModelOption
 from pixelrnn.errors import OutputError
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.coding import Album
+
+SHOWN_LETTERS = 80  # of a name
+NUM_NAMED = 3  # of the names that are changed; the others are counted
 
 
 def decompress(
@@ -42,17 +47,18 @@ def decompress(
 
     began = time.perf_counter()
     with Album(album, model=model, threads=threads) as opened:
-        names = file_names(opened.names)
+        names = FileNames(opened.entries.names)
         make_folder(out)
         _refuse_existing(out, names, force=force)
         opened.make_ready(tell)
-        done, stopped = 0, False
+        done, stopped, folder = 0, False, ""
         pixels = opened.num_pixels
         try:
             with pixels_progress("decompressing", pixels) as advance:
                 for name, image in zip(names, opened.in_turn(advance), strict=True):
-                    if "/" in name:
-                        make_folder((out / name).parent)
+                    if (parent := name.rpartition("/")[0]) != folder:
+                        folder = parent
+                        make_folder(out / folder)
                     pictures.write_png(out / name, image)
                     done += 1
         except KeyboardInterrupt:
@@ -64,39 +70,60 @@ def decompress(
         else f"{out / names[0]}: 1 image, {result['seconds']:.3g} seconds"
     )
     say_json(result) if as_json else say(text)
-    if note := _changes(opened.names, names):
+    if note := _changes(opened.entries.names, names):
         tell(note)
     if stopped:
         tell(f"stopped: {done:,} of {counted(len(names), 'image')} were finished and are kept")
         raise typer.Exit(130)
 
 
-def _refuse_existing(out: Path, names: list[str], *, force: bool) -> None:
+def _refuse_existing(out: Path, names: Sequence[str], *, force: bool) -> None:
     """Raise an OutputError, before anything is written, if something is in the way."""
-    there = [name for name in names if (out / name).exists()]
-    folders = sorted({parent for name in names for parent in (out / name).parents if parent != out})
-    in_the_way = [out / name for name in there if (out / name).is_dir()]
-    in_the_way += [folder for folder in folders if folder.exists() and not folder.is_dir()]
-    if in_the_way:
-        raise OutputError(f"{in_the_way[0]} is in the way: give another folder with -o")
-    if there and not force:
+    if not any(out.iterdir()):
+        return
+
+    @cache
+    def is_folder(parent: str) -> bool:
+        if parent and not is_folder(parent.rpartition("/")[0]):
+            return False
+        if (out / parent).exists() and not (out / parent).is_dir():
+            raise _in_the_way(out / parent)
+        return (out / parent).exists()
+
+    first, count = None, 0
+    for name in names:
+        if is_folder(name.rpartition("/")[0]) and (file := out / name).exists():
+            if file.is_dir():
+                raise _in_the_way(file)
+            first, count = first or file, count + 1
+    if first and not force:
+        more = f", and {count - 1} more" if count > 1 else ""
         raise OutputError(
-            f"{out / there[0]} is there already"
-            + (f", and {len(there) - 1} more" if len(there) > 1 else "")
-            + ": give another folder with -o, or --force to write over them"
+            f"{first} is there already{more}: give another folder with -o, or --force to write over them"
         )
 
 
-def _changes(names: list[str], files: list[str]) -> str:
-    """Return what has to be said of names that are no file names everywhere, or ""."""
-    from pixelrnn.data.listing import some
+def _in_the_way(path: Path) -> OutputError:
+    return OutputError(f"{path} is in the way: give another folder with -o")
 
-    pairs = zip(names, files, strict=True)
-    changed = [f"{name} is {file}" for name, file in pairs if is_changed(name, file)]
-    if not changed:
+
+def _changes(names: Sequence[str], files: Sequence[str]) -> str:
+    """Return what has to be said of names that are no file names everywhere, or ""."""
+    count, named = 0, []
+    for name, file in zip(names, files, strict=True):
+        if is_changed(name, file):
+            count += 1
+            if count <= NUM_NAMED:
+                named.append(f"{_short(name)} is {_short(file)}")
+    if not count:
         return ""
-    are = "name is" if len(changed) == 1 else "names are"
-    return f"{len(changed):,} {are} changed, so that every system can hold all: {some(changed)}"
+    are = "name is" if count == 1 else "names are"
+    more = f" and {count - NUM_NAMED:,} more" if count > NUM_NAMED else ""
+    return f"{count:,} {are} changed, so that every system can hold all: {', '.join(named)}{more}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= SHOWN_LETTERS else name[: SHOWN_LETTERS - 3] + "..."
 
 
 def _result(
@@ -108,7 +135,7 @@ def _result(
         "model": opened.header.model,
         "num_images": len(names),
         "files": names,
-        "names": opened.names[: len(names)],
+        "names": opened.entries.names[: len(names)],
         "seconds": seconds,
         "finished": not stopped,
     }

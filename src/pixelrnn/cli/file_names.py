@@ -7,8 +7,17 @@ alike.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.int64]
 
 SUFFIX = ".png"
 MAX_PART_BYTES = 200  # file systems allow 255, and a few are added
@@ -18,28 +27,77 @@ FORBIDDEN = re.compile(r'[<>:"|?*]')
 DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])", re.I)
 
 
-def file_names(names: list[str]) -> list[str]:
-    """Return a PNG file name for each image, with "/" after each folder; all are different.
+class FileNames(Sequence[str]):
+    """A PNG file name for each image, with "/" after each folder; all are different.
+
+    They are made when they are asked for. What is kept is a few bytes an image, however long its name is.
+
+    Args:
+        names: of the images, from anybody.
 
     Example:
-        >>> file_names(["2024/cat.jpg", "2024/cat.png", "../con.png", "", "a:b"])
+        >>> list(FileNames(["2024/cat.jpg", "2024/cat.png", "../con.png", "", "a:b"]))
         ['2024/cat.png', '2024/cat-2.png', 'con_.png', '3.png', 'a_b.png']
     """
-    digits = len(str(max(len(names) - 1, 0)))
-    stems = [_stem(name) or f"{n:0{digits}}" for n, name in enumerate(names)]
-    # No file may take the name of a folder.
-    taken = {_key(f"{folder}") for stem in stems for folder in _folders(stem)}
-    counts: dict[str, int] = {}
-    result = []
-    for stem in stems:
-        candidate, again = stem + SUFFIX, counts.get(_key(stem), 1)
-        while _key(candidate) in taken:
-            again += 1
-            candidate = f"{stem}-{again}{SUFFIX}"
-        counts[_key(stem)] = again
-        taken.add(_key(candidate))
-        result.append(candidate)
-    return result
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._digits = len(str(max(len(names) - 1, 0)))
+        self._copies = np.ones(len(names), np.int32)
+        wanted = np.empty(len(names), np.int64)
+        folders = array("q")
+        last = ""
+        for n, name in enumerate(names):
+            stem = _stem(name) or self._digit_stem(n)
+            wanted[n] = hash(_key(stem + SUFFIX))
+            folder = stem.rpartition("/")[0]
+            if folder != last:
+                folders.extend(hash(_key(each)) for each in _folders(stem))
+                last = folder
+        # No file may take the name of a folder.
+        self._number(wanted, np.unique(np.frombuffer(folders, np.int64)))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[n] for n in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        return _numbered(self._stem(index), int(self._copies[index]))
+
+    def _stem(self, index: int) -> str:
+        return _stem(self._names[index]) or self._digit_stem(index)
+
+    def _digit_stem(self, index: int) -> str:
+        return f"{index:0{self._digits}}"
+
+    def _number(self, wanted: Hashes, folders: Hashes) -> None:
+        """Give a number to each image whose name an earlier one, or a folder, has."""
+        firsts, place = np.unique(wanted, return_index=True)
+        again = np.isin(wanted, folders)
+        again |= ~np.isin(np.arange(len(wanted)), place)
+        taken = np.union1d(firsts, folders)
+        counts: dict[int, int] = {}
+        for n in np.flatnonzero(again).tolist():
+            stem, kind = self._stem(n), int(wanted[n])
+            count = counts.get(kind, 1) + 1
+            while _is_in(taken, hash(_key(_numbered(stem, count)))):
+                count += 1
+            counts[kind] = self._copies[n] = count
+
+
+def _numbered(stem: str, count: int) -> str:
+    return f"{stem}-{count}{SUFFIX}" if count > 1 else stem + SUFFIX
+
+
+def _is_in(taken: Hashes, key: int) -> bool:
+    place = bisect_left(taken, key)
+    return place < len(taken) and bool(taken[place] == key)
 
 
 def is_changed(name: str, file: str) -> bool:
@@ -65,10 +123,12 @@ def _without_suffix(name: str) -> str:
     return folder + slash + (PurePosixPath(last).stem if last.strip(".") else "")
 
 
+@lru_cache(1 << 12)  # most folders come again and again
 def _safe(part: str) -> str:
     """Return a part of a path that every file system can hold; "" if nothing is left of it."""
     part = unicodedata.normalize("NFC", part)
-    part = "".join(letter for letter in part if letter.isprintable())
+    if not part.isprintable():
+        part = "".join(letter for letter in part if letter.isprintable())
     part = FORBIDDEN.sub("_", part).encode()[:MAX_PART_BYTES].decode(errors="ignore")
     part = part.strip().lstrip(".").rstrip(". ").strip()
     first, point, rest = part.partition(".")

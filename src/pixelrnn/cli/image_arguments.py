@@ -32,6 +32,11 @@ class GivenImage:
         return self.header.path
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height and width in pixels, and how many bands, as the file's header has them."""
+        return (*self.header.size, self.header.channels + self.header.has_alpha)
+
+    @property
     def num_pixels(self) -> int:
         """Of the image."""
         return self.header.size[0] * self.header.size[1]

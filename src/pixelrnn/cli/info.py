@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import printable, say, say_json_with, say_table
+from pixelrnn.cli.console import say, say_json_with, say_table
 from pixelrnn.cli.drawing import AsJson
 from pixelrnn.cli.options import CodingModelOption
 from pixelrnn.units import BITS_PER_BYTE
+from pixelrnn.untrusted import printable
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:

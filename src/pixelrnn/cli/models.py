@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelrnn import shipped
-from pixelrnn.cli.console import say, say_json, say_table, tell
+from pixelrnn.cli.console import say, say_json, say_lines, say_table, tell
 from pixelrnn.cli.drawing import AsJson, Force, require_writable
 from pixelrnn.cli.options import Verb, Verbs
 from pixelrnn.errors import OutputError, RecipeError
@@ -91,9 +91,10 @@ def info(
     if as_json:
         say_json(facts | {"card": card})
         return
-    say(card.rstrip())
+    say_lines(card.rstrip().split("\n"))
+    say("")
     say(
-        f"\nweights {facts['weights_bytes']:,} bytes, integers {facts['program_bytes']:,} bytes, "
+        f"weights {facts['weights_bytes']:,} bytes, integers {facts['program_bytes']:,} bytes, "
         f"program {facts['program_hash']}"
     )
 

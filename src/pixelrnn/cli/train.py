@@ -8,7 +8,7 @@ import typer
 
 from pixelrnn import stopping
 from pixelrnn.cli import explaining
-from pixelrnn.cli.console import say, say_json
+from pixelrnn.cli.console import say, say_json, say_lines
 from pixelrnn.cli.options import Data, Settings, command_line
 from pixelrnn.errors import RecipeError
 
@@ -53,7 +53,7 @@ def train(
         from pixelrnn import training
 
         if list_recipes:
-            say("\n".join(training.shipped_recipes()))
+            say_lines(training.shipped_recipes())
             return
         changes = list(settings or [])
         if max_minutes is not None:
@@ -71,12 +71,13 @@ def train(
             loaded = training.load_recipe(recipe, changes, data=data)
             if explain:
                 keys = training.keys_of(loaded)
-                say_json([asdict(key) for key in keys]) if as_json else say(
-                    explaining.as_text(keys)
-                )
+                if as_json:
+                    say_json([asdict(key) for key in keys])
+                else:
+                    say_lines(explaining.as_text(keys).split("\n"))
                 return
             if dry_run:
-                say(training.dry_run(loaded))
+                say_lines(training.dry_run(loaded).split("\n"))
                 return
             run = training.train(loaded, out or Path("runs") / loaded.name, command=command_line())
     result = run.result()

@@ -15,7 +15,7 @@ from pixelrnn.coding.container import Entry, Header, read_header
 from pixelrnn.coding.find_model import find_model
 from pixelrnn.coding.index import Index, read_index
 from pixelrnn.coding.program_file import CodingModel
-from pixelrnn.coding.writing import PIXELS_AT_ONCE
+from pixelrnn.coding.writing import PIXELS_AT_ONCE, TILES_AT_ONCE
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file
 from pixelrnn.processes import renew_when_forked
@@ -150,13 +150,14 @@ class Album(Sequence[Images]):
             pixels_at_once: how many pixels are worked on at the same time.
         """
         portion: list[Entry] = []
-        pixels = 0
+        pixels = tiles = 0
         for entry in self.entries:
             portion.append(entry)
             pixels += entry.height * entry.width
-            if pixels >= pixels_at_once:
+            tiles += len(entry.messages)
+            if pixels >= pixels_at_once or tiles >= TILES_AT_ONCE:
                 yield from self._decoded(portion, on_progress)
-                portion, pixels = [], 0
+                portion, pixels, tiles = [], 0, 0
         if portion:
             yield from self._decoded(portion, on_progress)
 

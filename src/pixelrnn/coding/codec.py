@@ -194,24 +194,29 @@ class Codec:
             raise ImageMismatchError(
                 f"{which}an image to compress is uint8 (H, W, 1 to 4), not {image.dtype} {image.shape}"
             )
-        height, width, _ = image.shape
-        if not image.size or max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
-            raise ImageMismatchError(
-                f"{which}an image of {height} x {width} pixels cannot be compressed: it has 1 to "
-                f"{MAX_PIXELS:,} pixels, and no side is longer than {MAX_SIDE:,}"
-            )
-        trouble = self._too_large(*image.shape)
-        if trouble:
-            raise ImageMismatchError(
-                f"{which}an image of {height} x {width} pixels cannot be compressed in "
-                f"{f'tiles of {self.tile} pixels' if self.tile else 'one piece'}: {trouble}, and nobody "
-                f"could read it; cut it into tiles of another size (--tile {DEFAULT_TILE}), or into images"
-            )
+        height, width, bands = image.shape
+        self.check_size(height, width, bands, name)
         levels = self.model.program.num_levels
         if int(image.max()) >= levels:
             raise ImageMismatchError(
                 f"{which}{self.model.name} is a model of images with {levels} levels, and a pixel here is "
                 f"{int(image.max())}: take another --model, such as colour-pixelcnn"
+            )
+
+    def check_size(self, height: int, width: int, bands: int, name: str = "") -> None:
+        """Raise `ImageMismatchError`, naming the image, if one of this size is too large to be read."""
+        which = f"{name}: " if name else ""
+        if not height * width or max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
+            raise ImageMismatchError(
+                f"{which}an image of {height} x {width} pixels cannot be compressed: it has 1 to "
+                f"{MAX_PIXELS:,} pixels, and no side is longer than {MAX_SIDE:,}"
+            )
+        trouble = self._too_large(height, width, bands)
+        if trouble:
+            raise ImageMismatchError(
+                f"{which}an image of {height} x {width} pixels cannot be compressed in "
+                f"{f'tiles of {self.tile} pixels' if self.tile else 'one piece'}: {trouble}, and nobody "
+                f"could read it; cut it into tiles of another size (--tile {DEFAULT_TILE}), or into images"
             )
 
     def _working_bytes(self, width: int) -> int:

@@ -9,6 +9,7 @@ from pixelrnn.coding.container import Entry, Writer
 from pixelrnn.stepper.runner import Images
 
 PIXELS_AT_ONCE = 1 << 22  # in memory: a few images of a camera, thousands of small ones
+TILES_AT_ONCE = 1 << 14  # likewise, of which something is kept, however small they are
 
 
 def write(
@@ -54,7 +55,7 @@ def _portions(
         codec.check(image, name)
         portion.append((name, image))
         pixels += image.shape[0] * image.shape[1]
-        if pixels >= pixels_at_once:
+        if pixels >= pixels_at_once or len(portion) >= TILES_AT_ONCE:
             yield portion
             portion, pixels = [], 0
     if portion:

@@ -229,6 +229,8 @@ def _check_header(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> N
         raise DataError(f"{found}: {hint}")
     if len(shape) not in (3, 4):
         raise DataError(f"{found}: a single image needs a first axis, x[None]")
+    if any(type(side) is not int for side in shape):  # to Python, True is a number
+        raise DataError(f"{found}: its shape is damaged; save it again")
     if min(shape) < 1:
         raise DataError(f"{found}: there are no pixels in it")
 

@@ -90,7 +90,8 @@ def load_cifar_archive(path: Path, num_levels: int = 256) -> DataSet:
     try:
         layout, images = _assemble(path, _archive_members(path))
         md5 = _md5(path)
-    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
+    # A chain of headers makes tarfile call itself, as often as the file says.
+    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} is truncated or damaged ({_reason(error)}): fetch it again"
         ) from error

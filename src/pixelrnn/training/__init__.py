@@ -1,6 +1,7 @@
 """Training: a recipe becomes a Lightning run, and the run leaves a folder that says all about it."""
 
 from pixelrnn.training.fit import resume, train
+from pixelrnn.training.progress import say_on
 from pixelrnn.training.recipe import Recipe, load_recipe, shipped_recipes, suite_recipes, suites
 from pixelrnn.training.recipe_keys import keys_of
 from pixelrnn.training.rehearsal import dry_run
@@ -13,6 +14,7 @@ __all__ = [
     "keys_of",
     "load_recipe",
     "resume",
+    "say_on",
     "shipped_recipes",
     "suite_recipes",
     "suites",

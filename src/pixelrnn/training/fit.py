@@ -26,7 +26,7 @@ from pixelrnn.training.image_source import require_there
 from pixelrnn.training.loop import make_trainer, quiet, run_loop, threads
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.progress import TrainingProgress
+from pixelrnn.training.progress import TrainingProgress, say_on
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.recorder import Recorder
 from pixelrnn.training.run_folder import RunFolder
@@ -107,7 +107,7 @@ def _train(
     total_steps = recipe.training.total_steps(len(images))
     presentations = total_steps * recipe.training.batch_size
     label = LABELS[recipe.model.kind]
-    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    say = partial(say_on, console)
     display = TrainingProgress(label, presentations, console)
     average = MovingAverage(recipe.training.ema_decay)
     curves = Curves(run.path / "tensorboard", say)

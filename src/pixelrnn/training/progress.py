@@ -7,7 +7,13 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from pixelrnn.untrusted import printable
 from pixelrnn.wording import duration, two_digits
+
+
+def say_on(console: Console, text: str) -> None:
+    """Print a line on a console, with nothing in it that a terminal, or the console, obeys."""
+    console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
 class TrainingProgress:
@@ -53,11 +59,10 @@ class TrainingProgress:
         """Show a validation result."""
         self._validation = f"validation {bits_per_dim:.3f}"
         if not self._bar:
-            self._console.print(
+            say_on(
+                self._console,
                 f"{self._label}: {presentations:,} of {self._total:,} images, "
                 f"validation {bits_per_dim:.4f} bits/dim, {duration(minutes * 60)}",
-                highlight=False,
-                soft_wrap=True,
             )
 
     def forecast(self, presentations: int, seconds: float, steps_per_second: float) -> None:
@@ -69,12 +74,10 @@ class TrainingProgress:
             steps_per_second: so far.
         """
         end = datetime.now().astimezone() + timedelta(seconds=seconds)
-        self._console.print(
+        say_on(
+            self._console,
             f"{self._label}: about {presentations:,} image presentations expected, "
             f"by {end:%H:%M} ({duration(seconds)} from now, {two_digits(steps_per_second)} steps/s)",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
         )
 
     def update(

@@ -1,0 +1,92 @@
+"""The names of images in a file: bytes until one is asked for."""
+
+import codecs
+import itertools
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+
+from pixelrnn.coding.container import MAX_FILE_NAME_BYTES, most_names_bytes
+from pixelrnn.errors import CompressedFileError
+
+NAMES_DAMAGED = "the names in its index are damaged; get it again"
+TEXT_AT_ONCE = 1 << 16  # bytes
+NAMES_AT_ONCE = 1 << 12  # made Python objects of
+
+
+class Names(Sequence[str]):
+    """The names of images, as bytes until one is asked for.
+
+    Args:
+        text: all of them, UTF-8, with a zero byte between; None where no image has one.
+        count: how many.
+    """
+
+    def __init__(self, text: bytes | None, count: int) -> None:
+        self._text = text
+        self._count = count
+        self._ends = np.zeros(0, np.int32)
+        if text is not None:
+            ends = np.flatnonzero(np.frombuffer(text, np.uint8) == 0)
+            self._ends = np.append(ends, len(text)).astype(np.int32)
+
+    def __len__(self) -> int:
+        return self._count if self._text is None else len(self._ends)
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest name."""
+        return int(np.diff(self._ends, prepend=-1).max(initial=1)) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names in turn, many times as fast as by their numbers."""
+        if self._text is None:
+            yield from itertools.repeat("", self._count)
+            return
+        for last in range(NAMES_AT_ONCE, len(self) + NAMES_AT_ONCE, NAMES_AT_ONCE):
+            first = int(self._ends[last - NAMES_AT_ONCE - 1]) + 1 if last > NAMES_AT_ONCE else 0
+            end = int(self._ends[min(last, len(self)) - 1])
+            yield from self._text[first:end].decode().split("\0")
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[n] for n in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        if self._text is None:
+            return ""
+        first = int(self._ends[index - 1]) + 1 if index else 0
+        return self._text[first : int(self._ends[index])].decode()
+
+
+def read_names(packed: bytes, count: int) -> Names:
+    """Return the names of `count` images, as the index has them packed.
+
+    Raises:
+        CompressedFileError: if they are damaged, or unpack to more than is read.
+    """
+    if not packed:
+        return Names(None, count)
+    limit = min(count * (MAX_FILE_NAME_BYTES + 1), most_names_bytes(len(packed)))
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(packed, limit + 1)
+        if len(text) > limit or not unpacker.eof or unpacker.unused_data:
+            raise CompressedFileError(NAMES_DAMAGED)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for first in range(0, len(text), TEXT_AT_ONCE):
+            decoder.decode(text[first : first + TEXT_AT_ONCE])
+        decoder.decode(b"", final=True)
+    except (zlib.error, UnicodeDecodeError) as error:
+        raise CompressedFileError(NAMES_DAMAGED) from error
+    if not count or text.count(b"\0") != count - 1:
+        raise CompressedFileError(NAMES_DAMAGED)
+    names = Names(text, count)
+    if names.longest > MAX_FILE_NAME_BYTES:
+        raise CompressedFileError(NAMES_DAMAGED)
+    return names
