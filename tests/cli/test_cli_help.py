@@ -1,9 +1,11 @@
 """What `--help` says, and what stops a command before it begins."""
 
+import os
 import re
 
 import pytest
 import typer
+from PIL import Image
 from typer.core import TyperGroup
 
 from pixelrnn import compare
@@ -45,3 +47,11 @@ def test_a_comparison_that_is_stopped_while_it_starts(pixelrnn, monkeypatch):
         130,
         "error: stopped; the same command goes on from there\n",
     )
+
+
+def test_what_can_be_read_is_found_out_by_reading(pixelrnn, tmp_path, monkeypatch):
+    Image.new("RGB", (4, 4)).save(tmp_path / "image.png")
+    monkeypatch.setattr(
+        os, "access", lambda *_, **__: False
+    )  # which says no to many a network folder
+    assert pixelrnn("compress", tmp_path, "-o", tmp_path / "album.pxr").code == 0

@@ -35,6 +35,7 @@ def compress(
         list[Path],
         typer.Argument(
             metavar="IMAGE",
+            readable=False,  # what cannot be read is named together with the rest
             help="Image files, 8 bits, grey or RGB, with or without alpha; or folders of them.",
             show_default=False,
         ),
