@@ -182,3 +182,17 @@ def test_an_image_too_large_for_a_file_is_refused_before_its_pixels_are_read(
     error = fails("compress", path, "-o", tmp_path / "x.pxr")
     assert "large.png: an image of 9000 x 9000 pixels cannot be compressed" in error
     assert not (tmp_path / "x.pxr").exists()
+
+
+def test_skip_leaves_out_what_is_too_large(pixelrnn, fails, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("1", (60000, 1000)).save(folder / "large.png")
+    Image.new("L", (4, 4)).save(folder / "small.png")
+    out = tmp_path / "x.pxr"
+    arguments = ("compress", folder, "-o", out, "--tile", "0")
+    assert "large.png" in fails(*arguments)
+    answer = pixelrnn(*arguments, "--skip")
+    assert answer.code == 0, answer
+    assert "1 image," in answer.out
+    assert "large.png" in answer.err

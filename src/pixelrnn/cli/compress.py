@@ -103,8 +103,9 @@ def compress(
         tile=DEFAULT_TILE if tile is None else tile,
         threads=threads,
     )
-    for image in given.images:  # before memory is taken for their pixels
-        codec.check_size(*image.shape, image.name)
+    given.check_sizes(codec, skip=skip)
+    if not given.images:
+        raise _nothing_left(given.notes())
     codec.make_ready(tell)
     began = time.perf_counter()
     try:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelrnn.errors import DataError
+from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.wording import counted, without_surrogates
 
 if TYPE_CHECKING:
+    from pixelrnn.coding import Codec
     from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
     from pixelrnn.stepper.runner import Images
 
@@ -68,6 +69,22 @@ class GivenImages:
                 f"{counted(len(self.refused), 'image')} cannot be read without loss: {each}; convert to "
                 "8-bit PNG (grey or RGB, with alpha or without), or leave out such images with --skip"
             )
+
+    def check_sizes(self, codec: "Codec", *, skip: bool) -> None:
+        """Raise an ImageMismatchError if an image is too large, before its pixels are read; or skip it."""
+        from pixelrnn.data.image_files import UnreadableImageError
+
+        fitting = []
+        for image in self.images:
+            try:
+                codec.check_size(*image.shape, image.name)
+                fitting.append(image)
+            except ImageMismatchError as error:
+                if not skip:
+                    raise
+                reason = str(error).removeprefix(f"{image.name}: ")
+                self.refused.append(UnreadableImageError(image.path, reason))
+        self.images = fitting
 
     def pixels(self, *, skip: bool) -> "Iterator[tuple[str, Images]]":
         """Read the images one after the other: name and pixels `(H, W, bands)`.
