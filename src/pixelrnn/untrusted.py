@@ -7,7 +7,7 @@ import json
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from pixelrnn.errors import ModelFileError
 from pixelrnn.wording import as_ascii
@@ -17,6 +17,8 @@ MAX_HEADER_BYTES = 1 << 21
 # Photographs shrink two or three times, black and white digits ten times.
 UNPACKED_BYTES, UNPACKED_RATIO = 1 << 26, 32
 DEFLATE_LIMIT = 1032  # deflate cannot shrink anything more than so many times
+# Of the records that end a zip archive; the second, and what leads to it, of one of more than 4 GB.
+END_BYTES, ZIP64_BYTES = 22, 56 + 20
 
 
 def unpacked_limit(packed_bytes: int) -> int:
@@ -92,6 +94,27 @@ def read_json(text: str) -> Any:
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()  # raises for half a character
     return value
+
+
+def directory_bytes(file: IO[bytes]) -> int:
+    """Return how long the list of members is that `zipfile` will read, and keep, of an archive.
+
+    Args:
+        file: open for reading bytes; where it stands afterwards means nothing.
+
+    Raises:
+        zipfile.BadZipFile: if there is no such list.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(0, size - END_BYTES - (1 << 16)))  # a comment of 2^16 bytes may follow
+    tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if not 0 <= at <= len(tail) - END_BYTES:
+        raise zipfile.BadZipFile("it is not a whole .npz file")
+    record = tail[max(0, at - ZIP64_BYTES) : at]
+    if record[:4] == b"PK\6\6":  # of more than 4 GB: the sizes are here
+        return int.from_bytes(record[40:48], "little")
+    return int.from_bytes(tail[at + 12 : at + 16], "little")
 
 
 def printable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import struct
 import zipfile
 
 import numpy as np
@@ -363,3 +364,28 @@ def test_a_shape_of_what_only_looks_like_numbers(tmp_path, shape):
     content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16)
     with pytest.raises(DataError, match="damaged"):
         load(saved(tmp_path, content))
+
+
+@pytest.mark.parametrize("is_long", [False, True], ids=["as it is", "of more than 4 GB"])
+def test_a_list_of_members_is_measured_before_it_is_read(tmp_path, is_long):
+    path, count = tmp_path / "many.npz", 60_000
+    entry = struct.Struct("<I6H3I5H2I")
+    names = [b"a%07d.npy" % n for n in range(count)]
+    listed = b"".join(entry.pack(0x02014B50, *[0] * 9, 12, *[0] * 6) + name for name in names)
+    size, many = (0xFFFFFFFF, 0xFFFF) if is_long else (len(listed), count)
+    end = struct.pack("<I4H2IH", 0x06054B50, 0, 0, many, many, size, 0, 0)
+    if is_long:
+        record = struct.pack("<IQ2H2I4Q", 0x06064B50, 44, 0, 0, 0, 0, count, count, len(listed), 0)
+        end = record + struct.pack("<IIQI", 0x07064B50, 0, len(listed), 1) + end
+    path.write_bytes(listed + end)
+    assert len(zipfile.ZipFile(path).filelist) == count  # for it is an archive
+    with pytest.raises(DataError, match="far too many arrays"):
+        load(path)
+
+
+def test_an_archive_with_a_comment_is_read(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=np.zeros((20, 4, 4), np.uint8))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"what a file says of itself" * 100
+    assert load(path).count("train") == 16

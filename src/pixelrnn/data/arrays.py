@@ -21,7 +21,7 @@ import numpy as np
 
 from pixelrnn.data.dataset import SPLITS, DataSet, Images, splits_of
 from pixelrnn.errors import DataError
-from pixelrnn.untrusted import most_unpacked, unpacked_limit
+from pixelrnn.untrusted import directory_bytes, most_unpacked, unpacked_limit
 from pixelrnn.wording import as_ascii, first_line
 
 WANTED = "uint8 (N, H, W) for grey or (N, H, W, 3) for RGB"
@@ -35,6 +35,7 @@ LABELS = re.compile(r"y|y_.*|labels?|targets?|.*_(labels?|targets?)", re.IGNOREC
 CHUNK_BYTES = 1 << 24
 MAX_HEADER_BYTES = 1 << 16
 MAX_MEMBERS = 1000
+MAX_DIRECTORY_BYTES = 1 << 21  # of the list of members, which is read as a whole
 SHOWN_NAMES = 12
 
 
@@ -76,7 +77,10 @@ def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
     """Return the arrays of images by split, and the names left aside."""
     arrays = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file:
+            if directory_bytes(file) > MAX_DIRECTORY_BYTES:
+                raise DataError(f"{path} holds far too many arrays: it must hold {WANTED}")
+            archive = zipfile.ZipFile(file)
             members = _members(path, archive)
             chosen = _chosen(path, list(members))
             _check_sizes(path, [members[name] for name in chosen.values()])

@@ -18,14 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import ModelFileError
-from pixelrnn.untrusted import most_unpacked
+from pixelrnn.untrusted import directory_bytes, most_unpacked
 from pixelrnn.wording import first_line
 
 MAX_ARRAY_BYTES = 1 << 26  # far more than the samples of large images take
 MAX_DIRECTORY_BYTES = 1 << 14  # a hundred arrays or more
 PIXELS = "u"  # numpy's kind of them
-_END_BYTES = 22  # the record that ends an archive, which numpy writes without a comment
-_ZIP64_LOCATOR_BYTES = 20
 
 # What numpy and zipfile raise for bytes that are not an archive of arrays; the header of an array is
 # evaluated as a literal, where damaged bytes can raise nearly anything.
@@ -54,7 +52,8 @@ def open_arrays(path: Path) -> Iterator["Arrays"]:
     with ExitStack() as stack:
         with _damage_named(path):
             file = stack.enter_context(path.open("rb"))
-            _check_directory(file)
+            if directory_bytes(file) > MAX_DIRECTORY_BYTES:
+                raise zipfile.BadZipFile("it has far too many members")
             archive = stack.enter_context(zipfile.ZipFile(file))
             members = {
                 member.filename.removesuffix(".npy"): member for member in archive.infolist()
@@ -70,18 +69,6 @@ def _damage_named(path: Path) -> Iterator[None]:
         raise ModelFileError(
             f"{path} cannot be read ({first_line(error)}); evaluate that run again"
         ) from None
-
-
-def _check_directory(file: IO[bytes]) -> None:
-    """Refuse an archive whose list of members is long, before the list is read."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - _END_BYTES - _ZIP64_LOCATOR_BYTES))
-    tail = file.read()
-    end = tail[-_END_BYTES:]
-    if end[:4] != b"PK\5\6" or end[-2:] != b"\0\0":
-        raise zipfile.BadZipFile("it is not a whole .npz file")
-    if tail[:4] == b"PK\6\7" or int.from_bytes(end[12:16], "little") > MAX_DIRECTORY_BYTES:
-        raise zipfile.BadZipFile("it has far too many members")
 
 
 @dataclass(frozen=True)
