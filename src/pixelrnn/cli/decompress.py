@@ -10,7 +10,7 @@ import typer
 
 from pixelrnn.cli.console import say, say_json, tell
 from pixelrnn.cli.drawing import AsJson, Force, Threads, pixels_progress
-from pixelrnn.cli.file_names import FileNames, is_changed
+from pixelrnn.cli.file_names import file_names, is_changed
 from pixelrnn.cli.options import CodingModelOption
 from pixelrnn.errors import OutputError
 from pixelrnn.wording import counted
@@ -47,7 +47,7 @@ def decompress(
 
     began = time.perf_counter()
     with Album(album, model=model, threads=threads) as opened:
-        names = FileNames(opened.entries.names)
+        names = file_names(opened.entries.names)
         make_folder(out)
         _refuse_existing(out, names, force=force)
         opened.make_ready(tell)

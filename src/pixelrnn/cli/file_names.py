@@ -21,10 +21,21 @@ Hashes = npt.NDArray[np.int64]
 
 SUFFIX = ".png"
 MAX_PART_BYTES = 200  # file systems allow 255, and a few are added
+NUM_SHOWN = 10  # of all names, where they are printed
 MAX_FOLDERS = 32  # one in the other; the innermost are kept
 FORBIDDEN = re.compile(r'[<>:"|?*]')
 # Windows takes these for devices, whatever follows the first point.
 DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])", re.I)
+
+
+def file_names(names: Sequence[str]) -> "FileNames":
+    """Return a file name for each image, in the order of the names; see `FileNames`.
+
+    Example:
+        >>> file_names(["cat.png", "Cat.png"])
+        ['cat.png', 'Cat-2.png']
+    """
+    return FileNames(names)
 
 
 class FileNames(Sequence[str]):
@@ -59,6 +70,9 @@ class FileNames(Sequence[str]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def __repr__(self) -> str:
+        return repr(self[:NUM_SHOWN])[:-1] + (", ...]" if len(self) > NUM_SHOWN else "]")
 
     @overload
     def __getitem__(self, index: int) -> str: ...
