@@ -154,6 +154,21 @@ def test_sizes_that_rounding_cannot_explain_are_an_alarm(pixelrnn, peeking, beli
     assert "alarm: not to be believed" in page
 
 
+def test_compare_ends_with_the_alarm_of_one_model(
+    pixelrnn, peeking, believed, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("pixelrnn.compare.require_contract", lambda *_: None)
+    settings = [part for setting in LEARNS for part in ("--set", setting)]
+    answer = pixelrnn("compare", "digits", "--out", tmp_path / "out", *settings)
+    assert answer.code == 1
+    last = answer.err.splitlines()[-1]
+    assert "PixelCNN: " in last
+    assert "bits/dim in integers against" in last
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [bool(model["alarms"]) for model in results["models"]] == [True, False, False]
+    assert "Alarm: PixelCNN" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_an_honest_run_raises_none(pixelrnn, run_folder, tmp_path):
     answer = pixelrnn("evaluate", run_folder, "--json")
     assert answer.code == 0, answer
