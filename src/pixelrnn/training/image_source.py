@@ -16,7 +16,7 @@ def absolute_source(source: str) -> str:
         RecipeError: if the path cannot be written into a recipe, which is UTF-8.
 
     Example:
-        >>> absolute_source("digits"), Path(absolute_source("/tmp/../tmp")).is_absolute()
+        >>> absolute_source("digits"), Path(absolute_source("..")).is_absolute()
         ('digits', True)
     """
     if _is_name(source):
