@@ -30,6 +30,9 @@ from pixelrnn.kernels.tiles import (
 )
 
 STRIP = 192  # pixels at a time
+# Less than this below the highest logit a level adds nothing that float64 holds to the sum of 256; let
+# alone, its probability ends among the subnormal numbers, with which a processor is ten times as slow.
+LOWEST = -50.0
 
 
 @njit(fastmath={"contract"}, error_model="numpy")
@@ -47,7 +50,7 @@ def to_gradient(
     """
     count = levels.size
     number = logits.dtype.type
-    highest, total = work[:count], work[count : 2 * count]
+    highest, total, lowest = work[:count], work[count : 2 * count], number(LOWEST)
     for p in range(count):
         highest[p], total[p] = logits[p], number(0)
     for level in range(1, num_levels):
@@ -60,7 +63,7 @@ def to_gradient(
     for level in range(num_levels):
         row = logits[level * stride : level * stride + count]
         for p in range(count):
-            row[p] = exponential(row[p] - highest[p])
+            row[p] = exponential(max(row[p] - highest[p], lowest))
             total[p] += row[p]
     for p in range(count):
         nats += logarithm(total[p])

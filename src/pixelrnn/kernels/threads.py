@@ -42,11 +42,12 @@ class Threads:
         threads = max(1, min(threads, count))
         size, more = divmod(count, threads)
         ends = [size * n + min(n, more) for n in range(threads + 1)]
-        self._start_workers(threads - 1)
         results: SimpleQueue[BaseException | None] = SimpleQueue()
         failures: list[BaseException | None] = []
-        for first, last in itertools.pairwise(ends[1:]):
-            self._tasks.put((work, first, last, results))
+        with self._lock:
+            self._start_workers(threads - 1)
+            for first, last in itertools.pairwise(ends[1:]):
+                self._tasks.put((work, first, last, results))
         try:
             work(ends[0], ends[1])
         finally:  # whatever happens, Ctrl-C too: when it is over nobody writes to the arrays
@@ -57,28 +58,32 @@ class Threads:
                 raise failure
 
     def _start_workers(self, count: int) -> None:
-        with self._lock:
-            while self._workers < count:
-                threading.Thread(target=self._work, daemon=True, name="pixelrnn").start()
-                self._workers += 1
+        while self._workers < count:
+            threading.Thread(
+                target=_work, args=(self._tasks,), daemon=True, name="pixelrnn"
+            ).start()
+            self._workers += 1
 
     def end(self) -> None:
-        """Let the threads go; the next work starts new ones."""
+        """Let the threads go; the next work starts new ones, with the floating-point state of then."""
         with self._lock:
             for _ in range(self._workers):
                 self._tasks.put(None)
-            self._workers = 0
-
-    def _work(self) -> None:
-        while task := self._tasks.get():
-            work, first, last, results = task
-            try:
-                work(first, last)
-            except BaseException as failure:
-                results.put(failure)
-            else:
-                results.put(None)
-            del task, work, results  # or their arrays would live until the next task
+            self._tasks, self._workers = SimpleQueue(), 0
 
 
-share = Threads().share
+def _work(tasks: "SimpleQueue[_Task]") -> None:
+    while task := tasks.get():
+        work, first, last, results = task
+        try:
+            work(first, last)
+        except BaseException as failure:
+            results.put(failure)
+        else:
+            results.put(None)
+        del task, work, results  # or their arrays would live until the next task
+
+
+_POOL = Threads()
+share = _POOL.share
+end = _POOL.end

@@ -23,7 +23,7 @@ from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.image_source import require_there
-from pixelrnn.training.loop import make_trainer, quiet, run_loop, threads
+from pixelrnn.training.loop import make_trainer, no_subnormals, quiet, run_loop, threads
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.progress import TrainingProgress, say_on
@@ -77,6 +77,7 @@ def train(
     with (
         stopping.listening(lambda: _stopped(run)) as signals,
         threads(recipe.training.threads),
+        no_subnormals(),
         usual_torch(),
     ):
         if data is None:
