@@ -125,12 +125,15 @@ def test_a_copy_has_weights_of_its_own():
     torch.testing.assert_close(run_chain([other], maps)[0, :, 0, 0], conv.bias)
 
 
-def test_mixed_precision_keeps_the_precision_of_the_weights():
-    (conv, *_) = block()
-    conv.float()
-    maps = torch.randn(1, 10, 3, 3)
+def test_mixed_precision_is_left_to_torch():
+    convs = [conv.float() for conv in block()]
+    maps = torch.randn(1, 10, 5, 7)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(run_chain([conv], maps), conv(maps))
+        mixed = run_chain(convs, maps, rectified=True)
+    assert mixed.dtype == torch.bfloat16
+    torch.testing.assert_close(
+        mixed.float(), run_chain(convs, maps, rectified=True), rtol=0.02, atol=0.02
+    )
 
 
 def test_half_precision_is_left_to_torch():

@@ -3,7 +3,7 @@
     y_1 = b_1 + W_1 * [relu] x      y_2 = b_2 + W_2 * relu(y_1)      ...      out = y_n + residual
 
 `kernels/convolution.py` runs a chain on a processor, an image at a time, its backward pass too; on
-every other device, and for other types of numbers, it is a few operations of torch.
+every other device, for other types of numbers, and in mixed precision, it is a few operations of torch.
 """
 
 import functools
@@ -48,17 +48,16 @@ def run_chain(
     Returns:
         `(B, out, H, W)`.
     """
-    dtype = convs[0].weight.dtype
-    if not kernels.take(convs[0].weight):
+    weight = convs[0].weight
+    if not kernels.take(weight) or torch.is_autocast_enabled(weight.device.type):
         return chain_in_torch(convs, maps, rectified=rectified, residual=residual)
-    # Mixed precision is for other devices: here the maps take the precision of the weights.
     plan = chained(*(conv.plan for conv in convs))
     parameters = [parameter for conv in convs for parameter in (conv.weight, conv.bias)]
     result = _Chain.apply(  # type: ignore[no-untyped-call]
         plan,
         rectified,
-        maps.to(dtype),
-        None if residual is None else residual.to(dtype),
+        maps.to(weight.dtype),
+        None if residual is None else residual.to(weight.dtype),
         *parameters,
     )
     return cast(Tensor, result)

@@ -42,9 +42,13 @@ class LinearPrediction(nn.Module):
             self.conv.weight.copy_(start.flatten() / WEIGHT_UNIT)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Map scaled images `(B, C, H, W)` to predictions `(B, C, H, W)`."""
-        predictions: Tensor = self.conv(values)
-        return WEIGHT_UNIT * predictions
+        """Map scaled images `(B, C, H, W)` to predictions `(B, C, H, W)`.
+
+        Also under mixed precision in that of the weights: a level is a 256th of the range.
+        """
+        with torch.autocast(values.device.type, enabled=False):
+            predictions: Tensor = self.conv(values)
+            return WEIGHT_UNIT * predictions
 
     def lower(self, program: Program, image: Features, parameters: Features) -> Features:
         """Write the predictions behind the other parameters of the likelihood; return both."""

@@ -107,10 +107,10 @@ class MaskedConv2d(nn.Module):
     def in_torch(self, maps: Tensor) -> Tensor:
         """Do the same with an operation of torch, on any device; see `chain.py`."""
         rows, width = self.mask.shape[2:]
-        across, above = width // 2 * self.dilation, (rows - 1) * self.dilation
-        if across or above:
-            maps = F.pad(maps, (across, across, above, 0))
-        return F.conv2d(maps, self.kernel(), self.bias, dilation=self.dilation)
+        below = rows - 1  # rows of zeros make the kernel whole: cheaper than maps that are cut
+        padding = below * self.dilation, width // 2 * self.dilation
+        kernel = F.pad(self.kernel(), (0, 0, 0, below))
+        return F.conv2d(maps, kernel, self.bias, dilation=self.dilation, padding=padding)
 
     def taps(self, source: Features, outputs: npt.NDArray[np.intp]) -> list[Tap]:
         """Return what the `outputs` read of a map, with their weights: a lowered convolution.

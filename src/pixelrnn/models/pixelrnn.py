@@ -156,6 +156,8 @@ class PixelRNN(AutoregressiveModel):
         maps = values
         if self.config.border_channel:
             maps = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+        if torch.is_autocast_enabled(maps.device.type):  # what matrix units of half precision want
+            maps = maps.contiguous(memory_format=torch.channels_last)
         maps = self.stem(maps)
         outputs = []
         for block in self.blocks:
