@@ -37,11 +37,19 @@ def test_causal_at_first_and_after_training(
     [
         {"skip_connections": True, "head_layers": 3, "layers": 3},
         {"border_channel": False},
+        {"decorrelate": True},
         {"stem_kernel_size": 7, "features": 6},
         {"num_levels": 2},
         {"features": 3, "head_features": 3},
     ],
-    ids=["skips-deep-head", "no-border", "7x7-stem", "2-levels", "one-feature-a-group"],
+    ids=[
+        "skips-deep-head",
+        "no-border",
+        "decorrelated",
+        "7x7-stem",
+        "2-levels",
+        "one-feature-a-group",
+    ],
 )
 def test_causal_with_settings(
     kind, likelihood, size, settings, tiny_model, random_images, generator

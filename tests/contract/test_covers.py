@@ -33,9 +33,10 @@ def test_sees_just_what_it_claims(
     [
         {"layers": 3, "skip_connections": True, "head_layers": 2},
         {"border_channel": False},
+        {"decorrelate": True},
         {"stem_kernel_size": 5, "layers": 1},
     ],
-    ids=["skips-deep-head", "no-border", "5x5-stem"],
+    ids=["skips-deep-head", "no-border", "decorrelated", "5x5-stem"],
 )
 def test_sees_just_what_it_claims_with_settings(
     kind, likelihood, settings, tiny_model, random_images, generator

@@ -52,13 +52,22 @@ def test_steps_as_it_forwards(kind, likelihood, channels, any_size, tiny_model, 
     "settings",
     [
         {"border_channel": False},
+        {"decorrelate": True},
         {"kernel_size": 5, "stem_kernel_size": 7},
         {"kernel_size": 1},
         {"features": 3, "head_features": 3, "stem_kernel_size": 5},
         {"num_levels": 256, "layers": 1},
         {"num_levels": 2, "layers": 1},
     ],
-    ids=["no-border", "wide-kernels", "kernel-1", "one-feature-a-colour", "256-levels", "2-levels"],
+    ids=[
+        "no-border",
+        "decorrelated",
+        "wide-kernels",
+        "kernel-1",
+        "one-feature-a-colour",
+        "256-levels",
+        "2-levels",
+    ],
 )
 def test_steps_as_it_forwards_with_settings(
     kind, likelihood, channels, settings, tiny_model, random_images

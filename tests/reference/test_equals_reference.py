@@ -28,6 +28,13 @@ def test_forward(kind, likelihood, channels, shape, tiny_model, random_images):
     assert_equals_reference(model, random_images(2, channels, *shape))
 
 
+def test_forward_of_decorrelated_pixels(kind, likelihood, channels, tiny_model, random_images):
+    """Images of noise, which no photograph is like, are thirty times as large to such a layer."""
+    model = tiny_model(kind, likelihood, channels, noise=0.2, decorrelate=True)
+    model.stem.weight.data /= 30
+    assert_equals_reference(model, random_images(2, channels, *SIZES[0]))
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -1,6 +1,7 @@
 """Layers: what each sees is in its own file, with its equation and a small picture."""
 
 from pixelrnn.layers.chain import run_chain
+from pixelrnn.layers.decorrelated_conv import DecorrelatedConv2d
 from pixelrnn.layers.diagonal_bilstm import DiagonalBiLSTM
 from pixelrnn.layers.line_lstm import LineLSTM
 from pixelrnn.layers.linear_prediction import LinearPrediction
@@ -9,6 +10,7 @@ from pixelrnn.layers.masks import feature_groups
 from pixelrnn.layers.row_lstm import RowLSTM
 
 __all__ = [
+    "DecorrelatedConv2d",
     "DiagonalBiLSTM",
     "LineLSTM",
     "LinearPrediction",

@@ -52,7 +52,7 @@ def run_chain(
     if not kernels.take(weight) or torch.is_autocast_enabled(weight.device.type):
         return chain_in_torch(convs, maps, rectified=rectified, residual=residual)
     plan = chained(*(conv.plan for conv in convs))
-    parameters = [parameter for conv in convs for parameter in (conv.weight, conv.bias)]
+    parameters = [parameter for conv in convs for parameter in (conv.weights(), conv.bias)]
     result = _Chain.apply(  # type: ignore[no-untyped-call]
         plan,
         rectified,

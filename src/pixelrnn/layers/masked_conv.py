@@ -93,12 +93,17 @@ class MaskedConv2d(nn.Module):
             if self.bias is not None:
                 self.bias.zero_()
 
+    def weights(self) -> Tensor:
+        """Return what the maps are multiplied by, in the order of `weight`."""
+        return self.weight
+
     def kernel(self) -> Tensor:
         """Return the weights in place, zero where masked: `(out, in, causal rows, width)`."""
+        weights = self.weights()
         if self._index.numel() == self.mask.numel():
-            return self.weight.view(self.mask.shape)
-        full = self.weight.new_zeros(self.mask.numel())
-        return full.index_copy(0, self._index, self.weight).view(self.mask.shape)
+            return weights.view(self.mask.shape)
+        full = weights.new_zeros(self.mask.numel())
+        return full.index_copy(0, self._index, weights).view(self.mask.shape)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map `(B, in, H, W)` to `(B, out, H, W)`."""

@@ -38,7 +38,7 @@ def softmax_nats(conv: "MaskedConv2d", maps: Tensor, images: Tensor, num_levels:
         num_levels: of a sub-pixel.
     """
     result = _SoftmaxNats.apply(  # type: ignore[no-untyped-call]
-        conv.plan, num_levels, maps.to(conv.weight.dtype), images, conv.weight, conv.bias
+        conv.plan, num_levels, maps.to(conv.weight.dtype), images, conv.weights(), conv.bias
     )
     return cast(Tensor, result)
 

@@ -8,7 +8,8 @@
 With `skip_connections` the output of every block also reaches the first layer of the head.
 
 Deviations: a channel of ones beside the image (`border_channel`) tells the zeros of the padding from
-mid-grey; the last layer starts at 0.3 times the usual size, so that training starts near uniform.
+mid-grey; the first layer may read the pixels decorrelated (`decorrelate`); the last layer starts at 0.3
+times the usual size, so that training starts near uniform.
 """
 
 from abc import abstractmethod
@@ -21,7 +22,14 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from pixelrnn.layers import LinearPrediction, MaskedConv2d, feature_groups, pointwise, run_chain
+from pixelrnn.layers import (
+    DecorrelatedConv2d,
+    LinearPrediction,
+    MaskedConv2d,
+    feature_groups,
+    pointwise,
+    run_chain,
+)
 from pixelrnn.layers.masked_conv import lower_relu
 from pixelrnn.layers.masks import Needed
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
@@ -44,6 +52,7 @@ class PixelRNNConfig(ModelConfig):
     head_layers: int = Field(default=1, ge=1, le=8, description="1x1 layers before the output")
     skip_connections: bool = Field(default=False, description="from every block to the head")
     border_channel: bool = Field(default=True, description="ones that tell pixels from padding")
+    decorrelate: bool = Field(default=False, description="let the first layer read differences")
 
     def fewest_parameters(self) -> int:
         """Return a lower bound of the parameters, cheap to compute: no model is built.
@@ -103,8 +112,12 @@ class PixelRNN(AutoregressiveModel):
         colours = feature_groups(config.channels, groups)
         if config.border_channel:
             colours = torch.cat([colours, torch.zeros(1, dtype=torch.int64)])
-        side = config.stem_kernel_size
-        self.stem = MaskedConv2d(colours, stream, (side, side), "A")
+        kernel = config.stem_kernel_size, config.stem_kernel_size
+        self.stem = (
+            DecorrelatedConv2d(config.channels, colours, stream, kernel, "A")
+            if config.decorrelate
+            else MaskedConv2d(colours, stream, kernel, "A")
+        )
         self.blocks = nn.ModuleList(
             self.make_block(config, index, stream, inner) for index in range(config.layers)
         )
