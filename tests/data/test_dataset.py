@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pixelrnn.data import SPLITS, DataSet
-from pixelrnn.data.dataset import carve_all, carve_validation, number_pictures
+from pixelrnn.data.dataset import number_pictures
+from pixelrnn.data.splits import carve_all, carve_validation
 from pixelrnn.errors import DataError
 
 

@@ -19,7 +19,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from pixelrnn.data.dataset import SPLITS, DataSet, Images, splits_of
+from pixelrnn.data.dataset import SPLITS, DataSet, Images
+from pixelrnn.data.splits import splits_of
 from pixelrnn.errors import DataError
 from pixelrnn.untrusted import directory_bytes, most_unpacked, unpacked_limit
 from pixelrnn.wording import as_ascii, first_line

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pixelrnn.data.dataset import DataSet, Images, splits_of
+from pixelrnn.data.dataset import DataSet, Images
+from pixelrnn.data.splits import splits_of
 from pixelrnn.errors import DataError
 
 IN_MEMORY = "in memory"  # the source of such images in a recipe
