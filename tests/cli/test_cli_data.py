@@ -16,6 +16,7 @@ from pixelrnn.data.catalogue import CATALOGUE
 @pytest.fixture(autouse=True)
 def _no_network(tmp_path, monkeypatch):
     monkeypatch.setenv("PIXELRNN_DATA", str(tmp_path / "downloads"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
 
 

@@ -50,7 +50,7 @@ class Version:
     Attributes:
         title: of the set.
         name: of the set in the catalogue.
-        form: "binary" or "python".
+        form: "binary" or "Python".
         archive: the file that is published.
         archive_md5: its checksum, as published.
         train_files: of the whole set, in order.
@@ -64,7 +64,7 @@ class Version:
 
     title: str
     name: str
-    form: Literal["binary", "python"]
+    form: Literal["binary", "Python"]
     archive: str
     archive_md5: str
     train_files: tuple[str, ...]
@@ -194,7 +194,7 @@ VERSIONS = (
     Version(
         title="CIFAR-10",
         name="cifar10",
-        form="python",
+        form="Python",
         archive="cifar-10-python.tar.gz",
         archive_md5="c58f30108f718f92721af3b95e74349a",
         train_files=_BATCHES,
@@ -225,7 +225,7 @@ VERSIONS = (
     Version(
         title="CIFAR-100",
         name="cifar100",
-        form="python",
+        form="Python",
         archive="cifar-100-python.tar.gz",
         archive_md5="eb9058c3a382ffc7106e4002c42a8d85",
         train_files=("train",),

@@ -54,6 +54,8 @@ def read_idx(path: Path, num_axes: int) -> tuple[npt.NDArray[np.uint8], str]:
             with gzip.GzipFile(fileobj=stored) as unpacked:
                 return _read(unpacked, path, num_axes, unpacked_limit(size))
     except (OSError, EOFError, zlib.error) as error:
+        if reason := getattr(error, "strerror", None):
+            raise DataError(f"{path} cannot be read: {reason}") from error
         raise DataError(f"{path} is truncated or damaged ({error}): fetch it again") from error
 
 

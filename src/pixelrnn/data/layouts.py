@@ -52,16 +52,30 @@ class Found:
     path: Path
 
     def has_all(self, options: DataOptions) -> bool:
-        """Return whether no file is missing."""
-        return not self.layout.missing(self.path, options)
+        """Return whether no file is missing; files that nobody may look for are."""
+        try:
+            return not self.layout.missing(self.path, options)
+        except OSError:
+            return False
 
     def trouble(self, options: DataOptions) -> str:
-        """Return what is not as it was published; "" if all is."""
-        return self.layout.trouble(self.path, options)
+        """Return what is not as it was published, or cannot be read; "" if all is."""
+        try:
+            return self.layout.trouble(self.path, options)
+        except (DataError, OSError) as error:
+            return str(error)
 
     def load(self, options: DataOptions) -> DataSet:
-        """Read it."""
-        return self.layout.load(self.path, options)
+        """Return its images.
+
+        Raises:
+            DataError: if they cannot be read.
+        """
+        try:
+            return self.layout.load(self.path, options)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"{error.filename or self.path} cannot be read: {reason}") from error
 
 
 def _cifar(version: Version) -> Layout:

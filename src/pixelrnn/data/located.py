@@ -65,7 +65,7 @@ def _candidates(name: str, options: DataOptions) -> Iterator[tuple[Found, str]]:
                 continue
             seen.add((found.layout, found.path))
             if found.has_all(options):
-                yield found, _trouble(found, options)
+                yield found, found.trouble(options)
 
 
 def _folders() -> Iterator[Path]:
@@ -73,10 +73,3 @@ def _folders() -> Iterator[Path]:
         yield folder
         yield from folders_in(folder)
     yield cache_folder()
-
-
-def _trouble(found: Found, options: DataOptions) -> str:
-    try:
-        return found.trouble(options)
-    except DataError as error:
-        return str(error)

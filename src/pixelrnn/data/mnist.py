@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelrnn.data.amat import read_amat
-from pixelrnn.data.dataset import VALIDATION_RULE, DataSet, Images, Labels
+from pixelrnn.data.dataset import DataSet, Images, Labels
 from pixelrnn.data.digits import DIGITS
 from pixelrnn.data.download import RemoteFile
 from pixelrnn.data.idx import read_idx
@@ -29,7 +29,7 @@ from pixelrnn.data.mnist_files import (
     spellings,
 )
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import carve_validation
+from pixelrnn.data.splits import splits_of
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.wording import joined
@@ -106,23 +106,26 @@ def load_mnist(folder: Path, options: DataOptions) -> DataSet:
     if _is_fixed(folder, options):
         return _load_fixed(folder, options)
     train_part, test_part = (_read_idx_part(folder, name) for name in ("train", "t10k"))
-    whole = binarise(train_part.images, options.binarisation, TRAIN_KEY)
-    train, validation = carve_validation(whole)
+    images = {
+        "train": binarise(train_part.images, options.binarisation, TRAIN_KEY),
+        "test": binarise(test_part.images, options.binarisation, TEST_KEY),
+    }
+    (train, validation, test), rule = splits_of(images, "as published", f"{folder} has ")
     trouble = train_part.trouble or test_part.trouble
     labels = None
     if train_part.labels is not None and test_part.labels is not None:
-        labels = (*carve_validation(train_part.labels), test_part.labels)
+        labels, _ = splits_of({"train": train_part.labels, "test": test_part.labels}, "")
     without = () if labels else ("there are no labels beside the images",)
     return DataSet(
         name=_base_name(folder, trouble) + BINARISED[options.binarisation],
         num_levels=options.num_levels or mnist_levels(options),
         train=train,
         validation=validation,
-        test=binarise(test_part.images, options.binarisation, TEST_KEY),
+        test=test,
         source=str(folder) if trouble else f"{SOURCE}; read from {folder}",
         licence="the owner's" if trouble else LICENCE,
         notes=(f"binarisation: {options.binarisation}", *_not_official(trouble), *without),
-        split_rule=f"test: as published; {VALIDATION_RULE}",
+        split_rule=rule,
         labels=labels,
         class_names=DIGITS if labels and not trouble else (),
     )

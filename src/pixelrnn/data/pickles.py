@@ -97,27 +97,32 @@ def _nothing(*_: object) -> NoReturn:
     raise pickle.UnpicklingError("it makes an array without its bytes")
 
 
-def _encoded(text: object, encoding: object) -> bytes:
-    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
-        raise pickle.UnpicklingError("it encodes other text than bytes")
-    return text.encode("latin-1")
-
-
-NAMES: dict[tuple[str, str], Callable[..., object]] = {
-    ("numpy", "ndarray"): _nothing,
-    ("numpy", "dtype"): _Type,
-    ("numpy.core.multiarray", "_reconstruct"): _array,
-    ("numpy._core.multiarray", "_reconstruct"): _array,
-    ("_codecs", "encode"): _encoded,
-}
-
-
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, content: bytes) -> None:
+        super().__init__(io.BytesIO(content), encoding="bytes")
+        self._num_bytes_left = len(content)
+        self._names: dict[tuple[str, str], Callable[..., object]] = {
+            ("numpy", "ndarray"): _nothing,
+            ("numpy", "dtype"): _Type,
+            ("numpy.core.multiarray", "_reconstruct"): _array,
+            ("numpy._core.multiarray", "_reconstruct"): _array,
+            ("_codecs", "encode"): self._encoded,
+        }
+
     def find_class(self, module: str, name: str) -> _Name:
-        if (module, name) not in NAMES:
+        if (module, name) not in self._names:
             called = as_ascii(f"{module}.{name}")
             raise pickle.UnpicklingError(f"it calls {called}, which images need not")
-        return _Name(NAMES[module, name])
+        return _Name(self._names[module, name])
+
+    def _encoded(self, text: object, encoding: object) -> bytes:
+        """Return the bytes that Python 3 wrote as text: all of them together are no more than the file."""
+        if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+            raise pickle.UnpicklingError("it encodes other text than bytes")
+        self._num_bytes_left -= len(text)
+        if self._num_bytes_left < 0:
+            raise pickle.UnpicklingError("it encodes one text again and again")
+        return text.encode("latin-1")
 
 
 def read_pickle(content: bytes, where: str) -> Any:
@@ -145,7 +150,7 @@ def read_pickle(content: bytes, where: str) -> Any:
             f"{where} is truncated, damaged or no pickle ({_reason(error)}): fetch it again"
         ) from error
     try:
-        return _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        return _Unpickler(content).load()
     except pickle.UnpicklingError as error:
         raise DataError(f"{where} is not read: {_reason(error)}") from error
     except Exception as error:
