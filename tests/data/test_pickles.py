@@ -174,7 +174,7 @@ def test_bytes_are_encoded_once():
         claims(b"\x96", 2**40, 8),
         claims(b"\x95", 2**40, 8),
         claims(b"\x8b", 2**31 - 1),
-        START + b"K\x01r\xff\xff\xff\x7f.",  # a memo of two billion places
+        START + b"K\x01r\x00\x00\x00\x01.",  # a memo of 2^24 places, and as many again
         START + b"N" * 1_000_001 + b".",
         encoded_often(100),
         START + b")" + b"\x85" * 100_000 + b".",  # tuples in each other, a hundred thousand deep
