@@ -104,7 +104,8 @@ class DataSet:
         Args:
             train: has a length and an index; an item is an image, or a tuple or a dictionary with one: a
                 tensor `(C, H, W)` or `(H, W)` of uint8 or of floats k / 255, an array `(H, W, C)`, or
-                Pillow's image of mode L or RGB. Labels are left aside.
+                Pillow's image of mode L or RGB. A whole number after it, or under "label", is kept as its
+                label if all items have one.
             validation: likewise; by default it comes out of `train`.
             test: likewise.
             **settings: `num_levels`, by default 256, and `name`.
