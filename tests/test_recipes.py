@@ -318,7 +318,7 @@ def test_the_key_of_another_kind():
         ("model.kind=pixelcn", "model.kind = 'pixelcn'", "pixelcnn"),
         ("model.kind=rowlstm", "model.kind = 'rowlstm'", "row-lstm"),
         ("model.likelihood.kind=categoricl", "model.likelihood.kind = 'categoricl'", "categorical"),
-        ("optimizer.name=sgd", "optimizer.name = 'sgd'", "'adam', 'adamw' or 'rmsprop'"),
+        ("optimizer.name=sgd", "optimizer.name = 'sgd'", "'adam', 'adamw', 'muon' or 'rmsprop'"),
         ("schedule.kind=plato", "schedule.kind = 'plato'", "'plateau'"),
         ("training.accelerator=cuda", "training.accelerator = 'cuda'", "'gpu'"),
         ("data.binarisation=maybe", "data.binarisation = 'maybe'", "'threshold'"),

@@ -107,13 +107,13 @@ def test_the_moving_average_by_hand():
 
 
 @pytest.mark.parametrize("kind", sorted(MODELS))
-@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
+@pytest.mark.parametrize(("schedule", "optimizer"), [("cosine", "adam"), ("plateau", "muon")])
 def test_stopped_anywhere_and_resumed_is_the_same_bit_for_bit(
-    tmp_path, monkeypatch, kind, schedule
+    tmp_path, monkeypatch, kind, schedule, optimizer
 ):
     recipe = tiny_recipe(
-        kind, schedule__kind=schedule, schedule__patience=0, training__accumulate=2,
-        training__horizontal_flips=True, training__validations=5,
+        kind, optimizer__name=optimizer, schedule__kind=schedule, schedule__patience=0,
+        training__accumulate=2, training__horizontal_flips=True, training__validations=5,
     )  # fmt: skip
     whole = train(recipe, tmp_path / "whole", data=tiny_data(3), console=SILENT)
     run = stopped_run(tmp_path / "run", recipe, monkeypatch, after_steps=(3, 11))

@@ -20,6 +20,8 @@ layer), so that in a wide image the last pixel of the row above, whose value onl
 hold, stays unseen, in the paper's model as in this one.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -29,6 +31,7 @@ from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
 from pixelrnn.layers.lines import NUM_GATES, Line, Order, kept
 from pixelrnn.layers.masked_conv import pointwise
 from pixelrnn.layers.masks import Needed, shift
+from pixelrnn.layers.matrices import Matrices
 from pixelrnn.stepper.program import Features, Program, Tap
 
 
@@ -54,6 +57,11 @@ class DiagonalBiLSTM(nn.Module):
         self.input_to_state = pointwise(in_groups, groups.repeat(2 * NUM_GATES))
         start_remembering(self.input_to_state, self.features)
         self.recurrence = LineLSTM(self.features, taps=(-1, 0), directions=2)
+
+    def matrices(self) -> Iterator[Matrices]:
+        """Yield how the weights form matrices: one a gate and direction."""
+        yield from self.input_to_state.matrices(2 * NUM_GATES)
+        yield from self.recurrence.matrices()
 
     def forward(self, maps: Tensor) -> Tensor:
         """Run the layer over whole images."""

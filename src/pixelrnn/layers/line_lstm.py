@@ -19,7 +19,7 @@ Deviations: forget gates start with a bias of 1 (`start_remembering`); the paper
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from pixelrnn import kernels
 from pixelrnn.layers.lines import NUM_GATES, Order
 from pixelrnn.layers.masked_conv import MaskedConv2d
+from pixelrnn.layers.matrices import Matrices
 from pixelrnn.layers.recurrence import recur_compiled, recur_in_torch
 from pixelrnn.stepper.program import Features, Program, Tap
 
@@ -55,6 +56,15 @@ class LineLSTM(nn.Module):
         )
         self.initial_hidden = nn.Parameter(torch.zeros(directions, features))
         self.initial_cell = nn.Parameter(torch.zeros(directions, features))
+
+    def matrices(self) -> Iterator[Matrices]:
+        """Yield how state-to-state forms matrices of (taps x features) x features, one a gate."""
+        weight = self.state_to_state
+        directions, inputs, outputs = weight.shape
+        places = torch.arange(weight.numel(), device=weight.device).view(
+            directions, inputs, NUM_GATES, -1
+        )
+        yield Matrices(weight, places.transpose(1, 2).reshape(-1, inputs, outputs // NUM_GATES))
 
     def lower(
         self,

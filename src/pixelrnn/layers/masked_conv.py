@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from pixelrnn.layers.chain import plan_layer, run_chain
 from pixelrnn.layers.masks import MaskType, Needed, connections, shift
+from pixelrnn.layers.matrices import Matrices
 from pixelrnn.stepper.program import Features, Floats, Program, Tap
 
 
@@ -104,6 +105,12 @@ class MaskedConv2d(nn.Module):
             return weights.view(self.mask.shape)
         full = weights.new_zeros(self.mask.numel())
         return full.index_copy(0, self._index, weights).view(self.mask.shape)
+
+    def matrices(self, count: int = 1) -> Iterator[Matrices]:
+        """Yield how the weights form `count` matrices of (outputs / count) x (inputs x taps)."""
+        places = torch.full((self.mask.numel(),), self.weight.numel(), device=self._index.device)
+        places[self._index] = torch.arange(self.weight.numel(), device=places.device)
+        yield Matrices(self.weight, places.view(count, len(self.out_groups) // count, -1))
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map `(B, in, H, W)` to `(B, out, H, W)`."""

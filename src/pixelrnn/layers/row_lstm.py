@@ -12,6 +12,8 @@ above, so that one layer sees a triangle above the pixel, and to the left what t
 The paper calls the kernel k x 1, "row-wise": k columns, 1 row.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
 from pixelrnn.layers.lines import NUM_GATES, Line, Order, kept
 from pixelrnn.layers.masked_conv import MaskedConv2d
 from pixelrnn.layers.masks import Needed
+from pixelrnn.layers.matrices import Matrices
 from pixelrnn.stepper.program import Features, Program
 
 
@@ -49,6 +52,11 @@ class RowLSTM(nn.Module):
         )
         start_remembering(self.input_to_state, features)
         self.recurrence = LineLSTM(features, taps=range(-reach, reach + 1))
+
+    def matrices(self) -> Iterator[Matrices]:
+        """Yield how the weights form matrices: one a gate."""
+        yield from self.input_to_state.matrices(NUM_GATES)
+        yield from self.recurrence.matrices()
 
     def forward(self, maps: Tensor) -> Tensor:
         """Run the layer over whole images."""

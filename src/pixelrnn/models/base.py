@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from pixelrnn.errors import ImageMismatchError
+from pixelrnn.layers.matrices import Matrices
 from pixelrnn.likelihoods import AnyLikelihoodConfig, Likelihood, LogisticMixtureConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.ordering import Place
@@ -126,6 +127,10 @@ class AutoregressiveModel(nn.Module, ABC):
     def log_prob(self, images: AnyImages) -> Tensor:
         """Return the log-probability of whole images, `(B,)` nats; see `log_prob_map`."""
         return self.log_prob_map(images).sum(dim=(1, 2, 3))
+
+    def matrices(self) -> list[Matrices]:
+        """Return the matrices of the hidden layers, for an optimiser that steps by matrices: none."""
+        return []
 
     def nats(self, images: AnyImages) -> Tensor:
         """Return the negative log-probability of all images together: what training makes small.

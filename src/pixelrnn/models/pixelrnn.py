@@ -32,6 +32,7 @@ from pixelrnn.layers import (
 )
 from pixelrnn.layers.masked_conv import lower_relu
 from pixelrnn.layers.masks import Needed
+from pixelrnn.layers.matrices import HasMatrices, Matrices
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
 from pixelrnn.likelihoods import Categorical, scale_levels
 from pixelrnn.models.base import AutoregressiveModel, ModelConfig
@@ -160,6 +161,15 @@ class PixelRNN(AutoregressiveModel):
             return super().nats(images)
         maps = self.head.before_output(self._block_outputs(self._scaled(images)))
         return softmax_nats(output, maps, images, levels)
+
+    def matrices(self) -> list[Matrices]:
+        """Return the matrices of the blocks; see the base class."""
+        found: dict[int, Matrices] = {}
+        for layer in self.blocks.modules():  # a layer before the layers that it is made of
+            if isinstance(layer, HasMatrices):
+                for matrices in layer.matrices():
+                    found.setdefault(id(matrices.parameter), matrices)
+        return list(found.values())
 
     def _scaled(self, images: Tensor) -> Tensor:
         return scale_levels(images, self.config.num_levels, self.dtype)

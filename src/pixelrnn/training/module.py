@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from pixelrnn.errors import NonFiniteLossError
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.training.muon import Muon
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.tables import OptimizerTable
 
@@ -40,7 +41,7 @@ class TrainingModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         """Return the recipe's optimiser; the learning rate is set step by step elsewhere."""
-        return _optimizer(self.recipe.optimizer, list(self.model.parameters()))
+        return _optimizer(self.recipe.optimizer, self.model)
 
     def configure_gradient_clipping(
         self,
@@ -66,12 +67,15 @@ class TrainingModule(lightning.LightningModule):
             )
 
 
-def _optimizer(table: OptimizerTable, parameters: list[torch.nn.Parameter]) -> Optimizer:
+def _optimizer(table: OptimizerTable, model: AutoregressiveModel) -> Optimizer:
+    parameters = list(model.parameters())
     options: dict[str, Any] = {"lr": table.learning_rate, "weight_decay": table.weight_decay}
     match table.name:
         case "adam":
             return torch.optim.Adam(parameters, betas=(0.9, table.beta2), fused=True, **options)
         case "adamw":
             return torch.optim.AdamW(parameters, betas=(0.9, table.beta2), fused=True, **options)
+        case "muon":
+            return Muon(parameters, model.matrices(), beta2=table.beta2, **options)
         case "rmsprop":
             return torch.optim.RMSprop(parameters, **options)

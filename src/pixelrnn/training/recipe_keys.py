@@ -54,7 +54,7 @@ def keys_of(recipe: Recipe) -> list[Key]:
         >>> keys["training.batch_size"].type, keys["training.batch_size"].range
         ('integer', '>= 1')
         >>> keys["optimizer.name"].type
-        'adam, adamw, rmsprop'
+        'adam, adamw, muon, rmsprop'
     """
     return list(_keys(recipe, "", ()))
 

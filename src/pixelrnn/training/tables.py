@@ -85,10 +85,10 @@ class TrainingTable(StrictTable):
 class OptimizerTable(StrictTable):
     """The optimiser."""
 
-    name: Literal["adam", "adamw", "rmsprop"] = Field("adam", description="which one")
+    name: Literal["adam", "adamw", "muon", "rmsprop"] = Field("adam", description="which one")
     learning_rate: float = Field(default=1e-3, gt=0, description="of a step, before the schedule")
     weight_decay: float = Field(default=0.0, ge=0, description="pull of weights to zero")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="adam's second moment")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="adam's second moment, muon's too")
 
 
 class ScheduleTable(StrictTable):
