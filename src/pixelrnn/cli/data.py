@@ -56,7 +56,7 @@ def info(
     from pixelrnn.data.loading import check_options
 
     options = _options(settings or [])
-    entry = CATALOGUE.get(source)
+    entry = None if options.also else CATALOGUE.get(source)
     facts: dict[str, Any] = {}
     if entry is not None:
         check_options(options, entry.options, source)

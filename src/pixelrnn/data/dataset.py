@@ -7,13 +7,16 @@ random generator, whose stream may change from version to version, says what is 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
+
+if TYPE_CHECKING:
+    from pixelrnn.data.patches import Uncut
 
 Images = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.intp]
@@ -42,6 +45,8 @@ class DataSet:
         pictures: for each split in the order of `SPLITS`, which picture each image was cut from, int
             `(N,)`, images of one picture having one number, in all splits. `None` where each image is a
             picture of its own.
+        uncut: where training images are patches that are cut anew in each epoch, what from.
+        parts: of a mixture, each set's name and how many images it has in each split; see `mixture`.
 
     Raises:
         DataError: if a value is not below `num_levels`.
@@ -64,6 +69,8 @@ class DataSet:
     notes: tuple[str, ...]
     split_rule: str
     pictures: tuple[Pictures, Pictures, Pictures] | None = None
+    uncut: "Uncut | None" = None
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @classmethod
     def from_array(
@@ -198,10 +205,16 @@ class DataSet:
         return self.pictures[SPLITS.index(split)]
 
     def sha256(self, split: str) -> str:
-        """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits."""
+        """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits.
+
+        Where training images are cut anew, it covers the pictures that they are cut from, too.
+        """
         images = self._split(split)
-        digest = hashlib.sha256(f"uint8 {images.shape}\n".encode())
-        digest.update(np.ascontiguousarray(images).data)
+        uncut = self.uncut.pictures if self.uncut and split == "train" else ()
+        digest = hashlib.sha256()
+        for array in (images, *uncut):
+            digest.update(f"uint8 {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def _split(self, split: str) -> Images:

@@ -10,6 +10,7 @@ from pixelrnn.data.cifar import is_cifar_folder, load_cifar_archive, load_cifar_
 from pixelrnn.data.dataset import DataSet, Images
 from pixelrnn.data.folder import folder_pictures, load_folder
 from pixelrnn.data.in_memory import IN_MEMORY
+from pixelrnn.data.mixture import mixed
 from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
@@ -19,6 +20,7 @@ from pixelrnn.wording import suggestion
 ARRAY_SUFFIXES = (".npy", ".npz")
 ALBUM_SUFFIX = ".pxr"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+OF_PICTURES = frozenset({"num_levels", "size", "patch_size", "random_crops"})
 _ORIGINS: WeakKeyDictionary[DataSet, tuple[str, DataOptions]] = WeakKeyDictionary()
 KINDS = (
     "a folder of images, an album (.pxr), an .npy or .npz file, or a CIFAR binary archive (.tar.gz) or its "
@@ -48,7 +50,8 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
         >>> data.name, data.images("test").shape
         ('photos (16x16 patches)', (6225, 3, 16, 16))
     """
-    require_clear(source)
+    for each in (source, *(options.also or ())):
+        require_clear(each)
     return load_recorded(source, options)
 
 
@@ -64,7 +67,7 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
     Raises:
         DataError: also if they were in memory.
     """
-    data = _load(source, options)
+    data = _load_mixed(source, options) if options.also else _load(source, options)
     _ORIGINS[data] = str(source), options
     return data
 
@@ -72,6 +75,37 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
 def origin(data: DataSet) -> tuple[str, DataOptions]:
     """Return by which source and options a data set was loaded, `IN_MEMORY` if it was not."""
     return _ORIGINS.get(data, (IN_MEMORY, DataOptions()))
+
+
+def _load_mixed(source: str | Path, options: DataOptions) -> DataSet:
+    """Return several sets as one, each read with those of the options that apply to it."""
+    options, others = options.model_copy(update={"also": None}), options.also or ()
+    applying = {str(each): options_of(each) for each in (source, *others)}
+    if len(applying) <= len(others):
+        raise DataError("data.also names a set twice, or the one that is there already")
+    check_options(options, frozenset().union(*applying.values()), " + ".join(applying))
+    return mixed(
+        [
+            _load(each, DataOptions(**options.model_dump(include=set(applying[str(each)]))))
+            for each in (source, *others)
+        ]
+    )
+
+
+def options_of(source: str | Path) -> frozenset[str]:
+    """Return the names of the options that images can be read with, whether they are there or not.
+
+    Example:
+        >>> sorted(options_of("photos"))
+        ['num_levels', 'patch_size', 'random_crops']
+    """
+    if isinstance(source, str) and source in CATALOGUE:
+        return CATALOGUE[source].options
+    path = existing_path(source)
+    if path is None or (path.is_dir() and is_cifar_folder(path)):
+        return frozenset({"num_levels"})
+    is_of_pictures = path.is_dir() or path.name.lower().endswith(ALBUM_SUFFIX)
+    return OF_PICTURES if is_of_pictures else frozenset({"num_levels"})
 
 
 def _load(source: str | Path, options: DataOptions) -> DataSet:
@@ -90,13 +124,13 @@ def _load(source: str | Path, options: DataOptions) -> DataSet:
     num_levels = options.num_levels or 256
     if path.is_dir():
         if not is_cifar_folder(path):
-            check_options(options, frozenset({"num_levels", "size", "patch_size"}), str(source))
+            check_options(options, OF_PICTURES, str(source))
             return load_folder(path, options)
         check_options(options, frozenset({"num_levels"}), str(source))
         return load_cifar_folder(path, num_levels)
     name = path.name.lower()
     if name.endswith(ALBUM_SUFFIX):
-        check_options(options, frozenset({"num_levels", "size", "patch_size"}), str(source))
+        check_options(options, OF_PICTURES, str(source))
         return load_album(path, options)
     check_options(options, frozenset({"num_levels"}), str(source))
     if name.endswith(ARRAY_SUFFIXES):
