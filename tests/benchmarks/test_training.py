@@ -187,7 +187,7 @@ def test_steps_are_those_of_a_run(accumulate, tmp_path):
     ).for_data(data)  # fmt: skip
     averaged = store.load(train(own, tmp_path / "run", data=data).path)
     steps = Steps(TrainingModule(initial_model(own), own), torch.zeros(4, 1, 8, 8).byte())
-    batches = iter(list(draw_batches(own.training, data.images("train"), 3)))
+    batches = iter(list(draw_batches(own.training, data, 3)))
     for _ in range(3):
         steps.parts = [next(batches) for _ in range(accumulate)]
         steps.step()

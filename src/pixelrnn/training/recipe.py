@@ -6,6 +6,7 @@ Whatever is unknown, of the wrong type or out of range is named, with the neares
 
 import hashlib
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,7 +16,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from pixelrnn.data import DataSet
-from pixelrnn.data.loading import origin, require_clear
+from pixelrnn.data.loading import options_of, origin, require_clear
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.training.image_source import absolute_source
@@ -57,10 +58,13 @@ class Recipe(Table):
         except ValidationError as error:
             raise RecipeError(f"{self.name}: {explain(error, type(self.model))}") from error
         source, options = origin(data)
+        also = None if options.also is None else tuple(map(absolute_source, options.also))
         changes = {
             "model": model,
             "training": fitted(self.training, data),
-            "data": DataTable(source=absolute_source(source), **options.model_dump()),
+            "data": DataTable(
+                source=absolute_source(source), **options.model_dump() | {"also": also}
+            ),
         }
         return self.model_copy(update=changes)
 
@@ -70,7 +74,8 @@ class Recipe(Table):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of all that determines the result; where the images lie does not."""
-        here = self.data.model_copy(update={"source": ""})
+        also = None if self.data.also is None else ("",) * len(self.data.also)
+        here = self.data.model_copy(update={"source": "", "also": also})
         return hashlib.sha256(self.model_copy(update={"data": here}).to_toml().encode()).hexdigest()
 
 
@@ -82,8 +87,9 @@ def shipped_recipes() -> list[str]:
 
 
 def suites() -> list[str]:
-    """Return the suites: what comes before the model in the recipes' names."""
-    return sorted({suite for name in shipped_recipes() if (suite := _suite(name))})
+    """Return the suites: what comes before the model in the names of several recipes."""
+    count = Counter(_suite(name) for name in shipped_recipes())
+    return sorted(suite for suite in count if suite and count[suite] > 1)
 
 
 def _suite(recipe: str) -> str:
@@ -134,10 +140,19 @@ def load_recipe(
     values = _read(source)
     if data is not None:
         require_clear(data)
-        values["data"] = {"source": data}  # reading options belong to the images they were for
+        values["data"] = {"source": data} | _cutting(values.get("data"), data)
     for setting in settings:
         _change(values, setting)
     return recipe_from(values, where=str(source), name=name)
+
+
+def _cutting(table: Any, data: str) -> dict[str, Any]:
+    """Return those keys of a recipe's `[data]` that stay where it is given other images.
+
+    Reading options belong to the images that they were for; what patches are trained on, to the recipe.
+    """
+    apply = options_of(data) & {"patch_size", "random_crops"}
+    return {key: table[key] for key in apply if isinstance(table, dict) and key in table}
 
 
 def recipe_from(values: Mapping[str, Any], *, where: str, name: str = "unnamed") -> Recipe:

@@ -36,7 +36,7 @@ def dry_run(recipe: Recipe, data: Any = None) -> str:
     training = recipe.training
     reset_peak_memory()
     times: list[float] = []
-    for batch in draw_batches(training, images, num_steps=DRY_STEPS):
+    for batch in draw_batches(training, data, num_steps=DRY_STEPS):
         started = time.perf_counter()
         optimizer.zero_grad()
         loss = model.nats(batch) / batch.numel()
