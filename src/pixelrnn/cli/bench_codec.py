@@ -20,7 +20,7 @@ from pixelrnn.cli.drawing import (
 from pixelrnn.cli.options import Data
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
-from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.shipped import described_defaults
 from pixelrnn.untrusted import printable
 from pixelrnn.wording import counted, three_digits
 
@@ -42,7 +42,7 @@ def codec(
             metavar="NAME-or-PATH",
             help="A name from `pixelrnn models list`, or a file from `pixelrnn models export`. May be "
             "repeated.",
-            show_default=f"{DEFAULT_MODEL}; {DIGITS_MODEL} for grey images of 17 levels",
+            show_default=f"{DIGITS_MODEL} for grey images of 17 levels; {described_defaults()}",
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
