@@ -67,7 +67,7 @@ def test_times_become_figures(kind, monkeypatch):
         for way in ways:
             way()
         seconds.update(ours=0.5, matrices=0.001, plain=2.0)
-        return in_turn.Measured(tuple(seconds.values()), repeats, finished=True)
+        return in_turn.Measured(tuple(seconds.values()), (), repeats, finished=True)
 
     monkeypatch.setattr(training, "measure_in_turn", measured)
     found = benchmark_training(recipe(kind), repeats=3)
