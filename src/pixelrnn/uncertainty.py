@@ -66,6 +66,18 @@ def count_pictures(num_images: int, pictures: Pictures | None) -> int:
     return num_images if pictures is None else len(np.unique(pictures))
 
 
+def evenly_spread(num_images: int, count: int) -> npt.NDArray[np.intp]:
+    """Return the indices of at most `count` of so many images, to stand for them all.
+
+    The first ones would not: where images are patches, neighbours are of one picture.
+
+    Example:
+        >>> evenly_spread(9, 3).tolist(), evenly_spread(2, 3).tolist()
+        ([0, 4, 8], [0, 1])
+    """
+    return np.linspace(0, num_images - 1, min(count, num_images)).astype(np.intp)
+
+
 def images_of_pictures(num_images: int, num_pictures: int, kind: str = "") -> str:
     """Say how many images there are, and of how many pictures where these are fewer.
 

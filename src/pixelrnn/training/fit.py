@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 
@@ -33,7 +32,7 @@ from pixelrnn.training.recorder import Recorder
 from pixelrnn.training.run_folder import RunFolder
 from pixelrnn.training.tables import TrainingTable
 from pixelrnn.training.tensorboard import Curves
-from pixelrnn.uncertainty import count_pictures, standard_error
+from pixelrnn.uncertainty import count_pictures, evenly_spread, standard_error
 
 TRAIN_IMAGES_EVALUATED = 1000
 
@@ -218,8 +217,7 @@ def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
 
 def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
     """Return bits/dim on the validation images, and on training images evenly spread."""
-    count = min(TRAIN_IMAGES_EVALUATED, data.count("train"))
-    spread = np.linspace(0, data.count("train") - 1, count).astype(int)
+    spread = evenly_spread(data.count("train"), TRAIN_IMAGES_EVALUATED)
     measured = _figures(_evaluated(model, data, "train", spread), "train")
     if data.count("validation"):
         found = _evaluated(model, data, "validation", slice(None))
