@@ -16,6 +16,12 @@ def _cifar_records(count: int, label_bytes: int = 1, seed: int = 0) -> bytes:
     return records.tobytes()
 
 
+@pytest.fixture(autouse=True)
+def _no_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing has been downloaded."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "no-cache"))
+
+
 @pytest.fixture
 def cifar_records() -> Callable[..., bytes]:
     return _cifar_records

@@ -389,3 +389,51 @@ def test_an_archive_with_a_comment_is_read(tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.comment = b"what a file says of itself" * 100
     assert load(path).count("train") == 16
+
+
+@pytest.mark.parametrize(
+    ("names", "counts"),
+    [
+        ({"train_images": "train_labels", "val_images": "val_labels", "test_images": "test_labels"},
+         {"train_images": 8, "val_images": 5, "test_images": 4}),
+        ({"x_train": "y_train", "x_test": "y_test"}, {"x_train": 20, "x_test": 4}),
+        ({"images": "labels"}, {"images": 20}),
+        ({"x_train": "y_train"}, {"x_train": 20}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+def test_labels_of_an_npz_are_split_as_its_images_are(tmp_path, names, counts, shape):
+    saved = {}
+    for name, label in names.items():
+        numbers = np.arange(counts[name], dtype=np.uint8)
+        saved |= {name: np.tile(numbers[:, None, None], (1, 4, 5)), label: numbers.reshape(shape)}
+    np.savez(tmp_path / "images.npz", **saved)
+    data = load(tmp_path / "images.npz")
+    assert data.notes == ()
+    for split in ("train", "validation", "test", "all"):
+        np.testing.assert_array_equal(data.labels_of(split), data.images(split)[:, 0, 0, 0])
+    assert data.num_classes == max(counts.values())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.zeros((20, 14), np.uint8),
+        np.zeros(20),
+        np.full(20, -1),
+        np.array([{}] * 20, object),
+        np.uint8(3),
+        np.array(["a"] * 20),
+    ],
+)
+def test_what_is_no_label_is_left_aside(tmp_path, labels):
+    np.savez(tmp_path / "images.npz", images=IMAGES, labels=labels)
+    data = load(tmp_path / "images.npz")
+    assert data.labels_of("train") is None
+    assert data.notes == ("left aside: labels",)
+
+
+def test_other_numbers_of_labels_than_of_images(tmp_path):
+    np.savez(tmp_path / "images.npz", images=IMAGES, labels=np.arange(19))
+    with pytest.raises(DataError, match="19 labels for 20 images of train"):
+        load(tmp_path / "images.npz")

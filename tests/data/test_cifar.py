@@ -1,6 +1,7 @@
 """CIFAR archives and folders, sound and damaged."""
 
 import gzip
+import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelrnn.data import cifar, load
+from pixelrnn.data import cifar, cifar_versions, load
+from pixelrnn.data import cifar_files as cifar_files_module
 from pixelrnn.errors import DataError
 
 EXCERPT = (
@@ -24,6 +26,9 @@ def test_archive_of_any_length(write_archive, cifar_files):
     records = np.frombuffer(cifar_files["data_batch_1.bin"], np.uint8).reshape(10, 3073)
     np.testing.assert_array_equal(data.images("train")[:9], records[:9, 1:].reshape(-1, 3, 32, 32))
     np.testing.assert_array_equal(data.images("validation")[0], records[9, 1:].reshape(3, 32, 32))
+    assert data.labels_of("train")[:9].tolist() == records[:9, 0].tolist()
+    assert data.labels_of("validation")[0] == records[9, 0]
+    assert (data.num_classes, data.class_names[:2]) == (10, ("airplane", "automobile"))
 
 
 def test_folder_reads_as_its_archive(tmp_path, write_archive, cifar_files):
@@ -48,6 +53,9 @@ def test_cifar100_has_two_label_bytes(write_archive, cifar_records):
     data = load(write_archive(files))
     pixels = np.frombuffer(files["test.bin"], np.uint8).reshape(3, 3074)[:, 2:]
     np.testing.assert_array_equal(data.images("test"), pixels.reshape(3, 3, 32, 32))
+    fine = np.frombuffer(files["test.bin"], np.uint8).reshape(3, 3074)[:, 1]
+    assert data.labels_of("test").tolist() == fine.tolist()
+    assert (data.num_classes, data.class_names[99]) == (100, "worm")
     assert data.notes == ("an excerpt of 23 images, not CIFAR-100",)
 
 
@@ -83,11 +91,6 @@ def test_missing_file(write_archive, cifar_files, missing):
         load(write_archive(cifar_files))
 
 
-def test_python_version_is_not_the_binary_one(write_archive):
-    with pytest.raises(DataError, match=r"\*binary\* version"):
-        load(write_archive({"data_batch_1": b"pickle", "test_batch": b"pickle"}))
-
-
 def test_file_of_part_of_a_record(write_archive, cifar_files):
     whole = cifar_files["data_batch_2.bin"]
     for content in (whole + b"x", whole[:-100], b""):
@@ -104,14 +107,29 @@ def test_labels_that_cifar_lacks(write_archive, cifar_files):
 
 def test_official_count_with_another_checksum(write_archive, cifar_files, monkeypatch):
     monkeypatch.setattr(cifar, "OFFICIAL_COUNTS", (50, 7))
-    with pytest.raises(DataError, match=r"damaged or altered.*c32a1d4ab5d03f1284b67883e8d87530"):
+    official = cifar_versions.VERSIONS[0].md5s["data_batch_1.bin"]
+    with pytest.raises(
+        DataError, match=f"damaged or altered.*data_batch_1.bin has md5.*{official}"
+    ):
         load(write_archive(cifar_files))
 
 
 def test_official_checksum_names_the_set(write_archive, cifar_files, monkeypatch):
-    path = write_archive(cifar_files)
-    monkeypatch.setattr(cifar, "_md5", lambda path: cifar.CIFAR10.md5)
-    assert load(path).name == "cifar10"
+    """However the archive is packed."""
+    for name, content in cifar_files.items():
+        md5 = hashlib.md5(content).hexdigest()
+        monkeypatch.setitem(cifar_versions.VERSIONS[0].md5s, name, md5)
+    assert load(write_archive(cifar_files)).name == "cifar10"
+    cifar_files["data_batch_6.bin"] = cifar_files["data_batch_1.bin"]
+    assert load(write_archive(cifar_files)).name == "excerpt.tar.gz"
+
+
+def test_cifar100_binary_is_known_by_its_archive(write_archive, cifar_records, monkeypatch):
+    path = write_archive({"train.bin": cifar_records(20, 2), "test.bin": cifar_records(3, 2)})
+    assert load(path).name == "excerpt.tar.gz"
+    (version,) = (v for v in cifar_versions.VERSIONS if v.archive == "cifar-100-binary.tar.gz")
+    monkeypatch.setattr(cifar, "md5_of", lambda path: version.archive_md5)
+    assert load(path).name == "cifar100"
 
 
 def _archive_with_claim(path, size):
@@ -132,7 +150,7 @@ def test_member_that_claims_more_than_there_is(tmp_path):
 
 
 def test_bomb_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(cifar, "MAX_ARCHIVE_BYTES", 1_000_000)
+    monkeypatch.setattr(cifar_files_module, "MAX_ARCHIVE_BYTES", 1_000_000)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         member = tarfile.TarInfo("zeros")

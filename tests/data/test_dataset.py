@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from pixelrnn.data import SPLITS, DataSet
-from pixelrnn.data.dataset import carve_all, carve_validation, number_pictures
+from pixelrnn.data import SPLITS, DataSet, load
+from pixelrnn.data.dataset import number_pictures
+from pixelrnn.data.splits import carve_all, carve_validation
 from pixelrnn.errors import DataError
 
 
@@ -94,6 +95,35 @@ def test_pictures_must_be_one_number_an_image():
     parts = [images(count) for count in (3, 2, 1)]
     with pytest.raises(ValueError, match="one number for each image"):
         DataSet("some", 256, *parts, "", "", (), "", number_pictures([[2, 1], [1], [1]]))
+
+
+def test_labels_are_one_number_an_image():
+    assert (data_set().labels_of("all"), data_set().num_classes) == (None, 0)
+    parts = [images(count) for count in (3, 2, 0)]
+    labels = tuple(np.array(numbers, np.int64) for numbers in ([0, 4, 1], [2, 2], []))
+    settings = {"source": "", "licence": "", "notes": (), "split_rule": "", "labels": labels}
+    data = DataSet("some", 256, *parts, **settings)
+    assert data.labels_of("validation").tolist() == [2, 2]
+    assert data.labels_of("all").tolist() == [0, 4, 1, 2, 2]
+    assert (data.num_classes, data.class_names) == (5, ())
+    assert DataSet("some", 256, *parts, **settings, class_names=tuple("abcdefg")).num_classes == 7
+    with pytest.raises(DataError, match="there is no split"):
+        data.labels_of("tset")
+    with pytest.raises(ValueError, match="labels must have one number for each image"):
+        DataSet("some", 256, *parts[::-1], **settings)
+
+
+def test_the_labels_of_the_digits_are_in_the_order_of_their_images():
+    from sklearn.datasets import load_digits
+
+    read, data = load_digits(), load("digits")
+    by_image = {
+        image.astype(np.uint8).tobytes(): int(label)
+        for image, label in zip(read.images, read.target, strict=True)
+    }
+    for split in SPLITS:
+        seen = [by_image[image.tobytes()] for image in data.images(split)]
+        assert data.labels_of(split).tolist() == seen
 
 
 def test_printing_shows_no_pixels():

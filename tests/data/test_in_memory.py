@@ -119,6 +119,30 @@ def test_a_data_set_of_torch_with_or_without_labels(make, expected):
     assert (data.count("all"), data.source) == (20, IN_MEMORY)
 
 
+@pytest.mark.parametrize(
+    ("make", "labels"),
+    [
+        (lambda image, n: (image, n), [9, 19]),
+        (lambda image, n: (image, np.int64(n)), [9, 19]),
+        (lambda image, n: [image, torch.tensor(n)], [9, 19]),
+        (lambda image, n: {"image": image, "label": n}, [9, 19]),
+        (lambda image, n: (image,), None),
+        (lambda image, n: image, None),
+        (lambda image, n: (image, float(n)), None),
+        (lambda image, n: (image, torch.zeros(3)), None),
+        (lambda image, n: (image, -1 if n == 5 else n), None),
+        (lambda image, n: (image, 2**70), None),
+        (lambda image, n: (image, str(n)), None),
+    ],
+)
+def test_labels_of_a_data_set_of_torch(make, labels):
+    data = DataSet.from_torch(Items(make))
+    found = data.labels_of("test")
+    assert (None if found is None else found.tolist()) == labels
+    both = DataSet.from_torch(Items(make), test=Items(lambda image, n: image))
+    assert both.labels_of("all") is None
+
+
 def test_more_of_torch():
     tensors = TensorDataset(torch.from_numpy(RGB), torch.zeros(20))
     np.testing.assert_array_equal(as_data_set(tensors).images("test"), RGB[9::10])

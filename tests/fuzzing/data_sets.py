@@ -7,9 +7,11 @@ import tarfile
 
 import numpy as np
 
+import published
 from fuzzing.damage import damaged, pick
 from pixelrnn.data import load
-from pixelrnn.data.mnist import read_idx
+from pixelrnn.data.amat import read_amat
+from pixelrnn.data.idx import read_idx
 
 
 class DataFiles:
@@ -25,19 +27,20 @@ class DataFiles:
         np.savez_compressed(packed, train=images, test=images[:4])
         record = draw.integers(256, size=(3, 3073), dtype=np.uint8)
         record[:, 0] %= 10
-        tape = io.BytesIO()
-        with tarfile.open(fileobj=tape, mode="w") as archive:
-            for name in ("data_batch_1.bin", "test_batch.bin"):
-                about = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-                about.size = record.nbytes
-                archive.addfile(about, io.BytesIO(record.tobytes()))
+        pictures = record[:, 1:].reshape(3, 3, 32, 32)
+        pickled = published.pickled(pictures, record[:, 0].tolist())
+        labels = np.arange(20) % 7
+        np.savez(labelled := io.BytesIO(), images=images, labels=labels)
         idx = struct.pack(">IIII", 2051, 2, 28, 28) + draw.bytes(2 * 28 * 28)
         self.sound = {
             "a.npy": (npy.getvalue(), False),
             "a.npz": (npz.getvalue(), False),
             "packed.npz": (packed.getvalue(), False),
-            "a.tar.gz": (tape.getvalue(), True),
+            "labelled.npz": (labelled.getvalue(), False),
+            "a.tar.gz": (tape("data_batch_1.bin", "test_batch.bin", record.tobytes()), True),
+            "python.tar.gz": (tape("data_batch_1", "test_batch", pickled), True),
             "a.idx.gz": (idx, True),
+            "a.amat": (published.amat(draw.integers(2, size=(2, 28, 28))), False),
         }
 
     def case(self, draw):
@@ -57,11 +60,24 @@ class DataFiles:
         path = self.folder / name
         path.write_bytes(content)
         if "idx" in name:
-            assert read_idx(path).ndim == 4
+            assert read_idx(path, num_axes=3)[0].ndim == 3
+        elif "amat" in name:
+            assert read_amat(path).ndim == 4
         else:
             data = load(path)
             assert data.images("all").ndim == 4
         return True
+
+
+def tape(train, test, content):
+    """A tar archive of two files, of the same contents."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name in (train, test):
+            about = tarfile.TarInfo(f"cifar-10-batches/{name}")
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def made_up_npy(draw, content):

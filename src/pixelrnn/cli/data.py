@@ -18,6 +18,8 @@ app = typer.Typer(
     cls=Verbs, no_args_is_help=True, help="Sets of images: what there is, and fetching it."
 )
 
+SHOWN_CLASSES = 12
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Settings = Annotated[
     list[str] | None,
@@ -27,7 +29,9 @@ Settings = Annotated[
 
 @app.command("list", cls=Verb)
 def list_sets(as_json: AsJson = False) -> None:
-    """List the named sets: what they are, how large, their licence, and whether they are here."""
+    """List the named sets: what they are, how large, their licence, and where they are on this machine."""
+    from rich.text import Text  # file names may have [brackets], which are no markup
+
     from pixelrnn.data import DataOptions
     from pixelrnn.data.catalogue import CATALOGUE
 
@@ -39,8 +43,12 @@ def list_sets(as_json: AsJson = False) -> None:
     for fact in facts:
         counts = " / ".join(f"{split['num_images']:,}" for split in fact["splits"].values())
         shape = " x ".join(map(str, fact["image_shape"]))
-        here = "yes" if fact["here"] else f"no: {_megabytes(fact['num_bytes'])}"
-        table.add_row(fact["name"], fact["description"], shape, counts, here, fact["licence"])
+        here = f"in {fact['found']}" if fact["found"] else "yes"
+        if not fact["here"]:
+            here = f"no: {_megabytes(fact['num_bytes'])}"
+        classes = f"; {fact['num_classes']} classes" if fact["num_classes"] else ""
+        what = fact["description"] + classes
+        table.add_row(fact["name"], what, shape, counts, Text(printable(here)), fact["licence"])
     say_table(table)
 
 
@@ -76,8 +84,8 @@ def fetch(
     settings: Settings = None,
 ) -> None:
     """Download a named set; an interrupted download is resumed. Nothing to do if it is here."""
+    from pixelrnn.data import located
     from pixelrnn.data.catalogue import CATALOGUE
-    from pixelrnn.data.download import fetch_file
     from pixelrnn.data.loading import check_options, nothing_called
     from pixelrnn.errors import DataError
 
@@ -86,10 +94,13 @@ def fetch(
     options = _options(settings or [])
     check_options(options, CATALOGUE[name].options, name)
     files = CATALOGUE[name].files(options)
-    for remote in files:
-        say(f"{fetch_file(remote)}  ({remote.checksum.replace(':', ' ')})")
     if not files:
         say(f"{name} is here: it is part of an installed package")
+    elif found := located.locate(name, options):
+        say(f"{name} is here: {found.path}, checked")
+    else:
+        for path, remote in zip(located.fetch(name, options, files), files, strict=True):
+            say(f"{path}  ({remote.checksum.replace(':', ' ')})")
 
 
 def _options(settings: list[str]) -> "DataOptions":
@@ -123,8 +134,10 @@ def _options(settings: list[str]) -> "DataOptions":
 
 def _catalogue_facts(entry: "CatalogueEntry", options: "DataOptions") -> dict[str, Any]:
     from pixelrnn.data import SPLITS
+    from pixelrnn.data.located import locate
 
     files = entry.files(options)
+    found = locate(entry.name, options) if files else None
     return {
         "name": entry.name,
         "description": entry.description,
@@ -132,7 +145,9 @@ def _catalogue_facts(entry: "CatalogueEntry", options: "DataOptions") -> dict[st
         "licence": entry.licence,
         "image_shape": list(entry.image_shape),
         "num_levels": entry.num_levels(options),
-        "here": all(remote.is_here() for remote in files),
+        "num_classes": 0 if options.binarisation == "fixed" else entry.num_classes,
+        "here": found is not None or not files,
+        "found": str(found.path) if found else None,
         "num_bytes": sum(remote.num_bytes for remote in files),
         "files": [
             {
@@ -140,7 +155,6 @@ def _catalogue_facts(entry: "CatalogueEntry", options: "DataOptions") -> dict[st
                 "num_bytes": remote.num_bytes,
                 "checksum": remote.checksum,
                 "path": str(remote.path),
-                "here": remote.is_here(),
             }
             for remote in files
         ],
@@ -161,6 +175,8 @@ def _measured_facts(data: "DataSet") -> dict[str, Any]:
         "licence": data.licence,
         "image_shape": [data.channels, data.height, data.width],
         "num_levels": data.num_levels,
+        "num_classes": data.num_classes,
+        "class_names": list(data.class_names),
         "splits": {
             split: {
                 "num_images": data.count(split),
@@ -193,16 +209,25 @@ def _print_facts(facts: dict[str, Any]) -> None:
         table.add_row(split, f"{images}, {sha256}")
     if "split_rule" in facts:
         table.add_row("splits", Text(printable(facts["split_rule"])))
-    for remote in facts.get("files", ()):
-        here = "here" if remote["here"] else "not here: see `pixelrnn data fetch`"
+    if facts["num_classes"]:
+        table.add_row("labels", Text(printable(_classes(facts))))
+    if facts.get("found"):
+        table.add_row("found", Text(printable(facts["found"])))
+    for remote in [] if facts.get("found") else facts.get("files", ()):
         table.add_row(
             "file",
             f"{remote['url']}\n{_megabytes(remote['num_bytes'])}, {remote['checksum']}\n"
-            f"{remote['path']} ({here})",
+            f"{remote['path']} (not here: see `pixelrnn data fetch`)",
         )
     for note in facts.get("notes", ()):
         table.add_row("note", Text(printable(note)))
     say_table(table)
+
+
+def _classes(facts: dict[str, Any]) -> str:
+    names = facts.get("class_names", [])
+    some = ", ".join(names[:SHOWN_CLASSES]) + (", ..." if names[SHOWN_CLASSES:] else "")
+    return f"{facts['num_classes']} classes" + (f": {some}" if some else "")
 
 
 def _table(*columns: str) -> Any:

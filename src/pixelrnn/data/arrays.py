@@ -1,17 +1,15 @@
 """Array files: `.npy` and `.npz` of uint8 images `(N, H, W)` or `(N, H, W, C)`.
 
 The arrays of an `.npz` have the names of `NAMES`, as MedMNIST and Keras call them too, or it holds one of
-any name. Labels are left aside, unread.
+any name. Labels are kept beside them, where their names say of which images they are.
 
 A file's header is never believed: shape and type are checked, and the size they imply is compared
 with that of the file, before any memory is taken for the images. Nothing is ever unpickled.
 """
 
-import io
 import math
 import re
 import struct
-import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,10 +17,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from pixelrnn.data.dataset import SPLITS, DataSet, Images, splits_of
+from pixelrnn.data.array_labels import label_names, read_labels
+from pixelrnn.data.dataset import SPLITS, DataSet, Images, Labels
+from pixelrnn.data.npy import CHUNK_BYTES, read_exactly, read_header
+from pixelrnn.data.splits import splits_of
 from pixelrnn.errors import DataError
 from pixelrnn.untrusted import directory_bytes, most_unpacked, unpacked_limit
-from pixelrnn.wording import as_ascii, first_line
+from pixelrnn.wording import as_ascii
 
 WANTED = "uint8 (N, H, W) for grey or (N, H, W, 3) for RGB"
 NAMES = {
@@ -32,8 +33,6 @@ NAMES = {
 }
 READ = "; ".join(f"{split}: {', '.join(names)}" for split, names in NAMES.items())
 LABELS = re.compile(r"y|y_.*|labels?|targets?|.*_(labels?|targets?)", re.IGNORECASE)
-CHUNK_BYTES = 1 << 24
-MAX_HEADER_BYTES = 1 << 16
 MAX_MEMBERS = 1000
 MAX_DIRECTORY_BYTES = 1 << 21  # of the list of members, which is read as a whole
 SHOWN_NAMES = 12
@@ -51,11 +50,11 @@ def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
     """
     try:
         if path.suffix.lower() == ".npz":
-            arrays, aside = _read_npz(path)
+            arrays, labels, aside = _read_npz(path)
         else:
             with path.open("rb") as stream:
                 images = _read_array(stream, path.stat().st_size, str(path))
-            arrays, aside = {"train": images}, []
+            arrays, labels, aside = {"train": images}, None, []
         parts, rule = splits_of(arrays, "as in the file", f"{path} has ")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -70,11 +69,12 @@ def load_arrays(path: Path, num_levels: int = 256) -> DataSet:
         licence="the owner's",
         notes=(f"left aside: {_listed(aside)}",) if aside else (),
         split_rule=rule,
+        labels=splits_of(labels, "")[0] if labels else None,
     )
 
 
-def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
-    """Return the arrays of images by split, and the names left aside."""
+def _read_npz(path: Path) -> tuple[dict[str, Images], dict[str, Labels] | None, list[str]]:
+    """Return the arrays of images by split, those of labels, and the names left aside."""
     arrays = {}
     try:
         with path.open("rb") as file:
@@ -83,6 +83,7 @@ def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
             archive = zipfile.ZipFile(file)
             members = _members(path, archive)
             chosen = _chosen(path, list(members))
+            of_labels = label_names(chosen, set(members) - set(chosen.values()))
             _check_sizes(path, [members[name] for name in chosen.values()])
             for split, name in chosen.items():
                 member = members[name]
@@ -90,6 +91,8 @@ def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
                     arrays[split] = _read_array(
                         stream, member.file_size, f"{path} ({as_ascii(name)})"
                     )
+            label_members = {split: members[name] for split, name in of_labels.items()}
+            labels = read_labels(archive, label_members, arrays, str(path)) or None
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -101,7 +104,8 @@ def _read_npz(path: Path) -> tuple[dict[str, Images], list[str]]:
         struct.error,
     ) as error:
         raise DataError(f"{path} is not a whole .npz file ({error}); save it again") from error
-    return arrays, sorted(set(members) - set(chosen.values()))
+    read = {*chosen.values(), *(of_labels.values() if labels else ())}
+    return arrays, labels, sorted(set(members) - read)
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -138,8 +142,8 @@ def _chosen(path: Path, names: list[str]) -> dict[str, str]:
     if not {"train", "test"} <= set(chosen) or set(images) - set(chosen.values()):
         raise DataError(
             f"{path} holds arrays named {_listed(sorted(names))}: give it one array of images, or arrays "
-            f"for train, test and, if wanted, validation; the names that are read are {READ}; labels are "
-            "left aside"
+            f"for train, test and, if wanted, validation; the names that are read are {READ}, and labels "
+            "beside them, such as y_train or train_labels"
         )
     return chosen
 
@@ -171,7 +175,7 @@ def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
 
 def _read_array(stream: IO[bytes], num_bytes: int, where: str) -> Images:
     """Return the images `(N, C, H, W)` of one `.npy` stream that is `num_bytes` long."""
-    shape, fortran_order, dtype = _read_header(stream, where)
+    shape, fortran_order, dtype = read_header(stream, where)
     _check_header(shape, dtype, where)
     expected_bytes = math.prod(shape)
     body_bytes = num_bytes - stream.tell()
@@ -181,37 +185,11 @@ def _read_array(stream: IO[bytes], num_bytes: int, where: str) -> Images:
             f"{where} {trouble}: its header announces {expected_bytes:,} bytes of images and "
             f"{body_bytes:,} follow; save it again"
         )
-    flat = _read_exactly(stream, expected_bytes, where)
+    flat = read_exactly(stream, expected_bytes, where)
     array = flat.reshape(shape[::-1]).T if fortran_order else flat.reshape(shape)
     if array.ndim == 3:
         array = array[..., np.newaxis]
     return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
-
-
-def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            header = _header_bytes(stream)
-            if np.lib.format.read_magic(header) == (1, 0):
-                return np.lib.format.read_array_header_1_0(header)
-            return np.lib.format.read_array_header_2_0(header)
-    except OSError:
-        raise
-    # numpy evaluates the header as a Python literal: damaged bytes can raise nearly anything there.
-    except Exception as error:
-        raise DataError(
-            f"{where} is damaged or not an .npy array ({first_line(error)}): it must hold {WANTED}"
-        ) from error
-
-
-def _header_bytes(stream: IO[bytes]) -> io.BytesIO:
-    """Return magic, length and header of an array, which numpy would read whatever its length."""
-    start = stream.read(8)
-    length = stream.read(2 if start[6:7] == b"\x01" else 4)
-    if (size := int.from_bytes(length, "little")) > MAX_HEADER_BYTES:
-        raise ValueError(f"its header claims {size:,} bytes")
-    return io.BytesIO(start + length + stream.read(size))
 
 
 def _check_header(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None:
@@ -237,20 +215,3 @@ def _check_header(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> N
         raise DataError(f"{found}: its shape is damaged; save it again")
     if min(shape) < 1:
         raise DataError(f"{found}: there are no pixels in it")
-
-
-def _read_exactly(stream: IO[bytes], num_bytes: int, where: str) -> Images:
-    """Read `num_bytes`, in pieces: pages of the result are taken only as bytes really come."""
-    try:
-        flat = np.empty(num_bytes, np.uint8)
-    except MemoryError as error:
-        raise DataError(f"{where} holds {num_bytes:,} bytes, more than there is memory") from error
-    filled = 0
-    while filled < num_bytes:
-        chunk = stream.read(min(CHUNK_BYTES, num_bytes - filled))
-        if not chunk:
-            raise DataError(f"{where} is cut short after {filled:,} of {num_bytes:,} bytes")
-        flat[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
-        filled += len(chunk)
-    stream.read(1)  # at its end a zip member checks its CRC-32
-    return flat

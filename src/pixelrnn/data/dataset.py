@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pixelrnn.data.patches import Uncut
 
 Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
 
 SPLITS = ("train", "validation", "test")
@@ -47,6 +48,9 @@ class DataSet:
             picture of its own.
         uncut: where training images are patches that are cut anew in each epoch, what from.
         parts: of a mixture, each set's name and how many images it has in each split; see `mixture`.
+        labels: for each split in the order of `SPLITS`, the class of each image, int64 `(N,)`, from 0.
+            `None` where there are none.
+        class_names: of the classes 0, 1, ..., where they are known; else empty.
 
     Raises:
         DataError: if a value is not below `num_levels`.
@@ -71,6 +75,8 @@ class DataSet:
     pictures: tuple[Pictures, Pictures, Pictures] | None = None
     uncut: "Uncut | None" = None
     parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    labels: tuple[Labels, Labels, Labels] | None = None
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def from_array(
@@ -105,7 +111,8 @@ class DataSet:
         Args:
             train: has a length and an index; an item is an image, or a tuple or a dictionary with one: a
                 tensor `(C, H, W)` or `(H, W)` of uint8 or of floats k / 255, an array `(H, W, C)`, or
-                Pillow's image of mode L or RGB. Labels are left aside.
+                Pillow's image of mode L or RGB. A whole number after it, or under "label", is kept as its
+                label if all items have one.
             validation: likewise; by default it comes out of `train`.
             test: likewise.
             **settings: `num_levels`, by default 256, and `name`.
@@ -133,10 +140,10 @@ class DataSet:
             frozen = np.ascontiguousarray(images).view()
             frozen.flags.writeable = False
             object.__setattr__(self, split, frozen)
-        if self.pictures is not None:
-            counts = [numbers.shape for numbers in self.pictures]
-            if counts != [(self.count(split),) for split in SPLITS]:
-                raise ValueError(f"pictures must have one number for each image, not {counts}")
+        for name in ("pictures", "labels"):
+            counts = [numbers.shape for numbers in getattr(self, name) or ()]
+            if counts and counts != [(self.count(split),) for split in SPLITS]:
+                raise ValueError(f"{name} must have one number for each image, not {counts}")
 
     def __repr__(self) -> str:
         """Say how many images of what kind there are, without the arrays."""
@@ -197,12 +204,27 @@ class DataSet:
         Raises:
             DataError: if there is no such split.
         """
-        self._split(split)
-        if self.pictures is None:
-            return None
-        if split == "all":
-            return np.concatenate(self.pictures)
-        return self.pictures[SPLITS.index(split)]
+        return self._part_of(self.pictures, split)
+
+    def labels_of(self, split: str) -> Labels | None:
+        """Return the class of each image of a split, int64 `(N,)`; `None` where there are no labels.
+
+        Raises:
+            DataError: if there is no such split.
+
+        Example:
+            >>> from pixelrnn.data import load
+            >>> digits = load("digits")
+            >>> digits.labels_of("train")[:4].tolist(), digits.num_classes, digits.class_names[3]
+            ([0, 1, 2, 3], 10, '3')
+        """
+        return self._part_of(self.labels, split)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the labels tell apart; 0 if there are no labels."""
+        highest = [int(labels.max(initial=-1)) for labels in self.labels or ()]
+        return len(self.class_names) or max(highest, default=-1) + 1
 
     def sha256(self, split: str) -> str:
         """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits.
@@ -217,13 +239,23 @@ class DataSet:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
+    def _part_of(self, parts: "tuple[Labels, Labels, Labels] | None", split: str) -> Labels | None:
+        _require_split(split)
+        if parts is None:
+            return None
+        return np.concatenate(parts) if split == "all" else parts[SPLITS.index(split)]
+
     def _split(self, split: str) -> Images:
+        _require_split(split)
         if split == "all":
             return np.concatenate([self.train, self.validation, self.test])
-        if split not in SPLITS:
-            raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, all")
         images: Images = getattr(self, split)
         return images
+
+
+def _require_split(split: str) -> None:
+    if split not in (*SPLITS, "all"):
+        raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, all")
 
 
 def number_pictures(
@@ -255,38 +287,3 @@ def carve_all_indices(count: int) -> tuple[Indices, Indices, Indices]:
     """Return the indices (train, validation, test) of `count` images by `WHOLE_RULE`."""
     remainder = np.arange(count) % 10
     return np.flatnonzero(remainder < 8), np.arange(8, count, 10), np.arange(9, count, 10)
-
-
-def carve_validation(images: Images) -> tuple[Images, Images]:
-    """Split training images into (train, validation) by `VALIDATION_RULE`."""
-    train, validation = carve_validation_indices(len(images))
-    return images[train], images[validation]
-
-
-def carve_all(images: Images) -> tuple[Images, Images, Images]:
-    """Split images that came without splits into (train, validation, test) by `WHOLE_RULE`."""
-    train, validation, test = carve_all_indices(len(images))
-    return images[train], images[validation], images[test]
-
-
-def splits_of(
-    parts: dict[str, Images], given: str, whose: str = ""
-) -> tuple[tuple[Images, Images, Images], str]:
-    """Return train, validation and test images, and their rule: as they are given, the others carved.
-
-    Args:
-        parts: those of "train" alone, with "test", or of all three.
-        given: where splits come from that are not carved, such as "as in the file".
-        whose: what has the images, for the error.
-
-    Raises:
-        DataError: if images have more than one shape.
-    """
-    shapes = {split: images.shape[1:] for split, images in parts.items()}
-    if len(set(shapes.values())) > 1:
-        raise DataError(f"{whose}images of more than one shape (C, H, W): {shapes}")
-    if set(parts) == {"train"}:
-        return carve_all(parts["train"]), WHOLE_RULE
-    if "validation" in parts:
-        return (parts["train"], parts["validation"], parts["test"]), given
-    return (*carve_validation(parts["train"]), parts["test"]), f"test: {given}; {VALIDATION_RULE}"

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from pixelrnn.data.dataset import DataSet, carve_validation
+from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.options import DataOptions
+from pixelrnn.data.splits import carve_validation
 
 NUM_LEVELS = 17
 NUM_TEST = 297
+DIGITS = tuple("0123456789")
 SOURCE = (
     "inside the scikit-learn wheel: the test part of Alpaydin and Kaynak, Optical Recognition of "
     "Handwritten Digits, UCI Machine Learning Repository (1998)"
@@ -25,7 +27,9 @@ def load_digits(options: DataOptions) -> DataSet:
     """
     from sklearn.datasets import load_digits as read_digits  # noqa: PLC0415 - takes a second
 
-    images = read_digits().images.astype(np.uint8)[:, np.newaxis]
+    read = read_digits()
+    images = read.images.astype(np.uint8)[:, np.newaxis]
+    labels = read.target.astype(np.int64)
     train, validation = carve_validation(images[:-NUM_TEST])
     return DataSet(
         name="digits",
@@ -38,4 +42,6 @@ def load_digits(options: DataOptions) -> DataSet:
         notes=(),
         split_rule="test: the last 297 images (other writers); validation: of the first 1,500, "
         "those whose index % 10 is 9; train: the other 1,350",
+        labels=(*carve_validation(labels[:-NUM_TEST]), labels[-NUM_TEST:]),
+        class_names=DIGITS,
     )

@@ -1,7 +1,6 @@
 """Fetching published files: resumed where they stopped, checked, and kept in one folder.
 
-The folder is that of the user's caches, or the one that the environment variable PIXELRNN_DATA
-names.
+The folder is the one that the environment variable PIXELRNN_DATA names, or else that of the user's caches.
 """
 
 import hashlib
@@ -70,8 +69,17 @@ class _BrokenOffError(_BadDownloadError):
 
 def download_folder() -> Path:
     """Return the folder of downloads: PIXELRNN_DATA, or `pixelrnn` among the user's caches."""
-    if named := os.environ.get(FOLDER_VARIABLE):
-        return Path(named).expanduser()
+    return named_folder() or cache_folder()
+
+
+def named_folder() -> Path | None:
+    """Return the folder that PIXELRNN_DATA names, if it names one."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named).expanduser() if named else None
+
+
+def cache_folder() -> Path:
+    """Return `pixelrnn` among the user's caches."""
     import pooch  # noqa: PLC0415 - takes a while
 
     return Path(pooch.os_cache("pixelrnn"))

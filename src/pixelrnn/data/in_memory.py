@@ -3,12 +3,14 @@
 torch is not imported here: a tensor is known by what it can do.
 """
 
+import operator
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from pixelrnn.data.dataset import DataSet, Images, splits_of
+from pixelrnn.data.dataset import DataSet, Images, Labels
+from pixelrnn.data.splits import splits_of
 from pixelrnn.errors import DataError
 
 IN_MEMORY = "in memory"  # the source of such images in a recipe
@@ -16,6 +18,7 @@ Channels = Literal["first", "last"]
 WANTED = "uint8 (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels"
 # Floats k / 255, as torchvision's ToTensor makes them, are the levels k again within this.
 NEAR = 1e-3
+MOST_CLASSES = 1 << 31  # a number beyond is none of a class
 
 
 def from_array(
@@ -34,7 +37,7 @@ def from_array(
         for split, array in given.items()
         if array is not None
     }
-    return _split(parts, num_levels, name, ())
+    return _split(parts, num_levels, name, {})
 
 
 def from_torch(
@@ -47,8 +50,10 @@ def from_torch(
 ) -> DataSet:
     """Return a data set of torch as one of ours; see `DataSet.from_torch`."""
     given = {"train": train, "validation": validation, "test": test}
-    parts = {split: _stack(each, split) for split, each in given.items() if each is not None}
-    return _split(parts, num_levels, name, ("labels, if there are any, are left aside",))
+    read = {split: _stack(each, split) for split, each in given.items() if each is not None}
+    labels = {split: numbers for split, (_, numbers) in read.items() if numbers is not None}
+    parts = {split: images for split, (images, _) in read.items()}
+    return _split(parts, num_levels, name, labels if len(labels) == len(parts) else {})
 
 
 def as_data_set(images: Any) -> DataSet:
@@ -69,7 +74,9 @@ def as_data_set(images: Any) -> DataSet:
     )
 
 
-def _split(parts: dict[str, Images], num_levels: int, name: str, notes: tuple[str, ...]) -> DataSet:
+def _split(
+    parts: dict[str, Images], num_levels: int, name: str, labels: dict[str, Labels]
+) -> DataSet:
     if "validation" in parts and "test" not in parts:
         raise DataError("validation images came without test images: give both, or the latter")
     (train, validation, test), rule = splits_of(parts, "as given")
@@ -81,8 +88,9 @@ def _split(parts: dict[str, Images], num_levels: int, name: str, notes: tuple[st
         test=test,
         source=IN_MEMORY,
         licence="the owner's",
-        notes=notes,
+        notes=(),
         split_rule=rule,
+        labels=splits_of(labels, "")[0] if labels else None,
     )
 
 
@@ -132,8 +140,8 @@ def _array(images: Any) -> "np.ndarray[Any, Any]":
     return images
 
 
-def _stack(dataset: Sequence[Any], split: str) -> Images:
-    """Return the images of a data set of torch, `(N, C, H, W)`."""
+def _stack(dataset: Sequence[Any], split: str) -> tuple[Images, Labels | None]:
+    """Return the images of a data set of torch, `(N, C, H, W)`, and its labels, `(N,)`, if it has some."""
     try:
         count = len(dataset)
     except TypeError as error:
@@ -142,15 +150,28 @@ def _stack(dataset: Sequence[Any], split: str) -> Images:
         ) from error
     if not count:
         raise DataError(f"the {split} data set is empty")
-    images = []
+    images, labels = [], []
     for n in range(count):
-        images.append(_one(dataset[n], f"image {n} of the {split} data set"))
+        item = dataset[n]
+        labels.append(_label(item))
+        images.append(_one(item, f"image {n} of the {split} data set"))
         if images[-1].shape != images[0].shape:
             raise DataError(
                 f"image {n} of the {split} data set has the shape {images[-1].shape} (C, H, W), the first "
                 f"{images[0].shape}: resize them in the data set's transform"
             )
-    return np.stack(images)
+    known = [label for label in labels if 0 <= label < MOST_CLASSES]
+    return np.stack(images), np.array(known, np.int64) if len(known) == count else None
+
+
+def _label(item: Any) -> int:
+    """Return the class of an item of a data set, the second of a tuple; -1 if it has none."""
+    if isinstance(item, dict):
+        item = (None, item.get("label"))
+    try:
+        return operator.index(item[1]) if isinstance(item, tuple | list) else -1
+    except (TypeError, IndexError):
+        return -1
 
 
 def _one(item: Any, where: str) -> Images:

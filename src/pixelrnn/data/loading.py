@@ -1,15 +1,17 @@
 """`load`: from a name or a path to a data set."""
 
+from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from pixelrnn.data.albums import album_pictures, load_album
 from pixelrnn.data.arrays import load_arrays
 from pixelrnn.data.catalogue import CATALOGUE
-from pixelrnn.data.cifar import is_cifar_folder, load_cifar_archive, load_cifar_folder
+from pixelrnn.data.cifar import load_cifar
 from pixelrnn.data.dataset import DataSet, Images
 from pixelrnn.data.folder import folder_pictures, load_folder
 from pixelrnn.data.in_memory import IN_MEMORY
+from pixelrnn.data.layouts import find_one, folder_of_part
 from pixelrnn.data.mixture import mixed
 from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
@@ -17,14 +19,20 @@ from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.shipped import require_one_meaning
 from pixelrnn.wording import suggestion
 
-ARRAY_SUFFIXES = (".npy", ".npz")
-ALBUM_SUFFIX = ".pxr"
-ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+LEVELS = frozenset({"num_levels"})
 OF_PICTURES = frozenset({"num_levels", "size", "patch_size", "random_crops"})
+# The kinds of files that are read: their suffixes, the options that apply, and what reads them.
+FILES: tuple[
+    tuple[tuple[str, ...], frozenset[str], Callable[[Path, DataOptions], DataSet]], ...
+] = (
+    ((".pxr",), OF_PICTURES, load_album),
+    ((".npy", ".npz"), LEVELS, lambda path, options: load_arrays(path, options.num_levels or 256)),
+    ((".tar.gz", ".tgz"), LEVELS, load_cifar),
+)
 _ORIGINS: WeakKeyDictionary[DataSet, tuple[str, DataOptions]] = WeakKeyDictionary()
 KINDS = (
-    "a folder of images, an album (.pxr), an .npy or .npz file, or a CIFAR binary archive (.tar.gz) or its "
-    "folder"
+    "a folder of images, an album (.pxr), an .npy or .npz file, a CIFAR archive (.tar.gz) or its folder, "
+    "or a folder with MNIST's files"
 )
 
 
@@ -33,10 +41,12 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
 
     Args:
         source: a name of the catalogue (`pixelrnn data list`), which is downloaded if it is not
-            here yet; or the path of a folder of images, of an album (`.pxr`), of an `.npy` or `.npz` file
-            of uint8 images `(N, H, W)` or `(N, H, W, C)`, of a CIFAR-10 or CIFAR-100 binary archive, or of
-            the folder that it unpacks to. A folder called like a named set is written `./digits`, or given
-            as a `Path`; `digits` alone is then refused.
+            on this machine (`PIXELRNN_DATA` names a folder where it is looked for); or the path of a
+            folder of images, of an album (`.pxr`), of an `.npy` or `.npz` file of uint8 images `(N, H, W)`
+            or `(N, H, W, C)`, of a CIFAR-10 or CIFAR-100 archive, binary or Python version, of the folder
+            that it unpacks to, or of one with MNIST's idx or `.amat` files; or of a folder above one of
+            those, as torchvision's roots are. A folder called like a named set is written `./digits`, or
+            given as a `Path`; `digits` alone is then refused.
         options: how to read it.
 
     Raises:
@@ -102,10 +112,13 @@ def options_of(source: str | Path) -> frozenset[str]:
     if isinstance(source, str) and source in CATALOGUE:
         return CATALOGUE[source].options
     path = existing_path(source)
-    if path is None or (path.is_dir() and is_cifar_folder(path)):
-        return frozenset({"num_levels"})
-    is_of_pictures = path.is_dir() or path.name.lower().endswith(ALBUM_SUFFIX)
-    return OF_PICTURES if is_of_pictures else frozenset({"num_levels"})
+    if path is None:
+        return LEVELS
+    if path.is_dir():
+        found = find_one(path)
+        return found.layout.options if found else OF_PICTURES
+    name = path.name.lower()
+    return next((allowed for suffixes, allowed, _ in FILES if name.endswith(suffixes)), LEVELS)
 
 
 def _load(source: str | Path, options: DataOptions) -> DataSet:
@@ -121,22 +134,18 @@ def _load(source: str | Path, options: DataOptions) -> DataSet:
     path = _require_path(source)
     if (kind := not_a_file(path)) not in ("", FOLDER):
         raise DataError(f"{path} is {kind}: give {KINDS}")
-    num_levels = options.num_levels or 256
     if path.is_dir():
-        if not is_cifar_folder(path):
-            check_options(options, OF_PICTURES, str(source))
-            return load_folder(path, options)
-        check_options(options, frozenset({"num_levels"}), str(source))
-        return load_cifar_folder(path, num_levels)
-    name = path.name.lower()
-    if name.endswith(ALBUM_SUFFIX):
-        check_options(options, OF_PICTURES, str(source))
-        return load_album(path, options)
-    check_options(options, frozenset({"num_levels"}), str(source))
-    if name.endswith(ARRAY_SUFFIXES):
-        return load_arrays(path, num_levels)
-    if name.endswith(ARCHIVE_SUFFIXES):
-        return load_cifar_archive(path, num_levels)
+        found = find_one(path)
+        check_options(options, found.layout.options if found else OF_PICTURES, str(source))
+        return found.load(options) if found else load_folder(path, options)
+    for suffixes, allowed, read in FILES:
+        if path.name.lower().endswith(suffixes):
+            check_options(options, allowed, str(source))
+            return read(path, options)
+    if folder := folder_of_part(path):
+        raise DataError(
+            f"{path} is one of several files that make a set: give their folder, {folder}"
+        )
     raise DataError(f"{path} is not a kind of file that is read: give {KINDS}")
 
 

@@ -1,66 +1,44 @@
 """`mnist`: 70,000 handwritten digits, 28x28, in 256 grey levels or binarised in a named way.
 
-Numbers of bits for differently binarised digits cannot be compared, so the way is part of the name.
+Numbers of bits for differently binarised digits cannot be compared, so the way is part of the name. The
+files are found by their names in any folder: idx files as MNIST's relatives have them too, and the `.amat`
+files of the fixed binarisation.
 """
 
-import gzip
-import math
-import struct
-import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from pixelrnn.data.dataset import VALIDATION_RULE, DataSet, Images, carve_validation
-from pixelrnn.data.download import RemoteFile, fetch_file
+from pixelrnn.data.amat import read_amat
+from pixelrnn.data.dataset import DataSet, Images, Labels
+from pixelrnn.data.digits import DIGITS
+from pixelrnn.data.download import RemoteFile
+from pixelrnn.data.idx import read_idx
+from pixelrnn.data.mnist_files import (
+    AMAT_FILES,
+    CONTENT_MD5,
+    FIXED_FILES,
+    IDX_FILES,
+    IMAGE_FILES,
+    amat_trouble,
+    content_trouble,
+    idx_path,
+    missing_amat,
+    spellings,
+)
 from pixelrnn.data.options import DataOptions
+from pixelrnn.data.splits import splits_of
 from pixelrnn.errors import DataError
+from pixelrnn.files import FOLDER, not_a_file
+from pixelrnn.wording import joined
 
-_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-_FIXED = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
-
-TRAIN_FILE = RemoteFile(
-    "train-images-idx3-ubyte.gz",
-    _MIRROR + "train-images-idx3-ubyte.gz",
-    "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873",
-    9_912_422,
-)
-TEST_FILE = RemoteFile(
-    "t10k-images-idx3-ubyte.gz",
-    _MIRROR + "t10k-images-idx3-ubyte.gz",
-    "md5:9fb629c4189551a2d022fa330f9573f3",
-    1_648_877,
-)
-# Larochelle publishes no checksums: these are the ones that TensorFlow Datasets records.
-FIXED_FILES = tuple(
-    RemoteFile(name, _FIXED + name, f"sha256:{sha256}", num_bytes)
-    for name, sha256, num_bytes in (
-        (
-            "binarized_mnist_train.amat",
-            "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
-            78_400_000,
-        ),
-        (
-            "binarized_mnist_valid.amat",
-            "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
-            15_680_000,
-        ),
-        (
-            "binarized_mnist_test.amat",
-            "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
-            15_680_000,
-        ),
-    )
-)
-
-SIDE = 28
-MAX_PIXELS = 60_000 * SIDE * SIDE
-IDX_MAGIC = 0x00000803  # unsigned bytes, three axes
-NAMES = {
-    "none": "mnist",
-    "threshold": "mnist (threshold at 0.5)",
-    "sampled": "mnist (sampled once)",
-    "fixed": "mnist (fixed, Larochelle)",
+BINARISED = {
+    "none": "",
+    "threshold": " (threshold at 0.5)",
+    "sampled": " (sampled once)",
+    "fixed": " (fixed, Larochelle)",
 }
 SOURCE = "LeCun, Cortes and Burges, The MNIST database of handwritten digits"
 FIXED_SOURCE = "Larochelle and Murray, The Neural Autoregressive Distribution Estimator (2011)"
@@ -69,9 +47,17 @@ LICENCE = "CC BY-SA 3.0, as commonly stated"
 TRAIN_KEY, TEST_KEY = 1601_06759_0, 1601_06759_1
 
 
+class _Part(NamedTuple):
+    """Images and labels as published, or as somebody else's: then `trouble` says how that is known."""
+
+    images: Images
+    labels: Labels | None
+    trouble: str
+
+
 def mnist_files(options: DataOptions) -> tuple[RemoteFile, ...]:
     """Return the files that a binarisation is made from."""
-    return FIXED_FILES if options.binarisation == "fixed" else (TRAIN_FILE, TEST_FILE)
+    return FIXED_FILES if options.binarisation == "fixed" else IDX_FILES
 
 
 def mnist_splits(options: DataOptions) -> tuple[int, int, int]:
@@ -80,38 +66,151 @@ def mnist_splits(options: DataOptions) -> tuple[int, int, int]:
 
 
 def mnist_levels(options: DataOptions) -> int:
-    """Return how many levels the pixels have, if it is not given."""
+    """Return 256 grey levels, or 2 when binarised."""
     return 256 if options.binarisation == "none" else 2
 
 
-def load_mnist(options: DataOptions) -> DataSet:
-    """Return the digits `(1, 28, 28)`, downloading them if they are not here yet.
+def is_mnist(folder: Path, names: Iterable[str]) -> bool:
+    """Return whether a folder that holds these names has idx or `.amat` files, all of them or not."""
+    known = {*AMAT_FILES, *(spelling for name in CONTENT_MD5 for spelling in spellings(name))}
+    return any(not_a_file(folder / name) != FOLDER for name in known.intersection(names))
+
+
+def missing_files(folder: Path, options: DataOptions) -> list[str]:
+    """Return which of the files that a binarisation is made from a folder lacks."""
+    if options.binarisation == "fixed":
+        return missing_amat(folder)
+    return [name for name in CONTENT_MD5 if not idx_path(folder, name)]
+
+
+def mnist_trouble(folder: Path, options: DataOptions) -> str:
+    """Return which file is not as it was published, and how that is known; "" if all are.
 
     Raises:
-        DownloadError: if they are not here and cannot be downloaded.
-        DataError: if a file is not what it should be.
+        DataError: if one cannot be read.
     """
-    paths = [fetch_file(remote) for remote in mnist_files(options)]
     if options.binarisation == "fixed":
-        train, validation, test = map(read_amat, paths)
-        rule = "as published: 50,000 training, 10,000 validation and 10,000 test images"
-    else:
-        whole, test = map(read_idx, paths)
-        whole = binarise(whole, options.binarisation, TRAIN_KEY)
-        test = binarise(test, options.binarisation, TEST_KEY)
-        train, validation = carve_validation(whole)
-        rule = f"test: as published; {VALIDATION_RULE}"
+        return amat_trouble(folder)
+    return _read_idx_part(folder, "train").trouble or _read_idx_part(folder, "t10k").trouble
+
+
+def load_mnist(folder: Path, options: DataOptions) -> DataSet:
+    """Return the images of a folder with idx files or the three `.amat` files: digits are `(1, 28, 28)`.
+
+    The fixed binarisation is read from the `.amat` files, which have no labels; where there are no others,
+    it is what the folder holds. Everything else is made from the idx files.
+
+    Raises:
+        DataError: if a file is missing, is not what it should be, or does not have what is asked for.
+    """
+    if _is_fixed(folder, options):
+        return _load_fixed(folder, options)
+    train_part, test_part = (_read_idx_part(folder, name) for name in ("train", "t10k"))
+    images = {
+        "train": binarise(train_part.images, options.binarisation, TRAIN_KEY),
+        "test": binarise(test_part.images, options.binarisation, TEST_KEY),
+    }
+    (train, validation, test), rule = splits_of(images, "as published", f"{folder} has ")
+    trouble = train_part.trouble or test_part.trouble
+    labels = None
+    if train_part.labels is not None and test_part.labels is not None:
+        labels, _ = splits_of({"train": train_part.labels, "test": test_part.labels}, "")
+    without = () if labels else ("there are no labels beside the images",)
     return DataSet(
-        name=NAMES[options.binarisation],
+        name=_base_name(folder, trouble) + BINARISED[options.binarisation],
         num_levels=options.num_levels or mnist_levels(options),
         train=train,
         validation=validation,
         test=test,
-        source=SOURCE if options.binarisation != "fixed" else f"{SOURCE}; {FIXED_SOURCE}",
-        licence=LICENCE,
-        notes=(f"binarisation: {options.binarisation}",),
+        source=str(folder) if trouble else f"{SOURCE}; read from {folder}",
+        licence="the owner's" if trouble else LICENCE,
+        notes=(f"binarisation: {options.binarisation}", *_not_official(trouble), *without),
         split_rule=rule,
+        labels=labels,
+        class_names=DIGITS if labels and not trouble else (),
     )
+
+
+def _load_fixed(folder: Path, options: DataOptions) -> DataSet:
+    train, validation, test = (read_amat(folder / name) for name in AMAT_FILES)
+    trouble = amat_trouble(folder)
+    return DataSet(
+        name=_base_name(folder, trouble) + BINARISED["fixed"],
+        num_levels=options.num_levels or 2,
+        train=train,
+        validation=validation,
+        test=test,
+        source=str(folder) if trouble else f"{SOURCE}; {FIXED_SOURCE}; read from {folder}",
+        licence="the owner's" if trouble else LICENCE,
+        notes=("binarisation: fixed", *_not_official(trouble)),
+        split_rule="as published: 50,000 training, 10,000 validation and 10,000 test images"
+        if not trouble
+        else "as in the three files",
+    )
+
+
+def _is_fixed(folder: Path, options: DataOptions) -> bool:
+    """Return whether the fixed binarisation is what is asked for, or all that there is.
+
+    Raises:
+        DataError: if that is not in the folder, or something else is asked for that is not.
+    """
+    missing = missing_amat(folder)
+    has_idx = any(idx_path(folder, name) for name in IMAGE_FILES)
+    wanted = options.binarisation
+    if wanted != "fixed" and (has_idx or len(missing) == len(AMAT_FILES)):
+        return False
+    if wanted not in ("fixed", "none"):
+        raise DataError(
+            f"data.binarisation = {wanted} does not apply to {folder}, whose .amat files are binarised "
+            "already: leave it out, or give a folder with the idx files of grey images"
+        )
+    if missing and wanted == "fixed" and has_idx:
+        raise DataError(
+            f"{folder} has no {joined(missing)}, which data.binarisation = fixed is read from: add what is "
+            "missing, or give none, threshold or sampled"
+        )
+    if missing:
+        raise DataError(
+            f"{folder} has no {joined(missing)}: the fixed binarisation is all of "
+            f"{joined(AMAT_FILES)}, in one folder"
+        )
+    return True
+
+
+def _base_name(folder: Path, trouble: str) -> str:
+    """Return what to call the images: nothing is called MNIST unless it is."""
+    if not trouble:
+        return "mnist"
+    path = folder.resolve()
+    return f"{path.parent.name if path.name == 'raw' else path.name}, not the official MNIST"
+
+
+def _not_official(trouble: str) -> tuple[str, ...]:
+    return (f"not the official MNIST: {trouble}",) if trouble else ()
+
+
+def _read_idx_part(folder: Path, part: str) -> _Part:
+    """Read the images of "train" or "t10k" and, if they are there, their labels."""
+    of_images, of_labels = (name for name in CONTENT_MD5 if name.startswith(part))
+    path, label_path = idx_path(folder, of_images), idx_path(folder, of_labels)
+    others_labels = [name for name in CONTENT_MD5 if "labels" in name and idx_path(folder, name)]
+    if path is None or (label_path is None and others_labels):
+        missing = of_labels if path else of_images
+        raise DataError(f"{folder} has no {missing} (or .gz): it is incomplete, fetch it again")
+    images, md5 = read_idx(path, num_axes=3)
+    troubles = content_trouble(path, of_images, md5)
+    labels = None
+    if label_path is not None:
+        read, md5 = read_idx(label_path, num_axes=1)
+        labels = read.astype(np.int64)
+        troubles = troubles or content_trouble(label_path, of_labels, md5)
+        if len(labels) != len(images):
+            raise DataError(
+                f"{path} has {len(images):,} images and {label_path.name} {len(labels):,} labels: they do "
+                "not belong together"
+            )
+    return _Part(images[:, np.newaxis], labels, troubles)
 
 
 def binarise(images: Images, binarisation: str, key: int) -> Images:
@@ -140,43 +239,3 @@ def binarise(images: Images, binarisation: str, key: int) -> Images:
         draws = generator.random_raw(image.size).reshape(image.shape) >> np.uint64(32)
         drawn[index] = draws * np.uint64(255) < image.astype(np.uint64) << np.uint64(32)
     return drawn
-
-
-def read_idx(path: Path) -> Images:
-    """Return the images `(N, 1, H, W)` of a gzipped IDX file.
-
-    Raises:
-        DataError: if it is truncated, damaged, or holds anything but images of MNIST's size.
-    """
-    try:
-        with gzip.open(path) as stream:
-            header = stream.read(16)
-            if len(header) < 16 or struct.unpack(">I", header[:4]) != (IDX_MAGIC,):
-                raise DataError(f"{path} is not an IDX file of images: fetch it again")
-            shape = struct.unpack(">III", header[4:])
-            if math.prod(shape) > MAX_PIXELS:
-                raise DataError(f"{path} claims images of shape {shape}, more than MNIST has")
-            content = stream.read(math.prod(shape) + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is truncated or damaged ({error}): fetch it again") from error
-    if len(content) != math.prod(shape) or not content:
-        raise DataError(f"{path} does not hold the {shape} bytes that it claims: fetch it again")
-    return np.frombuffer(content, np.uint8).reshape(shape)[:, np.newaxis]
-
-
-def read_amat(path: Path) -> Images:
-    """Return the images `(N, 1, 28, 28)` of a text file of zeros and ones, one image a line.
-
-    Raises:
-        DataError: if it holds anything else, or not a whole number of images.
-    """
-    try:
-        text = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    digits = text[(text == ord("0")) | (text == ord("1"))]
-    num_spaces = int(np.isin(text, np.frombuffer(b" \r\n\t", np.uint8)).sum())
-    if not digits.size or digits.size % (SIDE * SIDE) or digits.size + num_spaces != text.size:
-        raise DataError(f"{path} is not a whole number of binary 28x28 images: fetch it again")
-    images: Images = (digits == ord("1")).astype(np.uint8)
-    return images.reshape(-1, 1, SIDE, SIDE)

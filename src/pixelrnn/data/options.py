@@ -42,9 +42,9 @@ class DataOptions(BaseModel):
     )
     binarisation: Binarisation = Field(
         default="none",
-        description="mnist only: none (256 levels), threshold (1 where grey > 0.5), sampled (each "
-        "pixel drawn once with its grey level as probability, the same set for ever), or "
-        "fixed (Larochelle's published files)",
+        description="mnist, and folders with such files: none (256 levels), threshold (1 where "
+        "grey > 0.5), sampled (each pixel drawn once with its grey level as probability, the "
+        "same set for ever), or fixed (Larochelle's published files)",
     )
     num_levels: Annotated[int, Field(strict=True)] | None = Field(
         default=None,

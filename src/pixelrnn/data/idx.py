@@ -1,0 +1,83 @@
+"""idx files: images and labels as MNIST and its relatives are published, packed with gzip or not.
+
+Two zeros, the type (8: bytes) and the number of axes; their lengths, each in four bytes; then the bytes.
+What a header claims is compared with the size of the file before memory is taken.
+"""
+
+import gzip
+import hashlib
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.errors import DataError
+from pixelrnn.files import not_a_file
+from pixelrnn.untrusted import unpacked_limit
+
+GZIP = b"\x1f\x8b"
+MAX_BYTES = 1 << 30  # the largest relative of MNIST, EMNIST by class, has 0.55 GB of images
+HOLDS = {3: "images", 1: "labels"}  # by the number of axes
+
+
+def read_idx(path: Path, num_axes: int) -> tuple[npt.NDArray[np.uint8], str]:
+    """Return the array in an idx file, and the MD5 of the unpacked contents, in hexadecimal digits.
+
+    Args:
+        path: the file; whether it is packed is seen from its first bytes, whatever it is called.
+        num_axes: 3 for images `(N, H, W)`, 1 for labels `(N,)`.
+
+    Raises:
+        DataError: if it is truncated, damaged, holds anything else, or claims more than a file of its
+            size can hold.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "labels")
+        >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
+        >>> read_idx(path, num_axes=1)[0].tolist()
+        [7, 9]
+    """
+    if kind := not_a_file(path):
+        raise DataError(f"{path} is {kind}, not an idx file of {HOLDS[num_axes]}")
+    try:
+        with path.open("rb") as stored:
+            is_packed = stored.read(2) == GZIP
+            stored.seek(0)
+            size = path.stat().st_size
+            if not is_packed:
+                return _read(stored, path, num_axes, size)
+            with gzip.GzipFile(fileobj=stored) as unpacked:
+                return _read(unpacked, path, num_axes, unpacked_limit(size))
+    except (OSError, EOFError, zlib.error) as error:
+        if reason := getattr(error, "strerror", None):
+            raise DataError(f"{path} cannot be read: {reason}") from error
+        raise DataError(f"{path} is truncated or damaged ({error}): fetch it again") from error
+
+
+def _read(
+    stream: IO[bytes] | gzip.GzipFile, path: Path, num_axes: int, limit: int
+) -> tuple[npt.NDArray[np.uint8], str]:
+    header = stream.read(4 + 4 * num_axes)
+    if header[:4] != bytes([0, 0, 8, num_axes]) or len(header) < 4 + 4 * num_axes:
+        raise DataError(f"{path} is not an idx file of {HOLDS[num_axes]}: fetch it again")
+    shape = struct.unpack(f">{num_axes}I", header[4:])
+    num_bytes = math.prod(shape)
+    if num_bytes > min(limit, MAX_BYTES):
+        raise DataError(
+            f"{path} claims {HOLDS[num_axes]} of shape {shape}, which is more than a file of its size "
+            "holds: fetch it again"
+        )
+    content = stream.read(num_bytes + 1)
+    if len(content) != num_bytes or not content:
+        raise DataError(
+            f"{path} does not hold the {num_bytes:,} bytes of {HOLDS[num_axes]} that it claims: fetch it "
+            "again"
+        )
+    digest = hashlib.md5(header, usedforsecurity=False)
+    digest.update(content)
+    return np.frombuffer(content, np.uint8).reshape(shape), digest.hexdigest()

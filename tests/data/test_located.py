@@ -1,0 +1,166 @@
+"""Where named sets are looked for, and that nothing else is called by their names."""
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixelrnn.data import DataOptions, cifar_versions, download, load, located, mnist
+from pixelrnn.data import mnist_files as files_module
+from pixelrnn.data.download import RemoteFile
+from pixelrnn.errors import DataError, DownloadError
+from published import amat_files, binary_files, draw, idx, mnist_files, python_files, write
+
+
+def remote(name, content):
+    """A published file that no server has."""
+    checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return RemoteFile(name, f"http://127.0.0.1:9/{name}", checksum, len(content))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache of its own, no network; and the small files are those that were published."""
+    monkeypatch.setattr(download, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(located, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("PIXELRNN_DATA", raising=False)
+    for name, content in mnist_files().items():
+        md5 = hashlib.md5(content).hexdigest()
+        monkeypatch.setitem(files_module.CONTENT_MD5, name, md5)
+    for name, content in binary_files().items():
+        md5 = hashlib.md5(content).hexdigest()
+        monkeypatch.setitem(cifar_versions.VERSIONS[0].md5s, name, md5)
+        monkeypatch.setitem(cifar_versions.VERSIONS[1].record_md5s, Path(name).stem, md5)
+    fixed = tuple(remote(*each) for each in amat_files().items())
+    monkeypatch.setattr(mnist, "FIXED_FILES", fixed)
+    monkeypatch.setattr(files_module, "FIXED_FILES", fixed)
+    packed = [(f"{name}.gz", gzip.compress(each, mtime=0)) for name, each in mnist_files().items()]
+    monkeypatch.setattr(mnist, "IDX_FILES", tuple(remote(*each) for each in packed))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def named(tmp_path, monkeypatch):
+    """The folder that PIXELRNN_DATA names."""
+    monkeypatch.setenv("PIXELRNN_DATA", str(tmp_path / "named"))
+    (tmp_path / "named").mkdir()
+    return tmp_path / "named"
+
+
+PLACES = [
+    ("mnist", "", mnist_files),
+    ("mnist", "MNIST/raw", mnist_files),
+    ("mnist", "mnist", mnist_files),
+    ("mnist", "torchvision/MNIST/raw", mnist_files),
+    ("cifar10", "", binary_files),
+    ("cifar10", "cifar-10-batches-bin", binary_files),
+    ("cifar10", "cifar-10-batches-py", python_files),
+    ("cifar10", "torchvision/cifar-10-batches-py", python_files),
+]
+
+
+@pytest.mark.parametrize(("name", "place", "files"), PLACES)
+def test_a_name_and_its_path_are_one_data_set(named, name, place, files):
+    folder = write(named / place, files())
+    data, by_path = load(name), load(folder)
+    assert data.name == by_path.name == name
+    for split in ("train", "validation", "test"):
+        assert data.sha256(split) == by_path.sha256(split)
+        np.testing.assert_array_equal(data.labels_of(split), by_path.labels_of(split))
+    assert located.locate(name, DataOptions()).path == folder
+
+
+def test_each_binarisation_is_looked_for_by_itself(named):
+    fixed = DataOptions(binarisation="fixed")
+    write(named / "mnist", mnist_files())
+    assert load("mnist").name == "mnist"
+    with pytest.raises(DownloadError, match="binarized_mnist_train"):
+        load("mnist", fixed)
+    write(named / "binarised", amat_files())
+    assert load("mnist", fixed).name == "mnist (fixed, Larochelle)"
+
+
+def test_an_archive_under_its_published_name(named, write_archive):
+    write_archive(binary_files()).rename(named / "cifar-10-binary.tar.gz")
+    assert load("cifar10").name == "cifar10"
+
+
+@pytest.mark.parametrize("named_too", [False, True])
+def test_the_cache_is_looked_in_after_it(request, cache, named_too):
+    if named_too:
+        request.getfixturevalue("named")
+    write(cache, {f"{name}.gz": gzip.compress(each) for name, each in mnist_files().items()})
+    assert load("mnist").name == "mnist"
+    assert str(cache) in load("mnist").source
+
+
+def test_what_pixelrnn_data_names_comes_first(cache, named):
+    write(cache, mnist_files())
+    write(named, mnist_files())
+    assert str(named) in load("mnist").source
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train-images-idx3-ubyte": idx(draw(40, 28, 28, seed=7))},
+        {"t10k-labels-idx1-ubyte": idx(np.zeros(12, np.uint8))},
+        {"t10k-images-idx3-ubyte": idx(draw(12, 28, 28, seed=1))[:-3]},
+    ],
+)
+def test_other_files_are_not_called_by_the_name(named, cache, change):
+    folder = write(named / "MNIST" / "raw", mnist_files() | change)
+    with pytest.raises(DataError, match=f"{next(iter(change))}") as caught:
+        load("mnist")
+    assert f"{folder}, in the folder that PIXELRNN_DATA names, is not the official mnist" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
+    assert not cache.exists()  # nothing was tried to download
+    write(named / "other", mnist_files())
+    assert load("mnist").name == "mnist"
+
+
+def test_files_that_are_not_all_there_are_no_set(named):
+    files = mnist_files()
+    del files["t10k-labels-idx1-ubyte"]
+    write(named / "MNIST" / "raw", files)
+    with pytest.raises(DownloadError):
+        load("mnist")
+
+
+def test_what_is_downloaded_is_found(cache, monkeypatch):
+    asked = []
+
+    def fetch_file(each):
+        asked.append(each.name)
+        write(cache, {each.name: gzip.compress(mnist_files()[each.name.removesuffix(".gz")])})
+        return cache / each.name
+
+    monkeypatch.setattr(located, "fetch_file", fetch_file)
+    for _ in range(2):
+        assert load("mnist").labels_of("test").tolist() == [*range(7), *range(5)]
+    assert asked == [f"{name}.gz" for name in mnist_files()]
+
+
+def test_an_altered_file_in_the_cache_is_fetched_again(cache):
+    """The cache is ours; what PIXELRNN_DATA names is the user's."""
+    files = {f"{name}.gz": gzip.compress(each, mtime=0) for name, each in mnist_files().items()}
+    write(
+        cache, files | {"train-images-idx3-ubyte.gz": gzip.compress(idx(draw(40, 28, 28, seed=7)))}
+    )
+    with pytest.raises(DownloadError, match=r"train-images-idx3-ubyte\.gz could not be downloaded"):
+        load("mnist")
+
+
+@pytest.mark.parametrize("place", ["nothing/here", "file"])
+def test_a_folder_that_is_none(tmp_path, monkeypatch, place):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("PIXELRNN_DATA", str(tmp_path / place))
+    with pytest.raises(DownloadError):
+        load("mnist")
+    assert load("digits").name == "digits"
