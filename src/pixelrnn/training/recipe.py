@@ -24,6 +24,8 @@ from pixelrnn.training.tables import DataTable, OptimizerTable, ScheduleTable, T
 from pixelrnn.training.validations import fitted
 from pixelrnn.wording import nearest
 
+CAME_LATER = (("training", "keep"),)  # keys that recipes of earlier runs do not have
+
 
 class Recipe(Table):
     """One run, complete: with its data it determines the result."""
@@ -41,8 +43,13 @@ class Recipe(Table):
         Its table of data says where those came from, which may have been memory.
 
         Raises:
-            RecipeError: if the recipe asks for other channels or levels than the images have.
+            RecipeError: if the recipe asks for other channels or levels than the images have, or for the
+                best validation where there are no images for any.
         """
+        if self.training.keep == "best" and not data.count("validation"):
+            raise RecipeError(
+                f"training.keep = best needs validation images, and {data.name} has none: leave it out"
+            )
         size = (data.height, data.width)
         wanted = {"channels": data.channels, "num_levels": data.num_levels, "image_size": size}
         for key, value in wanted.items():
@@ -69,9 +76,17 @@ class Recipe(Table):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all that determines the result; where the images lie does not."""
-        here = self.data.model_copy(update={"source": ""})
-        return hashlib.sha256(self.model_copy(update={"data": here}).to_toml().encode()).hexdigest()
+        """Return the SHA-256 of all that determines the result; where the images lie does not.
+
+        Nor do keys that came later, where they are as if they were not there: old runs go on.
+        """
+        values = self.model_dump(mode="json", exclude_none=True)
+        values["data"]["source"] = ""
+        for table, key in CAME_LATER:
+            field = type(getattr(self, table)).model_fields[key]
+            if values[table].get(key) == field.default:
+                values[table].pop(key, None)
+        return hashlib.sha256(tomli_w.dumps(values).encode()).hexdigest()
 
 
 def shipped_recipes() -> list[str]:
