@@ -14,7 +14,10 @@ _TEX = {letter: "\\" + letter for letter in "&%$#_{}"} | {
 
 
 def result_columns(group: Group) -> dict[str, list[Any]]:
-    """Return the figures of the runs in columns, as numbers, the best on test first."""
+    """Return the figures of the models in columns, as numbers, the best on test first.
+
+    With several seeds they are means over them; memory, files and samples are of the first.
+    """
     rows = []
     for entry in group.entries:
         result = entry.run.result
@@ -25,17 +28,19 @@ def result_columns(group: Group) -> dict[str, list[Any]]:
                 "parameters": result.parameters,
                 "num_images": group.num_images,
                 "num_pictures": group.num_pictures,
-                "test_bits_per_dim": result.test_bits_per_dim,
+                "num_seeds": len(entry.runs),
+                "test_bits_per_dim": entry.test_bits_per_dim,
                 "test_standard_error": group.standard_error(entry) if entry.evaluated else None,
+                "test_deviation_over_seeds": entry.deviation,
                 "behind_bits_per_dim": gap.mean if gap else None,
                 "behind_standard_error": gap.standard_error if gap else None,
-                "test_nats_per_image": result.test_nats_per_image,
-                "validation_bits_per_dim": result.validation_bits_per_dim,
-                "train_bits_per_dim": result.train_bits_per_dim,
+                "test_nats_per_image": entry.mean("test_nats_per_image"),
+                "validation_bits_per_dim": entry.mean("validation_bits_per_dim"),
+                "train_bits_per_dim": entry.mean("train_bits_per_dim"),
                 "file_bits_per_dim": result.file_bits_per_dim,
                 "image_presentations": result.image_presentations,
-                "images_per_second": result.images_per_second,
-                "minutes": result.minutes,
+                "images_per_second": entry.mean("images_per_second"),
+                "minutes": entry.mean("minutes"),
                 "seconds_per_sample": result.seconds_per_sample,
             }
         )
