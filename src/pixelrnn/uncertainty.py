@@ -203,3 +203,13 @@ def least_deviations(num_seeds: int) -> float:
         above = two_sided(middle, 2 * num_seeds - 2) > SIGNIFICANCE
         low, high = (middle, high) if above else (low, middle)
     return high * math.sqrt(2 / num_seeds)
+
+
+def p_value(value: float) -> str:
+    """Write a p-value with two digits, as small as is worth writing.
+
+    Example:
+        >>> p_value(0.01234), p_value(0.0)
+        ('p = 0.012', 'p < 0.001')
+    """
+    return "p < 0.001" if value < 1e-3 else f"p = {value:.2g}"

@@ -15,7 +15,7 @@ from pixelrnn.report.metrics_file import Metrics, read_metrics
 from pixelrnn.report.samples_file import Samples, read_samples
 from pixelrnn.report.text_file import Record, first_problem, parse_json, read_text, require_version
 
-SEEDS = "seed-*"  # in a run folder: those of the same recipe with other seeds
+SEED_FOLDER = "seed-{}"  # in a run folder: a run of the same recipe with another seed
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
 PositiveCount = Annotated[int, pydantic.Field(gt=0, lt=2**63)]
 Channels = Annotated[int, pydantic.Field(gt=0, le=64)]
@@ -232,7 +232,10 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             each
             for child in sorted(path.iterdir())
             if _looks_like_run(child)
-            for each in (child, *filter(_looks_like_run, sorted(child.glob(SEEDS))))
+            for each in (
+                child,
+                *filter(_looks_like_run, sorted(child.glob(SEED_FOLDER.format("*")))),
+            )
         ]
         ready = [child for child in inside if (child / "result.json").is_file()]
         if not ready:

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 
 from pixelrnn.report import formats
 from pixelrnn.report.comparison import Difference, Entry, Group, difference
-from pixelrnn.uncertainty import SIGNIFICANCE, SeedDifference, least_deviations, no_verdict
+from pixelrnn.uncertainty import SIGNIFICANCE, least_deviations, no_verdict, p_value
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models, the lower first, and by how much the other is above it."""
+    """Two models, the lower first, and by how much the other is above it.
+
+    `survives_images` is `None` where there are too few pictures to tell.
+    """
 
     lower: Entry
     higher: Entry
     gap: Difference
+    survives_images: bool | None
 
 
 @dataclass(frozen=True)
@@ -49,30 +53,31 @@ class RunRow:
 def pairs(group: Group) -> tuple[Pair, ...]:
     """Return every two models that both have several seeds, the best first."""
     entries = [entry for entry in group.evaluated if entry.twins]
-    return tuple(
-        Pair(lower, higher, difference(lower, higher, group.pictures))
-        for lower, higher in itertools.combinations(entries, 2)
-    )
+    return tuple(_pair(group, *two) for two in itertools.combinations(entries, 2))
+
+
+def _pair(group: Group, lower: Entry, higher: Entry) -> Pair:
+    gap = difference(lower, higher, group.pictures)
+    few = bool(no_verdict(group.num_pictures or 0))
+    return Pair(lower, higher, gap, None if few else gap.distinguishable)
 
 
 def pair_rows(group: Group) -> tuple[PairRow, ...]:
     """Return the rows of the table of differences: nothing if no two models have several seeds."""
-    undecided = bool(no_verdict(group.num_pictures or 0))
-    return tuple(_pair_row(pair, undecided) for pair in pairs(group))
+    return tuple(_pair_row(pair) for pair in pairs(group))
 
 
-def _pair_row(pair: Pair, undecided: bool) -> PairRow:
+def _pair_row(pair: Pair) -> PairRow:
     gap, over = pair.gap, pair.gap.seeds
     assert over is not None
-    images = "no verdict" if undecided else yes_or_no(gap.distinguishable)
     return PairRow(
         pair=pair,
         mean=formats.bits(gap.mean),
         image_error=formats.error(gap.standard_error),
-        survives_images=images,
+        survives_images=yes_or_no(pair.survives_images),
         seed_error=formats.error(over.standard_error),
-        survives_seeds=f"{yes_or_no(over.survives)}, {p_value(over)}",
-        survives=gap.survives and not undecided,
+        survives_seeds=f"{yes_or_no(over.survives)}, {p_value(over.p_value)}",
+        survives=over.survives and pair.survives_images is True,
     )
 
 
@@ -90,24 +95,14 @@ def run_rows(group: Group) -> tuple[RunRow, ...]:
     )
 
 
-def yes_or_no(answer: bool) -> str:
-    """Write an answer.
+def yes_or_no(answer: bool | None) -> str:
+    """Write an answer, or that there is none.
 
     Example:
-        >>> yes_or_no(True)
-        'yes'
+        >>> yes_or_no(True), yes_or_no(None)
+        ('yes', 'no verdict')
     """
-    return "yes" if answer else "no"
-
-
-def p_value(over: SeedDifference) -> str:
-    """Write a p-value with two digits, as small as is worth writing.
-
-    Example:
-        >>> p_value(SeedDifference(0.1, 0.01, 4.0, 0.0123, 3)), p_value(SeedDifference(0.1, 0, 4, 0, 3))
-        ('p = 0.012', 'p < 0.001')
-    """
-    return "p < 0.001" if over.p_value < 1e-3 else f"p = {formats.number(over.p_value, 2)}"
+    return {True: "yes", False: "no", None: "no verdict"}[answer]
 
 
 def in_the_verdict(group: Group, gaps: Sequence[Difference]) -> str:
@@ -117,18 +112,19 @@ def in_the_verdict(group: Group, gaps: Sequence[Difference]) -> str:
     known = [gap.seeds for gap in gaps if gap.seeds is not None]
     if len(known) < len(gaps):
         return " Whether other seeds would change that is not known: not every model has several."
-    return f" Other seeds would hardly change that either ({p_value(known[0])})."
+    return f" Other seeds would hardly change that either ({p_value(known[0].p_value)})."
 
 
 def why_undecided(gap: Difference) -> str:
     """Return why a difference that does not survive does not, where seeds are known."""
     if gap.seeds is None:
         return ""
+    found = p_value(gap.seeds.p_value)
     if gap.seeds.survives:
-        return f": more than other seeds explain ({p_value(gap.seeds)}), but not more than other images"
+        return f": more than other seeds explain ({found}), but not more than other images"
     if gap.distinguishable:
-        return f": more than other images explain, but not more than other seeds ({p_value(gap.seeds)})"
-    return f": other images may explain that, and so may other seeds ({p_value(gap.seeds)})"
+        return f": more than other images explain, but not more than other seeds ({found})"
+    return f": other images may explain that, and so may other seeds ({found})"
 
 
 def remark(group: Group) -> str:

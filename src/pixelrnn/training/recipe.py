@@ -120,7 +120,7 @@ def suite_recipes(suite: str) -> dict[str, str]:
     if suite in shipped_recipes():
         raise RecipeError(
             f"{suite} is one recipe, not a suite: `pixelrnn train {suite}` trains it; "
-            f"to compare, choose one of {', '.join(suites())}"
+            f"to compare, name a second one, or a suite, one of {', '.join(suites())}"
         )
     if suite not in suites():
         raise RecipeError(f"there is no suite {suite!r}{nearest(suite, suites())}")
