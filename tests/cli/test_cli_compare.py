@@ -69,7 +69,7 @@ def test_dry_run_writes_nothing(pixelrnn, images, tmp_path, monkeypatch):
     answer = pixelrnn("compare", "digits", "--data", images, "--dry-run")
     assert answer.code == 0
     lines = answer.out.splitlines()
-    assert [line.partition(":")[0] for line in lines] == list(LABELS)
+    assert [line.partition(":")[0] for line in lines] == [*LABELS, "all"]
     assert all("would take" in line for line in lines)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.npy"]
 

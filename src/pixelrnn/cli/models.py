@@ -155,7 +155,7 @@ def export(
         raise OutputError(f"{out} holds the weights themselves: give another name with -o")
     called = check_name(name or Path(run).resolve().name.removesuffix(".safetensors"))
     model = store.load(run)
-    folder = RunFolder(Path(run))
+    folder = RunFolder.of(Path(run))
     if data is not None:
         images = load(data)
     elif folder.recipe_file.is_file():

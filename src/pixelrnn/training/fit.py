@@ -17,7 +17,7 @@ from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.data.mixture import parts_of
 from pixelrnn.errors import RecipeError
 from pixelrnn.evaluation import Evaluation, evaluate
-from pixelrnn.models import LABELS, AutoregressiveModel, build, store
+from pixelrnn.models import LABELS, AutoregressiveModel, build
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
@@ -59,7 +59,8 @@ def train(
         command: what the user typed, for the record.
 
     Returns:
-        The run folder, with the averaged weights and the figures for train and validation.
+        The run folder, with the averaged weights, the last or the best as `training.keep` asks, and
+        their figures for train and validation.
 
     Raises:
         RecipeError: if the recipe does not fit the images.
@@ -133,11 +134,11 @@ def _train(
             run_loop(trainer, TrainingModule(model, recipe), batches, run, signals)
         recorder.finish(trainer)
         steps = trainer.global_step
-        trained = average.model.cpu().eval()
+        trained = weights.result()
         measured = _measured(trained, data)
-        store.save(trained, run.path)
         run.update_result(
             **measured,
+            **weights.save_result(),
             parameters=trained.num_parameters(),
             image_presentations=steps * recipe.training.batch_size,
             images_per_second=steps * recipe.training.batch_size / recorder.training_seconds,

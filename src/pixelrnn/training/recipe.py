@@ -25,6 +25,8 @@ from pixelrnn.training.tables import DataTable, OptimizerTable, ScheduleTable, T
 from pixelrnn.training.validations import fitted
 from pixelrnn.wording import nearest
 
+CAME_LATER = (("training", "keep"),)  # keys that recipes of earlier runs do not have
+
 
 class Recipe(Table):
     """One run, complete: with its data it determines the result."""
@@ -42,8 +44,13 @@ class Recipe(Table):
         Its table of data says where those came from, which may have been memory.
 
         Raises:
-            RecipeError: if the recipe asks for other channels or levels than the images have.
+            RecipeError: if the recipe asks for other channels or levels than the images have, or for the
+                best validation where there are no images for any.
         """
+        if self.training.keep == "best" and not data.count("validation"):
+            raise RecipeError(
+                f"training.keep = best needs validation images, and {data.name} has none: leave it out"
+            )
         size = (data.height, data.width)
         wanted = {"channels": data.channels, "num_levels": data.num_levels, "image_size": size}
         for key, value in wanted.items():
@@ -73,10 +80,19 @@ class Recipe(Table):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all that determines the result; where the images lie does not."""
-        also = None if self.data.also is None else ("",) * len(self.data.also)
-        here = self.data.model_copy(update={"source": "", "also": also})
-        return hashlib.sha256(self.model_copy(update={"data": here}).to_toml().encode()).hexdigest()
+        """Return the SHA-256 of all that determines the result; where the images lie does not.
+
+        Nor do keys that came later, where they are as if they were not there: old runs go on.
+        """
+        values = self.model_dump(mode="json", exclude_none=True)
+        values["data"]["source"] = ""
+        if self.data.also is not None:
+            values["data"]["also"] = [""] * len(self.data.also)
+        for table, key in CAME_LATER:
+            field = type(getattr(self, table)).model_fields[key]
+            if values[table].get(key) == field.default:
+                values[table].pop(key, None)
+        return hashlib.sha256(tomli_w.dumps(values).encode()).hexdigest()
 
 
 def shipped_recipes() -> list[str]:
@@ -111,7 +127,7 @@ def suite_recipes(suite: str) -> dict[str, str]:
     if suite in shipped_recipes():
         raise RecipeError(
             f"{suite} is one recipe, not a suite: `pixelrnn train {suite}` trains it; "
-            f"to compare, choose one of {', '.join(suites())}"
+            f"to compare, name a second one, or a suite, one of {', '.join(suites())}"
         )
     if suite not in suites():
         raise RecipeError(f"there is no suite {suite!r}{nearest(suite, suites())}")
