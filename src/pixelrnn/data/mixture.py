@@ -36,7 +36,9 @@ def mixed(sets: Sequence[DataSet]) -> DataSet:
     return DataSet(
         name=" + ".join(each.name for each in sets),
         num_levels=first.num_levels,
-        **{split: _together(sets, split) for split in SPLITS},
+        train=_together(sets, "train"),
+        validation=_together(sets, "validation"),
+        test=_together(sets, "test"),
         source="; ".join(f"{each.name}: {each.source}" for each in sets),
         licence="; ".join(f"{each.name}: {each.licence}" for each in sets),
         notes=tuple(f"{each.name}: {note}" for each in sets for note in each.notes),
