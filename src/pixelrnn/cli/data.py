@@ -64,7 +64,9 @@ def info(
     from pixelrnn.data.loading import check_options
 
     options = _options(settings or [])
-    entry = None if options.also else CATALOGUE.get(source)
+    if options.also:
+        raise RecipeError("data.also mixes sets for a run: ask for each of them by itself")
+    entry = CATALOGUE.get(source)
     facts: dict[str, Any] = {}
     if entry is not None:
         check_options(options, entry.options, source)
