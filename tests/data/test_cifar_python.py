@@ -179,6 +179,13 @@ def test_files_of_both_versions_in_one_folder(folder):
         load(folder)
 
 
+def test_what_else_is_called_train_or_test_is_left_alone(tmp_path):
+    folder = write(tmp_path / "cifar-10-batches-bin", binary_files())
+    (folder / "train").mkdir()
+    (folder / "test").write_bytes(b"notes")
+    assert load(folder).count("all") == 57
+
+
 def test_files_of_both_versions_in_one_archive(write_archive):
     with pytest.raises(DataError, match=r"CIFAR-10 \(Python\) and CIFAR-10 \(binary\)"):
         load(write_archive(python_files() | binary_files()))

@@ -66,7 +66,9 @@ def test_what_is_hidden_is_not_found(tmp_path):
     assert find(tmp_path) == []
 
 
-@pytest.mark.parametrize("archive", [layout.archive for layout in LAYOUTS if layout.archive])
+@pytest.mark.parametrize(
+    "archive", [layout.archive for layout in LAYOUTS if layout.name == "cifar10"]
+)
 def test_an_archive_counts_where_nothing_else_is(tmp_path, archive, write_archive):
     files = python_files() if "python" in archive else binary_files()
     (tmp_path / "root").mkdir()

@@ -37,7 +37,7 @@ def complete(
         typer.Option(
             metavar="NAME-or-PATH",
             help="A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy "
-            "or .npz, or a CIFAR binary archive or its folder.",
+            "or .npz, or the files of CIFAR or MNIST, such as torchvision's root.",
             show_default=False,
         ),
     ],

@@ -229,7 +229,8 @@ def _print_facts(facts: dict[str, Any]) -> None:
 def _classes(facts: dict[str, Any]) -> str:
     names = facts.get("class_names", [])
     some = ", ".join(names[:SHOWN_CLASSES]) + (", ..." if names[SHOWN_CLASSES:] else "")
-    return f"{facts['num_classes']} classes" + (f": {some}" if some else "")
+    classes = "1 class" if facts["num_classes"] == 1 else f"{facts['num_classes']} classes"
+    return classes + (f": {some}" if some else "")
 
 
 def _table(*columns: str) -> Any:

@@ -26,7 +26,7 @@ Data = Annotated[
     typer.Option(
         metavar="NAME-or-PATH",
         help="A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy or .npz "
-        "of uint8 (N, H, W[, C]), or a CIFAR binary archive or its folder.",
+        "of uint8 (N, H, W[, C]), or the files of CIFAR or MNIST, such as torchvision's root.",
         show_default=False,
     ),
 ]

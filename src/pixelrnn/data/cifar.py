@@ -22,18 +22,19 @@ LICENCE = "none stated by its authors; for research, citing Krizhevsky (2009)"
 PICKLE = b"\x80"  # what a pickle of any protocol but the first two begins with
 
 
-def load_cifar(path: Path, options: DataOptions) -> DataSet:
+def load_cifar(path: Path, options: DataOptions, version: Version | None = None) -> DataSet:
     """Return the images `(3, 32, 32)` of CIFAR-10 or CIFAR-100, with their (fine) labels.
 
     Args:
         path: the archive (`.tar.gz`) of the binary or the Python version, or the folder that it unpacks to.
         options: `num_levels` applies.
+        version: what it is; by default the names in it tell.
 
     Raises:
         DataError: if it is truncated, damaged or incomplete; or an archive that has the official number of
             images and not the official contents.
     """
-    version, batches = _read(path)
+    version, batches = _read(path, version)
     for name in (*_train_names(version, batches), version.test_file):
         if name not in batches:
             raise DataError(f"{path} has no {name}: it is incomplete, fetch it again")
@@ -70,7 +71,7 @@ def cifar_trouble(path: Path, version: Version) -> str:
     """
     if path.is_file() and md5_of(path) == version.archive_md5:
         return ""
-    return _trouble(path, version, _read(path)[1])
+    return _trouble(path, version, _read(path, version)[1])
 
 
 def _may_be(path: Path, version: Version) -> bool:
@@ -91,14 +92,15 @@ def _version_of(name: str) -> Version | None:
     return next((version for version in VERSIONS if version.has(name)), None)
 
 
-def _read(path: Path) -> tuple[Version, dict[str, Batch]]:
-    """Read the files of a folder or an archive."""
+def _read(path: Path, known: Version | None) -> tuple[Version, dict[str, Batch]]:
+    """Read the files of a folder or an archive, of one version if that is known."""
     batches: dict[str, Batch] = {}
     versions: list[Version] = []
-    for name, content in members(path, lambda name: _version_of(name) is not None):
+    is_wanted = known.has if known else lambda name: _version_of(name) is not None
+    for name, content in members(path, is_wanted):
         if name in batches:
             raise DataError(f"{path} has two files named {name}: fetch it again")
-        version = _version_of(name)
+        version = known or _version_of(name)
         assert version is not None
         if version not in versions:
             versions.append(version)
@@ -136,7 +138,9 @@ def _trouble(path: Path, version: Version, batches: Mapping[str, Batch]) -> str:
         return "" if md5 == version.archive_md5 else f"it has md5 {md5}, not {version.archive_md5}"
     troubles = [batch.trouble for batch in batches.values() if batch.trouble]
     others = {*version.train_files, version.test_file}.symmetric_difference(batches)
-    troubles += [f"of {name} there is one too many or too few" for name in sorted(others)]
+    troubles += [
+        f"{name} is {'one too many' if name in batches else 'missing'}" for name in sorted(others)
+    ]
     return next(iter(troubles), "")
 
 

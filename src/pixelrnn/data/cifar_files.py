@@ -39,8 +39,11 @@ def members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str,
         yield from _of_archive(path, is_wanted)
     # A chain of headers makes tarfile call itself, as often as the file says.
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
-        raise DataError(f"{path} is truncated or damaged ({reason}): fetch it again") from error
+        if reason := getattr(error, "strerror", None):
+            raise DataError(f"{path} cannot be read: {reason}") from error
+        raise DataError(
+            f"{path} is truncated or damaged ({first_line(error)}): fetch it again"
+        ) from error
 
 
 def md5_of(path: Path) -> str:

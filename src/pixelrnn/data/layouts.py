@@ -85,7 +85,7 @@ def _cifar(version: Version) -> Layout:
         is_in=partial(cifar.is_cifar, version=version),
         missing=lambda path, _: cifar.missing_files(path, version),
         trouble=lambda path, _: cifar.cifar_trouble(path, version),
-        load=cifar.load_cifar,
+        load=partial(cifar.load_cifar, version=version),
         archive=version.archive,
     )
 
@@ -134,7 +134,8 @@ def find_one(folder: Path) -> Found | None:
     """
     everything = find(folder)
     found = [each for each in everything if each.path.is_dir()]
-    has_images = everything and everything[0].path != folder and bool(list_images(folder).images)
+    is_below = bool(everything) and everything[0].path != folder
+    has_images = is_below and bool(list_images(folder).images)
     if not found and not has_images:
         found = everything
     places = [f"{each.path} ({each.layout.title})" for each in found]
