@@ -170,10 +170,16 @@ def _in_words(difference: dict[str, Any]) -> str:
     """Say whether a difference between two models survives other images and other seeds."""
     from pixelrnn.uncertainty import p_value
 
-    answers = {True: "survives", False: "does not survive", None: "has too few pictures to survive"}
-    found = p_value(difference["p_value_over_seeds"])
+    images, seeds = difference["survives_images"], difference["survives_seeds"]
+    survives = {
+        (True, True): "survives other images and other seeds",
+        (True, False): "survives other images, but not other seeds",
+        (False, True): "survives other seeds, but not other images",
+        (False, False): "survives neither other images nor other seeds",
+        (None, True): "survives other seeds; there are too few pictures for a verdict",
+        (None, False): "does not survive other seeds; there are too few pictures for a verdict",
+    }[images, seeds]
     return (
-        f"{difference['higher']} is {difference['bits_per_dim']:.4f} above {difference['lower']}: that "
-        f"{answers[difference['survives_images']]} other images, and "
-        f"{answers[difference['survives_seeds']]} other seeds ({found} by Welch's t-test)"
+        f"{difference['higher']} is {difference['bits_per_dim']:.4f} above {difference['lower']}, which "
+        f"{survives} ({p_value(difference['p_value_over_seeds'])} by Welch's t-test over seeds)"
     )

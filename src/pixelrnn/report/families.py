@@ -34,7 +34,8 @@ def _kind(run: RunFolder, label: str | None) -> Any:
     if result.test_bits_per_dim is None:
         return id(run)
     data = (result.data_sha256.model_dump_json(), result.num_levels, result.split)
-    return label, run.recipe_but_seed, data, result.num_images, result.finished
+    about = (label, result.label, run.recipe_but_seed)
+    return about, data, result.num_images, result.finished
 
 
 def _by_seed(members: Sequence[RunFolder]) -> list[tuple[RunFolder, ...]]:

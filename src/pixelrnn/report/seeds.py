@@ -134,8 +134,9 @@ def remark(group: Group) -> str:
         return ""
     fewest = min(counts)
     return (
-        f"So figures are means over {_numbers(counts)} seeds, and a difference is also asked whether other "
-        f"seeds would undo it, by Welch's t-test on one figure a seed, two-sided at {SIGNIFICANCE:.0%}. "
+        f"So figures are means over {_numbers(counts)} seeds, and of a difference it is also asked whether "
+        "other seeds would undo it, by Welch's t-test on one figure a seed, two-sided at "
+        f"{100 * SIGNIFICANCE:.0f} %. "
         f"With {fewest} seeds each, only differences above about {least_deviations(fewest):.1f} standard "
         "deviations of a single run survive that: one that does not may be real all the same."
     )

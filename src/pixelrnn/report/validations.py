@@ -39,5 +39,5 @@ def _row(entry: Entry, run: RunFolder, last: Validation, best: Validation) -> Va
         last_at=formats.count(last.image_presentations),
         best=formats.bits(best.validation_bits_per_dim),
         best_at=formats.count(best.image_presentations),
-        kept="both: they are the same" if same else f"the {run.result.kept}",
+        kept="both" if same else f"the {run.result.kept}",
     )

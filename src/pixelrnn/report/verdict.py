@@ -100,14 +100,15 @@ def _undecided(group: Group, tied: Sequence[Entry], gap: Difference) -> Markup:
         [Markup(", ").join(names[:-1]), names[-1]] if len(names) > 1 else names
     )
     return Markup(
-        "On {}, {} are not distinguishable: {} has the lowest mean, {} bits/dim, but {} is only "
-        "{} ± {} behind{}."
+        "On {}, {} are not distinguishable: {} has the lowest mean, {} bits/dim, but {} is {}{} ± {} "
+        "behind{}."
     ).format(
         _test_images(group),
         models,
         tied[0].name,
         formats.bits(tied[0].test_bits_per_dim),
         tied[1].name,
+        "" if gap.distinguishable else "only ",
         formats.bits(gap.mean),
         formats.error(gap.standard_error),
         seeds.why_undecided(gap),
