@@ -15,12 +15,12 @@ from pixelrnn import compare as compare_module
 from pixelrnn.assessment import FILE_KEYS
 from pixelrnn.baselines import Baseline
 from pixelrnn.coding import Album, Codec, load_program, write
-from pixelrnn.compare import compare, suite_recipes_for
+from pixelrnn.compare import compare
 from pixelrnn.data import load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
-from pixelrnn.training import suite_recipes
+from pixelrnn.training import recipes_for, suite_recipes
 
 EXCERPT = Path(__file__).resolve().parents[1] / "../shared/data/cifar-10-binary-3000.tar.gz"
 MODELS = list(suite_recipes("digits"))
@@ -300,12 +300,12 @@ def test_equal_minutes(tmp_path, console, quick_baselines):
 
 
 def test_recipes_of_a_suite_with_changes():
-    recipes = suite_recipes_for("digits", "photos", ["training.epochs=2"])
+    recipes = recipes_for("digits", "photos", ["training.epochs=2"])
     assert list(recipes) == MODELS
     for recipe in recipes.values():
         assert (recipe.data.source, recipe.training.epochs) == ("photos", 2)
     with pytest.raises(RecipeError, match="did you mean digits"):
-        suite_recipes_for("digitz", None, [])
+        recipes_for("digitz", None, [])
 
 
 def test_nothing_is_left_where_the_images_do_not_fit(tmp_path, console):

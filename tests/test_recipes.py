@@ -52,7 +52,14 @@ def test_suites_are_those_that_are_promised():
     assert set(suites()) >= set(SUITES)
     of_suites = {name for suite in suites() for name in suite_recipes(suite).values()}
     assert of_suites >= {f"{suite}-{model}" for suite in SUITES for model in MODELS}
-    assert set(shipped_recipes()) == {*of_suites, "cifar10-hour"}
+    assert set(shipped_recipes()) == {*of_suites, "cifar10-hour", "photograph-pixelcnn"}
+
+
+def test_one_recipe_is_no_suite():
+    """Not even where its name ends in its model."""
+    assert "photograph" not in suites()
+    with pytest.raises(RecipeError, match="there is no suite 'photograph'"):
+        suite_recipes("photograph")
 
 
 def test_the_hour_is_an_hour_and_its_schedule_ends_with_it():

@@ -4,14 +4,18 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from pixelrnn.uncertainty import (
     MIN_PICTURES,
     count_pictures,
     images_of_pictures,
+    least_deviations,
     no_verdict,
+    over_seeds,
     plus_minus,
     standard_error,
+    two_sided,
 )
 
 PICTURES, TRIALS, MEAN = 40, 400, 3.0
@@ -94,3 +98,52 @@ def test_words():
     assert count_pictures(3, np.array([1, 1, 4])) == 2
     assert images_of_pictures(20, 20) == "20 images"
     assert images_of_pictures(20, 1, "test") == "20 test images (patches of 1 picture)"
+
+
+# Over seeds.
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([2.0, 2.1], [2.3, 2.31]),
+        ([1.0, 1.5, 1.2], [1.1, 1.9, 2.0]),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], [0.4, 0.41]),
+        (list(np.linspace(0, 1, 60)), list(np.linspace(0.1, 1.3, 40))),
+    ],
+)
+def test_welch_is_that_of_scipy(first, second):
+    expected = scipy.stats.ttest_ind(second, first, equal_var=False)
+    found = over_seeds(first, second)
+    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-6)
+    assert found.degrees_of_freedom == pytest.approx(expected.df)
+    assert found.mean / found.standard_error == pytest.approx(expected.statistic)
+    assert found.survives == (expected.pvalue < 0.05)
+
+
+@pytest.mark.parametrize("freedom", [1, 1.3, 2, 4, 30, 400])
+def test_the_tails_of_t(freedom):
+    for t in (0.01, 1, 2.5, 12, 100):
+        expected = 2 * scipy.stats.t.sf(t, freedom)
+        assert two_sided(t, freedom) == pytest.approx(expected, abs=1e-9)
+
+
+def test_seeds_that_differ_in_nothing():
+    assert not over_seeds([2.0, 2.0], [2.0, 2.0]).survives
+    assert over_seeds([2.0, 2.0], [2.1, 2.1]).survives
+    assert over_seeds([2.0], [2.1]) is None
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_the_least_difference_that_survives(count):
+    critical = scipy.stats.t.ppf(0.975, 2 * count - 2) * np.sqrt(2 / count)
+    assert least_deviations(count) == pytest.approx(critical, rel=1e-6)
+
+
+def test_of_models_that_are_equal_few_differences_survive():
+    """With two and three seeds too: as few as it says, or fewer."""
+    draw = np.random.default_rng(0)
+    for count in (2, 3):
+        pairs = draw.normal(size=(400, 2, count))
+        survived = sum(over_seeds(first, second).survives for first, second in pairs)
+        assert survived <= 0.07 * 400

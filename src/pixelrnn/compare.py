@@ -1,10 +1,11 @@
-"""The main job: train the models of a suite on the same images, and say which is better.
+"""The main job: train several models on the same images, and say which is better.
 
-Every model gets the same images, the same number of image presentations (or the same minutes) and
-one evaluation on the test images at the very end. Interrupted, the same call goes on where it was.
+They are those of a suite, or of any recipes, each with one seed or several. Every model gets the same
+images, the same number of image presentations (or the same minutes) and one evaluation on the test images
+at the very end. Interrupted, the same call goes on where it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,20 @@ from pixelrnn.data import DataSet
 from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.files import write_json
-from pixelrnn.models import store
-from pixelrnn.training import Recipe, RunFolder, load_recipe, say_on, suite_recipes, train
+from pixelrnn.models import LABELS, store
+from pixelrnn.training import (
+    Recipe,
+    RunFolder,
+    default_folder,
+    distinct_labels,
+    recipes_for,
+    say_on,
+    train,
+    with_seed,
+)
 from pixelrnn.training.run_folder import locked_folder
 from pixelrnn.uncertainty import count_pictures
+from pixelrnn.wording import counted
 
 RESULT_KEYS = (
     "label",
@@ -33,6 +44,9 @@ RESULT_KEYS = (
     "test_bits_per_dim_by_channel",
     "validation_bits_per_dim",
     "train_bits_per_dim",
+    "kept",
+    "last",
+    "best",
     "image_presentations",
     "images_per_second",
     "minutes",
@@ -43,7 +57,6 @@ RESULT_KEYS = (
     "alarms",
 )
 GO_ON = "the same command goes on from there"
-LONGER_THAN_ANY_TIME = 10**12  # image presentations: the minutes end the run
 
 
 @dataclass(frozen=True)
@@ -59,103 +72,128 @@ class Comparison:
     report: Path
 
 
+@dataclass(frozen=True)
+class Contestant:
+    """One run of a comparison.
+
+    Attributes:
+        run: its folder.
+        recipe: for the images at hand.
+        label: of its model.
+        first: whether it has the recipe's own seed, and not one of those after it.
+    """
+
+    run: RunFolder
+    recipe: Recipe
+    label: str
+    first: bool
+
+    def __str__(self) -> str:
+        return self.label if self.first else f"{self.label}, seed {self.recipe.training.seed}"
+
+
 def compare(
-    suite: str,
-    out: str | Path,
+    names: str | Sequence[str],
+    out: str | Path | None = None,
     *,
+    seeds: int = 1,
     data: str | None = None,
     settings: Sequence[str] = (),
     equal: Literal["presentations", "minutes"] = "presentations",
     console: Console | None = None,
     command: str = "",
 ) -> Comparison:
-    """Train, evaluate and show the models of a suite.
+    """Train, evaluate and show the models of a suite, or of several recipes.
 
     Args:
-        suite: such as "digits": the recipes whose names start with it.
-        out: folder for a run folder a model, `results.json` and `report.html`.
-        data: a name or path in place of the suite's own images.
+        names: a suite such as "digits", the recipes whose names start with it; or several recipes, by
+            name or as .toml files.
+        out: folder for a run folder a model, `results.json` and `report.html`; by default `runs/SUITE` or
+            `runs/NAME-vs-NAME`. A run with another seed than the recipe's is in the model's folder, in
+            `seed-SEED`.
+        seeds: how many times each model is trained: with the recipe's seed, and with those after it.
+        data: a name or path in place of the recipes' own images.
         settings: changes to all recipes, each "table.key=value".
         equal: what the models share: image presentations, or minutes (`training.max_minutes`).
         console: where to show progress; by default standard error.
         command: what the user typed, for the record.
 
     Raises:
-        PixelRNNError: with what to do about it: an unknown suite, key or image, a folder that
-            cannot be written to or holds other runs, a loss that is not finite, Ctrl-C. A
-            ContractViolation names the model that breaks the contract; nothing is shown of any then,
-            and once it is mended the same call goes on.
+        PixelRNNError: with what to do about it: an unknown suite, recipe, key or image, recipes that are
+            for different images, a folder that cannot be written to or holds other runs, a loss that is
+            not finite, Ctrl-C. A ContractViolation names the model that breaks the contract; nothing is
+            shown of any then, and once it is mended the same call goes on.
     """
-    folder, console = Path(out), console or Console(stderr=True)
+    console = console or Console(stderr=True)
     with stopping.listening(lambda: f"stopped; {GO_ON}"):
-        recipes = suite_recipes_for(suite, data, settings, equal)
+        if seeds < 1:
+            raise RecipeError(f"{counted(seeds, 'seed')} train nothing: give 1 or more")
+        recipes = recipes_for(names, data, settings, equal)
+        folder = default_folder(names, recipes) if out is None else Path(out)
         first = next(iter(recipes.values()))
         images = load(first.data.source, first.data.options())
         images.images("test")  # there are some
-        recipes = {slug: recipe.for_data(images) for slug, recipe in recipes.items()}
+        recipes = {name: recipe.for_data(images) for name, recipe in recipes.items()}
+        contestants = list(_contestants(folder, recipes, seeds))
+        suite = names if isinstance(names, str) else names[0] if len(names) == 1 else None
         with locked_folder(folder, "comparing"):
-            return _compare(suite, folder, recipes, images, console, command)
+            return _compare(suite, folder, contestants, images, console, command)
+
+
+def _contestants(folder: Path, recipes: dict[str, Recipe], seeds: int) -> Iterator[Contestant]:
+    """Yield the runs: of all models with the first seed, then with the next."""
+    labels = distinct_labels(recipes)
+    for number in range(seeds):
+        for name, recipe in recipes.items():
+            seeded = with_seed(recipe, number)
+            path = folder / name
+            if number:
+                path /= report.SEED_FOLDER.format(seeded.training.seed)
+            yield Contestant(RunFolder(path), seeded, labels[name], first=not number)
 
 
 def _compare(
-    suite: str,
+    suite: str | None,
     folder: Path,
-    recipes: dict[str, Recipe],
+    contestants: Sequence[Contestant],
     images: DataSet,
     console: Console,
     command: str,
 ) -> Comparison:
-    runs = [RunFolder(folder / slug) for slug in recipes]
-    for run, recipe in zip(runs, recipes.values(), strict=True):
-        _require_same(run, recipe, images)
-    for run, recipe in zip(runs, recipes.values(), strict=True):
-        _train_or_go_on(run, recipe, images, console, command)
+    runs = [each.run for each in contestants]
+    for each in contestants:
+        _require_same(each.run, each.recipe, images)
+    for each in contestants:
+        _train_or_go_on(each, images, console, command)
     for run in runs:  # all, before any figure is believed
         require_contract(run, store.load(run.path), images.images("train"))
     lines = _baselines(runs, images, console)
-    for run in runs:
-        if not _is_assessed(run):
-            say_on(
-                console, f"{run.result()['label']}: evaluating {images.count('test'):,} test images"
-            )
-            assess(run, images, lines, on_compiling=partial(say_on, console))
-    results = _results(suite, runs, images, lines, command)
+    for each in contestants:
+        if not _is_assessed(each.run):
+            say_on(console, f"{each}: evaluating {images.count('test'):,} test images")
+            assess(each.run, images, lines, on_compiling=partial(say_on, console))
+    # Recipes may differ in their seed alone, and are to be told apart all the same.
+    labels = [] if suite else [f"{each.run.path.resolve()}={each.label}" for each in contestants]
+    results = _results(contestants, images, lines, labels)
+    results = {"format_version": 1, "suite": suite, "command": command, **results}
     write_json(folder / "results.json", results)
-    page = report.build([run.path for run in runs], folder / "report.html", command=command)
+    page = report.build(
+        [run.path for run in runs], folder / "report.html", command=command, labels=labels
+    )
     return Comparison(results, page)
 
 
-def suite_recipes_for(
-    suite: str,
-    data: str | None,
-    settings: Sequence[str],
-    equal: Literal["presentations", "minutes"] = "presentations",
-) -> dict[str, Recipe]:
-    """Return the recipes of a suite by model, with the user's changes; see `compare`."""
-    recipes = {
-        slug: load_recipe(name, settings, data=data) for slug, name in suite_recipes(suite).items()
-    }
-    if equal == "minutes":
-        return {slug: _for_minutes(recipe) for slug, recipe in recipes.items()}
-    return recipes
-
-
-def _for_minutes(recipe: Recipe) -> Recipe:
-    if recipe.training.max_minutes is None:
-        raise RecipeError(
-            "--equal minutes needs to know how many: add --set training.max_minutes=10"
-        )
-    endless = {"epochs": None, "image_presentations": LONGER_THAN_ANY_TIME}
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update=endless)})
-
-
 def _train_or_go_on(
-    run: RunFolder, recipe: Recipe, images: DataSet, console: Console, command: str
+    contestant: Contestant, images: DataSet, console: Console, command: str
 ) -> None:
+    run, recipe = contestant.run, contestant.recipe
     if run.result().get("finished"):
-        text = f"{run.result()['label']}: already trained in {run.path}"
-        say_on(console, text)
+        say_on(console, f"{contestant}: already trained in {run.path}")
+        if run.recipe_file.is_file():
+            run.write_recipe(recipe)  # an earlier version had fewer keys, and images may have moved
         return
+    if str(contestant) != LABELS[recipe.model.kind]:
+        say_on(console, f"{contestant}: in {run.path}")
     try:
         begun = run.recipe_file.is_file()
         train(recipe, run.path, data=images, resume=begun, console=console, command=command)
@@ -196,20 +234,22 @@ def _baselines(runs: Sequence[RunFolder], images: DataSet, console: Console) -> 
 
 
 def _results(
-    suite: str,
-    runs: Sequence[RunFolder],
+    contestants: Sequence[Contestant],
     images: DataSet,
     lines: Sequence[Baseline],
-    command: str,
+    labels: Sequence[str],
 ) -> dict[str, Any]:
     models = []
-    for run in runs:
-        result = run.result()
-        models.append({"name": run.path.name, **{key: result.get(key) for key in RESULT_KEYS}})
-    return {
-        "format_version": 1,
-        "suite": suite,
-        "command": command,
+    for each in contestants:
+        result = each.run.result()
+        if each.first:
+            figures = {key: result.get(key) for key in RESULT_KEYS} | {"label": each.label}
+            models.append({"name": each.run.path.name, **figures})
+        elif found := result.get("alarms"):
+            model = next(model for model in models if model["label"] == each.label)
+            seed = each.recipe.training.seed
+            model["alarms"] = [*(model["alarms"] or ()), *(f"seed {seed}: {one}" for one in found)]
+    results = {
         "data": images.name,
         "data_notes": list(images.notes),
         "data_sha256": images.sha256("test"),
@@ -218,4 +258,14 @@ def _results(
         "num_pictures": count_pictures(images.count("test"), images.pictures_of("test")),
         "models": models,
         "baselines": [asdict(line) for line in lines],
+    }
+    if len(contestants) == len(models):
+        return results
+    over = report.over_seeds([each.run.path for each in contestants], labels)
+    firsts = [each for each in contestants if each.first]
+    for model, each in zip(models, firsts, strict=True):
+        model.update(over["models"][each.run.path])
+    return results | {
+        "num_seeds": len(contestants) // len(models),
+        "differences": over["differences"],
     }

@@ -11,7 +11,8 @@ Example:
     ...     again.format, again.mode, again.size, again.getpixel((0, 0))
     ('PXR', 'RGB', (5, 4), (200, 30, 30))
 
-What `save` takes besides: `model` (name or path; by default colour-pixelcnn), `tile` (pixels),
+What `save` takes besides: `model` (name or path; by default the one that `pixelrnn compress` takes for
+images of the sizes that these have when they are given), `tile` (pixels),
 `transparency` (as PNG does), and `save_all=True` for all frames of the image and of those in
 `append_images`, which `seek` finds again.
 
@@ -23,7 +24,7 @@ pixels upright first), colour profiles, texts, resolutions and durations are not
 
 import io
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
@@ -35,7 +36,7 @@ from PIL._util import DeferredError
 from pixelrnn.coding import DEFAULT_TILE, Album, Codec, load_program, write
 from pixelrnn.coding.container import MAGIC
 from pixelrnn.errors import PixelRNNError
-from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.shipped import DEFAULT_MODELS, mostly
 
 FORMAT, SUFFIX, MIME = "PXR", ".pxr", "image/x-pxr"
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -187,17 +188,29 @@ def _accept(prefix: bytes) -> bool:
 def _save(
     image: Image.Image, stream: IO[bytes], filename: str | bytes, *, save_all: bool = False
 ) -> None:
-    with closing(_all_frames(image) if save_all else _one_frame(image)) as frames:
+    settings = image.encoderinfo
+    images = [image, *settings.get("append_images", [])] if save_all else [image]
+    with closing(_all_frames(images, settings) if save_all else _one_frame(image)) as frames:
         try:
-            write(_codec(image.encoderinfo), (("", _pixels(*each)) for each in frames), stream)  # type: ignore[arg-type]
+            codec = _codec(settings, _shapes(images, all_frames=save_all))
+            write(codec, (("", _pixels(*each)) for each in frames), stream)  # type: ignore[arg-type]
         except PxrError:
             raise
         except PixelRNNError as error:
             raise PxrError(str(error)) from error
 
 
-def _codec(settings: dict[str, Any]) -> Codec:
-    model, tile = settings.get("model") or DEFAULT_MODEL, settings.get("tile", DEFAULT_TILE)
+def _shapes(images: list[Image.Image], *, all_frames: bool) -> Iterator[tuple[int, int, int]]:
+    """Yield height, width and bands of what is saved, without a look at other frames than these."""
+    for each in images:
+        bands = Image.getmodebands(SHOWN_AS.get(each.mode, "RGB"))
+        for _ in range(getattr(each, "n_frames", 1) if all_frames else 1):
+            yield each.height, each.width, bands
+
+
+def _codec(settings: dict[str, Any], shapes: Iterator[tuple[int, int, int]]) -> Codec:
+    model = settings.get("model") or DEFAULT_MODELS[mostly(shapes)]
+    tile = settings.get("tile", DEFAULT_TILE)
     if not isinstance(model, (str, os.PathLike)) or not isinstance(tile, int):
         raise PxrError(f"model = {model!r} must be a name or a path, tile = {tile!r} pixels")
     return Codec(
@@ -217,10 +230,9 @@ def _one_frame(image: Image.Image) -> _Frames:
     yield image, image.encoderinfo
 
 
-def _all_frames(image: Image.Image) -> _Frames:
+def _all_frames(images: list[Image.Image], settings: dict[str, Any]) -> _Frames:
     """Yield all frames of an image and of those appended, and leave each at the frame that it was at."""
-    settings: dict[str, Any] = image.encoderinfo
-    for each in [image, *settings.get("append_images", [])]:
+    for each in images:
         before = each.tell()
         try:
             for frame in range(getattr(each, "n_frames", 1)):

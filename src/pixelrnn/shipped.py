@@ -8,6 +8,7 @@ An integer program is never changed once it was released: files name it by its h
 new name.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pixelrnn.errors import ModelFileError, PixelRNNError
@@ -15,7 +16,10 @@ from pixelrnn.files import not_a_file
 from pixelrnn.wording import suggestion
 
 FOLDER = Path(__file__).parent / "weights"
-DEFAULT_MODEL = "colour-pixelcnn"  # that compresses if nothing is said
+PHOTOGRAPHS, SMALL_IMAGES = "photographs", "small images"
+# What compresses if nothing is said, by what the images mostly are: the one place where it is chosen.
+DEFAULT_MODELS = {PHOTOGRAPHS: "colour-pixelcnn", SMALL_IMAGES: "colour-pixelcnn"}
+SMALL_SIDE = 64  # pixels: no side of a small image is longer
 WEIGHTS, PROGRAM, CARD = ".safetensors", ".integer.safetensors", ".md"
 
 
@@ -27,6 +31,41 @@ def names() -> list[str]:
         True
     """
     return sorted(path.name.removesuffix(CARD) for path in FOLDER.glob(f"*{CARD}"))
+
+
+def mostly(shapes: Iterable[tuple[int, int, int]]) -> str:
+    """Return what images mostly are, `PHOTOGRAPHS` or `SMALL_IMAGES`: where more of their levels are.
+
+    Args:
+        shapes: height and width in pixels, and bands, of each image.
+
+    Example:
+        >>> mostly([(64, 64, 3)]), mostly([(64, 65, 3)]), mostly([(512, 768, 3), (32, 32, 3)])
+        ('small images', 'photographs', 'photographs')
+    """
+    levels = {PHOTOGRAPHS: 0, SMALL_IMAGES: 0}
+    for height, width, bands in shapes:
+        levels[kind_of(height, width)] += height * width * bands
+    return max(levels, key=levels.__getitem__)
+
+
+def kind_of(height: int, width: int) -> str:
+    """Return what one image is, by its size in pixels; see `mostly`."""
+    return SMALL_IMAGES if max(height, width) <= SMALL_SIDE else PHOTOGRAPHS
+
+
+def described_defaults() -> str:
+    """Say for the help which model is taken if none is named.
+
+    Example:
+        >>> described_defaults().endswith("; an album has one, that for most of its levels")
+        True
+    """
+    small = f"{DEFAULT_MODELS[SMALL_IMAGES]} for images of at most {SMALL_SIDE} pixels a side"
+    return (
+        f"{DEFAULT_MODELS[PHOTOGRAPHS]} for photographs, {small}; an album has one, that for most of its "
+        "levels"
+    )
 
 
 def file_of(name_or_path: str | Path, suffix: str) -> Path:

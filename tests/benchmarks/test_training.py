@@ -67,7 +67,7 @@ def test_times_become_figures(kind, monkeypatch):
         for way in ways:
             way()
         seconds.update(ours=0.5, matrices=0.001, plain=2.0)
-        return in_turn.Measured(tuple(seconds.values()), repeats, finished=True)
+        return in_turn.Measured(tuple(seconds.values()), (), repeats, finished=True)
 
     monkeypatch.setattr(training, "measure_in_turn", measured)
     found = benchmark_training(recipe(kind), repeats=3)
@@ -187,7 +187,7 @@ def test_steps_are_those_of_a_run(accumulate, tmp_path):
     ).for_data(data)  # fmt: skip
     averaged = store.load(train(own, tmp_path / "run", data=data).path)
     steps = Steps(TrainingModule(initial_model(own), own), torch.zeros(4, 1, 8, 8).byte())
-    batches = iter(list(draw_batches(own.training, data.images("train"), 3)))
+    batches = iter(list(draw_batches(own.training, data, 3)))
     for _ in range(3):
         steps.parts = [next(batches) for _ in range(accumulate)]
         steps.step()

@@ -17,7 +17,7 @@ from pixelrnn.coding import name_model, save_program
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.data import DataOptions, load
 
-NAMES = ["PNG", "WebP", "JPEG XL", "JPEG-LS", "JPEG 2000", "LZMA"]
+NAMES = ["PNG", "WebP", "JPEG XL", "JPEG XL (effort 7)", "JPEG-LS", "JPEG 2000", "LZMA"]
 QUICK = ("--repeats", 1, "--threads", 2)
 
 
@@ -43,7 +43,7 @@ def test_table(pixelrnn, given):
     assert "images.npy, test: 2 RGB images of 4x6, 2 threads" in answer.out
     for name in ("tiny", *NAMES):
         sizes, speeds = r" +[\d.]+ │ +[\d.]+ │", r" +[\d.,]+ │ +[\d.,]+ │"
-        assert re.search(rf"│ {name} +│{sizes}{speeds}", answer.out)
+        assert re.search(rf"│ {re.escape(name)} +│{sizes}{speeds}{speeds}", answer.out)
     assert re.search(r"Smallest: .+ \(one file each\), .+ \(all in one\)\.", answer.out)
     assert re.search(r"tiny: [\d.]+ bits/dim by its probabilities, [\d.]+ in messages", answer.out)
     assert re.search(r"on 1 thread [\d.,]+ images/s encoding, [\d.,]+ decoding", answer.out)
@@ -71,6 +71,8 @@ def test_json(pixelrnn, given, tmp_path):
     for each in (*found["models"], *found["codecs"]):
         assert each["images_per_second_encoding"] > 0
         assert each["images_per_second_decoding"] > 0
+        assert each["cpu_seconds_per_megapixel_encoding"] > 0
+        assert each["cpu_seconds_per_megapixel_decoding"] > 0
 
 
 def test_several_models_in_tiles(pixelrnn, given):
@@ -79,6 +81,30 @@ def test_several_models_in_tiles(pixelrnn, given):
     first, second = found["models"]
     assert first["bits_per_dim_all_in_one"] == second["bits_per_dim_all_in_one"]
     assert found["tile_pixels"] == 3
+
+
+def test_models_side_by_side_in_words():
+    def of(name, size, **seconds):
+        return ModelFigures(
+            name=name,
+            note="",
+            bits_per_dim_one_file_each=size,
+            bits_per_dim_all_in_one=size,
+            all_in_one="album",
+            program_hash="",
+            ideal_bits_per_dim=size,
+            messages_bits_per_dim=size,
+            **{f"cpu_seconds_per_megapixel_{what}": value for what, value in seconds.items()},
+        )
+
+    first = of("first", 3.0, encoding=2.0, decoding=4.0)
+    assert bench_codec._beside(of("new", 2.76, encoding=1.9, decoding=4.4), first) == (
+        "new, one file an image: 8 % smaller than first; 0.95 times its CPU s/megapixel encoding; "
+        "1.10 times its CPU s/megapixel decoding."
+    )
+    assert bench_codec._beside(of("new", 3.0), of("first", 3.0)) == (
+        "new, one file an image: about as small as first."
+    )
 
 
 def test_a_model_that_comes_with_the_package(pixelrnn):

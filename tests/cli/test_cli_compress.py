@@ -210,7 +210,8 @@ def test_without_out_it_is_written_beside_the_image_once(pixelrnn, fails, tmp_pa
     out = tmp_path / "in" / "a b.pxr"
     number = r"[\d,.]+"
     assert re.fullmatch(
-        rf"{re.escape(str(out))}: 1 image, {number} bytes, {number} bits/dim by colour-pixelcnn; "
+        rf"{re.escape(str(out))}: 1 image, {number} bytes, {number} bits/dim by colour-pixelcnn, "
+        r"the model for small images; "
         rf"\d+% of the {number} bytes of the files, \S+ seconds\n",
         answer.out,
     )
@@ -318,7 +319,8 @@ def test_json(there_and_back, tmp_path):
     assert about.pop("seconds") > 0
     assert about == {
         "out": str(tmp_path / "there" / "album.pxr"),
-        "model": "colour-pixelcnn", "program_hash": model.hash.hex(), "tile_pixels": 128, "num_images": 2,
+        "model": "colour-pixelcnn", "model_is_for": "small images",
+        "program_hash": model.hash.hex(), "tile_pixels": 128, "num_images": 2,
         "num_bytes": size,
         "input_bytes": sum(path.stat().st_size for path in paths),
         "bits_per_dim": 8 * size / (2 * 3 * SIZE[0] * SIZE[1]),

@@ -157,6 +157,8 @@ def test_fetch_without_a_network():
         (("info", "digits", "--set", "data.num_levels=many"), "valid integer"),
         (("info", "digits", "--set", "data.num_levels"), "KEY=VALUE"),
         (("info", "digits", "--set", "data.patch_size=4"), "does not apply to digits"),
+        (("info", "photos", "--set", 'data.also=["cifar10"]'), "ask for each of them by itself"),
+        (("fetch", "cifar10", "--set", 'data.also=["mnist"]'), "does not apply to cifar10"),
     ],
 )
 def test_one_line_for_each_mistake(arguments, message):

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from pixelrnn.data import DataOptions, load
@@ -204,3 +205,27 @@ def test_a_run_that_cannot_be_written_to_is_evaluated_all_the_same(
     assert "bits/dim" in answer.out
     assert f"the result is not kept in {run_folder}: it cannot be written to" in answer.err
     assert (run_folder / "result.json").read_bytes() == before
+
+
+# The weights beside a run's result.
+
+
+def test_the_weights_beside_a_runs_result(ask, pixelrnn, run_folder, tmp_path):
+    """They are scored on the run's own images, and what the folder says stays of its result."""
+    model = store.load(run_folder)
+    with torch.no_grad():
+        model.head.output.weight.zero_()
+    store.save(model, run_folder, name="best.safetensors")
+    before = result(run_folder)
+    answer = pixelrnn("evaluate", run_folder / "best.safetensors", "--json")
+    expected = evaluate(model, load("digits").images("test")).bits_per_dim
+    found = json.loads(answer.out)
+    assert (found["bits_per_dim"], found["data"]) == (pytest.approx(expected, abs=1e-9), "digits")
+    assert f"not kept in {run_folder}: what is kept there is of model.safetensors" in answer.err
+    assert result(run_folder) == before
+    ask(run_folder / "model.safetensors")  # is the result itself
+    assert result(run_folder)["test_bits_per_dim"] != found["bits_per_dim"]
+    elsewhere = shutil.copy(run_folder / "best.safetensors", tmp_path / "alone.safetensors")
+    answer = pixelrnn("evaluate", elsewhere)
+    assert answer.code == 2
+    assert "does not say which images it is for" in answer.err

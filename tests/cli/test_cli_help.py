@@ -8,7 +8,7 @@ import typer
 from PIL import Image
 from typer.core import TyperGroup
 
-from pixelrnn import compare
+from pixelrnn import training
 from pixelrnn.cli.main import app
 
 
@@ -41,7 +41,7 @@ def test_a_comparison_that_is_stopped_while_it_starts(pixelrnn, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compare, "suite_recipes_for", stop)
+    monkeypatch.setattr(training, "recipes_for", stop)
     answer = pixelrnn("compare", "digits", "--dry-run")
     assert (answer.code, answer.err) == (
         130,

@@ -8,7 +8,7 @@ import torch
 
 from pixelrnn.coding import name_model
 from pixelrnn.coding.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
-from pixelrnn.coding.fixed_point import MAX_SHIFT, export
+from pixelrnn.coding.fixed_point import CALIBRATION_IMAGES, MAX_SHIFT, export
 from pixelrnn.coding.scales import Widths
 from pixelrnn.errors import ExportError
 from pixelrnn.stepper.coder import Coder
@@ -164,6 +164,19 @@ def test_values_beyond_those_of_the_calibration_are_clamped(tiny_model, smooth_i
     coder = Coder(clamped)
     image = wild[0].transpose(1, 2, 0).copy()
     np.testing.assert_array_equal(coder.decode(coder.encode(image), *image.shape), image)
+
+
+def test_the_images_looked_at_are_of_all_pictures(tiny_model):
+    """Of patches the first hundreds are of one picture, and here a calm one."""
+    program = tiny_model("pixelcnn", "categorical", 1, noise=0.3).lower()
+    wild = np.random.default_rng(0).choice([0, 16], (200, 1, 4, 4)).astype(np.uint8)
+    images = np.concatenate([np.full((200, 1, 4, 4), 8, np.uint8), wild])
+    spread = images[np.linspace(0, 399, CALIBRATION_IMAGES).astype(int)]
+    found, expected, first = (
+        name_model("tiny", export(program, some)).hash
+        for some in (images, spread, images[:CALIBRATION_IMAGES])
+    )
+    assert found == expected != first
 
 
 def test_wider_integers_lose_less(kind, likelihood, tiny_model):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixelrnn.report import read_run_folder
-from pixelrnn.report.comparison import Difference, difference, group_by_data
+from pixelrnn.report.comparison import Difference, Entry, difference, group_by_data
 from pixelrnn.report.verdict import verdict
 
 
@@ -13,24 +13,28 @@ def judged(folders):
     return group, verdict(group)
 
 
+def entries(folders):
+    return [Entry(read_run_folder(folder), folder.name, 0) for folder in folders]
+
+
 def test_differences_are_paired_image_by_image(digits, tmp_path):
-    best, other = (read_run_folder(folder) for folder in digits.runs(tmp_path)[:2])
-    gaps = other.evaluation.bits_per_dim_per_image - best.evaluation.bits_per_dim_per_image
+    best, other = entries(digits.runs(tmp_path)[:2])
+    gaps = other.per_image - best.per_image
     found = difference(best, other)
     assert found.paired
     assert found.mean == pytest.approx(gaps.mean())
     assert found.standard_error == pytest.approx(np.std(gaps, ddof=1) / np.sqrt(len(gaps)))
     # Most of the spread is shared between the models: pairing must have removed it.
-    assert found.standard_error < 0.5 * best.result.test_bits_per_dim_standard_error
+    assert found.standard_error < 0.5 * best.run.result.test_bits_per_dim_standard_error
 
 
 def test_without_single_images_the_errors_add(digits, tmp_path):
     folders = digits.runs(tmp_path)
     (folders[1] / "evaluation.npz").unlink()
-    best, other = (read_run_folder(folder) for folder in folders[:2])
+    best, other = entries(folders[:2])
     found = difference(best, other)
     assert not found.paired
-    errors = [run.result.test_bits_per_dim_standard_error for run in (best, other)]
+    errors = [entry.run.result.test_bits_per_dim_standard_error for entry in (best, other)]
     assert found.standard_error == pytest.approx(np.hypot(*errors))
 
 
@@ -52,7 +56,7 @@ def test_distinguishable(mean, error, expected):
 def test_the_verdict_names_the_best_and_the_next(digits, tmp_path):
     group, found = judged(digits.runs(tmp_path))
     assert [entry.name for entry in group.entries] == ["PixelCNN", "Diagonal BiLSTM", "Row LSTM"]
-    gap = difference(group.entries[0].run, group.entries[1].run)
+    gap = difference(*group.entries[:2])
     assert "<strong>PixelCNN</strong> is best" in found.sentence
     assert f"{gap.mean:.4f} ± {gap.standard_error:.4f} less than Diagonal BiLSTM" in found.sentence
     assert "clear difference" in found.sentence

@@ -51,6 +51,11 @@ def browser():
 def test_the_page_opens_cleanly_and_fits(browser, digits, colour, tmp_path, width, scheme):
     folders = digits.runs(tmp_path / "digits") + colour.runs(tmp_path / "photos")
     folders.append(digits.run(tmp_path / "x", label="A name that goes on and on_" * 4))
+    seen = {"image_presentations": 67_500, "validation_bits_per_dim": 2.1}
+    for model, seed in (("pixelcnn", 8), ("pixelcnn", 9), ("row-lstm", 8)):
+        folders.append(digits.run(tmp_path / f"{model}-{seed}", model, last=seen, best=seen))
+        recipe = folders[-1] / "recipe.toml"
+        recipe.write_text(recipe.read_text().replace("seed = 7", f"seed = {seed}"))
     out = build(folders, tmp_path / "report.html")
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     troubles, requests = [], []
@@ -70,6 +75,7 @@ def test_the_page_opens_cleanly_and_fits(browser, digits, colour, tmp_path, widt
         ".map(path => getComputedStyle(path).stroke)).size"
     )
     assert series > 3  # every model's own colour was resolved
+    assert page.locator("table.pairs, table.seeds, table.validations").count() == 3
     assert troubles == []
     assert all(url.startswith(("file:", "data:")) for url in requests)
     page.close()

@@ -3,7 +3,6 @@
 import json
 import re
 
-import numpy as np
 import pytest
 
 from pixelrnn.errors import RecipeError
@@ -11,7 +10,6 @@ from pixelrnn.report import build, read_run_folder
 from pixelrnn.report.comparison import group_by_data
 from pixelrnn.report.naming import distinct_names
 from pixelrnn.report.settings import differing_settings
-from pixelrnn.report.verdict import verdict
 
 
 def names(folders, *labels):
@@ -123,36 +121,3 @@ def test_a_command_that_resumed_is_not_how_to_repeat_it(digits, tmp_path):
     result["command"] = "pixelrnn train digits-pixelcnn --out 'a run'"
     (run / "result.json").write_text(json.dumps(result))
     assert "digits-pixelcnn --out &#39;a run&#39;" in build([run], tmp_path / "r.html").read_text()
-
-
-def test_seeds_of_one_recipe_are_taken_together(digits, tmp_path):
-    runs = [digits.run(tmp_path / str(seed)) for seed in range(3)]
-    for seed, run in enumerate(runs):
-        change(run, "seed = 7", f"seed = {seed}")
-        with np.load(run / "evaluation.npz") as archive:
-            arrays = dict(archive)
-        for name in ("bits_per_dim_per_image", "bits_map"):
-            arrays[name] = arrays[name] + 0.01 * seed
-        np.savez(run / "evaluation.npz", **arrays)
-        result = json.loads((run / "result.json").read_text())
-        result["test_bits_per_dim"] += 0.01 * seed
-        (run / "result.json").write_text(json.dumps(result))
-    other = digits.run(tmp_path / "other", "row-lstm")
-    (group,) = group_by_data([read_run_folder(run) for run in [*runs, other]])
-    first = group.evaluated[0].run.test_bits_per_dim
-    remark = (
-        "PixelCNN (seed 0), PixelCNN (seed 1) and PixelCNN (seed 2) differ in their seed alone: "
-        f"{first + 0.01:.4f} ± 0.0100 bits/dim, mean and standard deviation over 3 seeds."
-    )
-    assert remark in verdict(group).remarks
-    sentence = str(verdict(group).sentence)
-    assert "Row LSTM" in sentence  # the next is the next model, not the same with another seed
-    assert "(seed 1)" not in sentence
-    (alone,) = group_by_data([read_run_folder(run) for run in runs])
-    assert (
-        f"<strong>PixelCNN</strong> costs {first + 0.01:.4f} ± 0.0100 bits/dim, mean and standard "
-        "deviation over 3 seeds"
-    ) in verdict(alone).sentence
-    change(runs[2], "features = 32", "features = 33")
-    (group,) = group_by_data([read_run_folder(run) for run in [*runs, other]])
-    assert "over 2 seeds" in " ".join(verdict(group).remarks)

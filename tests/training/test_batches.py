@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn.training.batches import Batches
+from pixelrnn.data.patches import Uncut
+from pixelrnn.training.batches import Batches, _random_bits
 
 IMAGES = np.arange(11 * 6, dtype=np.uint8).reshape(11, 1, 2, 3)
 
@@ -90,3 +91,72 @@ def test_the_data_are_not_written_to():
     for batch in Batches(images, batch_size=4, num_steps=3, seed=0, flips=True):
         batch.add_(1)
     assert np.array_equal(images, IMAGES)
+
+
+# Patches at other places in every epoch.
+
+PICTURE = np.arange(9 * 8, dtype=np.uint8).reshape(1, 9, 8)
+PATCHES = np.zeros((5, 1, 3, 3), np.uint8)
+PATCHES[4] = 255  # a whole image
+UNCUT = Uncut((PICTURE,), np.array([0, 0, 0, 0, -1]))
+
+
+def crops(**settings):
+    settings = {"batch_size": 5, "num_steps": 40, "seed": 2, "uncut": UNCUT} | settings
+    return Batches(PATCHES, **settings)
+
+
+def is_in_picture(patch):
+    top, left = divmod(int(patch[0, 0, 0]), 8)
+    return np.array_equal(patch, PICTURE[:, top : top + 3, left : left + 3])
+
+
+def test_patches_are_at_new_places_in_every_epoch_and_whole_images_stay():
+    drawn_ones = drawn(crops()).numpy()
+    whole = (drawn_ones == 255).all(axis=(1, 2, 3))
+    assert whole.sum() == 40
+    assert all(is_in_picture(patch) for patch in drawn_ones[~whole])
+    corners = drawn_ones[~whole][:, 0, 0, 0]
+    assert set(corners) == {8 * top + left for top in range(7) for left in range(6)}
+    first, second = corners[:4], corners[4:8]
+    assert set(first) != set(second)
+
+
+def test_places_depend_on_seed_epoch_and_index_alone():
+    by_five = drawn(crops(flips=True))
+    assert torch.equal(by_five, drawn(crops(flips=True, batch_size=1, num_steps=200)))
+    gone_on = crops(flips=True)
+    gone_on.load_state_dict({"position": 13})
+    assert torch.equal(drawn(gone_on), by_five[13 * 5 :])
+    assert not torch.equal(by_five, drawn(crops(flips=True, seed=3)))
+    shares = [
+        list(crops(flips=True, batch_size=10, num_steps=20, rank=r, processes=2)) for r in (0, 1)
+    ]
+    together = [each for pair in zip(*shares, strict=True) for each in pair]
+    assert torch.equal(torch.cat(together), by_five)
+
+
+def test_places_share_no_random_bits_with_order_and_flips():
+    """Neither with those of another epoch, nor of another seed: their keys differ."""
+    bits = {
+        (seed, epoch, purpose): _random_bits(seed, epoch, purpose, 4).tobytes()
+        for seed in (0, 1, 2**63 - 1)
+        for epoch in range(4)
+        for purpose in range(3)
+    }
+    assert len(set(bits.values())) == len(bits)
+
+
+def test_places_are_the_same_for_ever():
+    corners = drawn(crops(num_steps=1))[:, 0, 0, 0].tolist()
+    assert corners == GOLDEN_CORNERS
+
+
+GOLDEN_CORNERS = [16, 255, 11, 33, 36]
+
+
+def test_flips_and_order_are_what_they_are_without_places():
+    still = drawn(Batches(PATCHES, batch_size=5, num_steps=9, seed=2))
+    moved = drawn(crops(num_steps=9))
+    is_whole = (still == 255).flatten(1).all(dim=1)
+    assert torch.equal(is_whole, (moved == 255).flatten(1).all(dim=1))

@@ -21,6 +21,7 @@ from pixelrnn.coding.fixed_point import CALIBRATION_IMAGES, export
 from pixelrnn.data.dataset import Images
 from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.uncertainty import evenly_spread
 
 SIZES = ((5, 7), (7, 5))  # neither square nor of the training images
 USUAL_SIZE, LARGEST_SIDE = (16, 16), 64  # pixels
@@ -233,7 +234,8 @@ class _Trained:
 
 
 def _cropped(images: Images) -> Images:
-    return np.ascontiguousarray(images[:CALIBRATION_IMAGES, :, :LARGEST_SIDE, :LARGEST_SIDE])
+    some = images[evenly_spread(len(images), CALIBRATION_IMAGES)]
+    return np.ascontiguousarray(some[..., :LARGEST_SIDE, :LARGEST_SIDE])
 
 
 def _by(size: tuple[int, ...] | torch.Size) -> str:

@@ -6,6 +6,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import imagecodecs
 import numpy as np
@@ -79,9 +80,9 @@ def _decode_webp(data: bytes) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def _encode_jpegxl(pixels: Pixels, num_levels: int) -> bytes:
+def _encode_jpegxl(pixels: Pixels, num_levels: int, *, effort: int) -> bytes:
     del num_levels
-    return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=9, numthreads=1))
+    return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, numthreads=1))
 
 
 def _decode_jpegxl(data: bytes) -> Pixels:
@@ -168,7 +169,7 @@ CODECS = (
     Codec(
         name="JPEG XL",
         available=lambda: bool(imagecodecs.JPEGXL.available),
-        encode=_encode_jpegxl,
+        encode=partial(_encode_jpegxl, effort=9),
         decode=_decode_jpegxl,
         note="lossless, effort 9",
         stores_grey=True,
@@ -177,6 +178,15 @@ CODECS = (
 )
 
 MORE_CODECS = (
+    Codec(
+        name="JPEG XL (effort 7)",
+        available=lambda: bool(imagecodecs.JPEGXL.available),
+        encode=partial(_encode_jpegxl, effort=7),
+        decode=_decode_jpegxl,
+        note="lossless, effort 7, what its encoder takes if nothing is said",
+        stores_grey=True,
+        max_side=2**30 - 1,
+    ),
     Codec(
         name="JPEG-LS",
         available=lambda: bool(imagecodecs.JPEGLS.available),

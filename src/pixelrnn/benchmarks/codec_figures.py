@@ -16,6 +16,8 @@ class Figures:
         all_in_one: what that file is: "album", "picture" or "stream".
         images_per_second_encoding: files of one image, on all threads.
         images_per_second_decoding: likewise.
+        cpu_seconds_per_megapixel_encoding: user and system time, all threads together, of the same.
+        cpu_seconds_per_megapixel_decoding: likewise.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Figures:
     all_in_one: str
     images_per_second_encoding: float | None = None
     images_per_second_decoding: float | None = None
+    cpu_seconds_per_megapixel_encoding: float | None = None
+    cpu_seconds_per_megapixel_decoding: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -57,7 +61,9 @@ class CodecBenchmark:
         codecs: in the order of `CODECS` and `MORE_CODECS`.
         left_out: why a codec is not measured, by name.
         num_images: whose sizes were measured.
+        num_pixels: of these.
         num_images_timed: the first so many.
+        num_pixels_timed: of these.
         threads: images coded at the same time.
         repeats: how often each was timed; 0 if Ctrl-C came before.
         finished: False after Ctrl-C.
@@ -67,7 +73,9 @@ class CodecBenchmark:
     codecs: list[Figures] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     num_images: int = 0
+    num_pixels: int = 0
     num_images_timed: int = 0
+    num_pixels_timed: int = 0
     threads: int = 1
     repeats: int = 0
     finished: bool = True

@@ -15,11 +15,13 @@ class Measured:
 
     Attributes:
         seconds: of one call of each way.
+        cpu_seconds: user and system time of the process, all its threads together, of the same.
         repeats: repetitions done.
         finished: False after Ctrl-C.
     """
 
     seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
     repeats: int
     finished: bool
 
@@ -45,7 +47,7 @@ def measure_in_turn(
     """
     for way in ways:  # memory is found, layers are chosen and loops are compiled in the first one
         way()
-    taken: list[list[float]] = []
+    taken: list[list[tuple[float, float]]] = []
     started = time.perf_counter()
     finished = True
     try:
@@ -59,15 +61,21 @@ def measure_in_turn(
         if not taken:
             raise
         finished = False
-    medians = tuple(statistics.median(column) for column in zip(*taken, strict=True))
-    return Measured(medians, len(taken), finished)
+    seconds, cpu_seconds = (
+        tuple(
+            statistics.median(each[which] for each in of_way) for of_way in zip(*taken, strict=True)
+        )
+        for which in (0, 1)
+    )
+    return Measured(seconds, cpu_seconds, len(taken), finished)
 
 
-def _seconds_a_call(way: Callable[[], object]) -> float:
-    calls, started = 0, time.perf_counter()
+def _seconds_a_call(way: Callable[[], object]) -> tuple[float, float]:
+    """Return seconds by the clock and of the processor."""
+    calls, started, cpu_started = 0, time.perf_counter(), time.process_time()
     while True:
         way()
         calls += 1
         seconds = time.perf_counter() - started
         if seconds >= SECONDS_EACH:
-            return seconds / calls
+            return seconds / calls, (time.process_time() - cpu_started) / calls

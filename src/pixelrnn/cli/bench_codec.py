@@ -20,7 +20,7 @@ from pixelrnn.cli.drawing import (
 from pixelrnn.cli.options import Data
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
-from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.shipped import described_defaults
 from pixelrnn.untrusted import printable
 from pixelrnn.wording import counted, three_digits
 
@@ -42,7 +42,7 @@ def codec(
             metavar="NAME-or-PATH",
             help="A name from `pixelrnn models list`, or a file from `pixelrnn models export`. May be "
             "repeated.",
-            show_default=f"{DEFAULT_MODEL}; {DIGITS_MODEL} for grey images of 17 levels",
+            show_default=f"{DIGITS_MODEL} for grey images of 17 levels; {described_defaults()}",
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
@@ -73,7 +73,7 @@ def codec(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure compressing: bits/dim and images a second, beside PNG, WebP, JPEG XL and others.
+    """Measure compressing: bits/dim, speed and processor time, beside PNG, WebP, JPEG XL and others.
 
     Images of a folder or an album that differ in size are all measured, each at its own size. All code the
     same images with as many threads, timed in turn in this one run; whatever is written
@@ -164,7 +164,8 @@ def _table(result: dict[str, Any], found: "CodecBenchmark") -> "Table":
     )
     table.add_column("codec", no_wrap=True)
     for heading in ("bits/dim, one file each", "all in one", "encoding, images/s",
-                    "decoding, images/s"):  # fmt: skip
+                    "decoding, images/s", "encoding, CPU s/megapixel",
+                    "decoding, CPU s/megapixel"):  # fmt: skip
         table.add_column(heading, justify="right")
     table.add_column("note", overflow="fold")
     for model in found.models:
@@ -184,6 +185,8 @@ def _cells(figures: "Figures") -> list[str]:
         "" if together is None else f"{together:.4f}",
         three_digits(figures.images_per_second_encoding),
         three_digits(figures.images_per_second_decoding),
+        three_digits(figures.cpu_seconds_per_megapixel_encoding),
+        three_digits(figures.cpu_seconds_per_megapixel_decoding),
         figures.note,
     ]
 
@@ -199,10 +202,12 @@ def _lines(result: dict[str, Any], found: "CodecBenchmark") -> list[str]:
         lines.append(_smallest(everything))
     for model in found.models:
         lines += _of_model(model, found)
+    lines += [_beside(model, found.models[0]) for model in found.models[1:]]
     if found.repeats:
         lines.append(
             f"Speeds: files of one image, medians of {counted(found.repeats, 'repetition')} in turn on "
-            f"the first {counted(found.num_images_timed, 'image')}."
+            f"the first {counted(found.num_images_timed, 'image')}. CPU s: user and system time, all "
+            "threads together."
         )
         lines.append(f"The machine: {result['environment']['processor']}.")
     return lines
@@ -235,6 +240,17 @@ def _of_model(model: "ModelFigures", found: "CodecBenchmark") -> list[str]:
     if found.codecs:
         lines += comparisons(model, found.codecs)
     return lines
+
+
+def _beside(model: "ModelFigures", first: "ModelFigures") -> str:
+    """Return how a model compares with the first one, in words."""
+    sizes = _difference(model.bits_per_dim_one_file_each / first.bits_per_dim_one_file_each - 1)
+    line = f"{model.name}, one file an image: {sizes} {first.name}"
+    for what in ("encoding", "decoding"):
+        ours, theirs = (getattr(of, f"cpu_seconds_per_megapixel_{what}") for of in (model, first))
+        if ours is not None and theirs:
+            line += f"; {ours / theirs:.2f} times its CPU s/megapixel {what}"
+    return f"{line}."
 
 
 def comparisons(model: "ModelFigures", codecs: "list[Figures]") -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.shipped import DEFAULT_MODELS, mostly
 
 if TYPE_CHECKING:
     from pixelrnn.data import Images
@@ -31,7 +31,9 @@ class MeasuredImages:
         from pixelrnn.data.digits import NUM_LEVELS
 
         is_like_digits = len(self.images[0]) == 1 and self.num_levels == NUM_LEVELS
-        return DIGITS_MODEL if is_like_digits else DEFAULT_MODEL
+        if is_like_digits:
+            return DIGITS_MODEL
+        return DEFAULT_MODELS[mostly((*image.shape[1:], len(image)) for image in self.images)]
 
     @property
     def largest_side(self) -> int:

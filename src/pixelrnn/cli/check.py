@@ -83,7 +83,7 @@ def _images(model: Path) -> "tuple[Images | None, str]":
     from pixelrnn.errors import DataError
     from pixelrnn.training import RunFolder
 
-    run = RunFolder(model)
+    run = RunFolder.of(model)
     if not run.recipe_file.is_file():
         return None, "random images"
     table = run.recipe().data

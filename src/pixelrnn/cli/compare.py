@@ -1,15 +1,19 @@
-"""`pixelrnn compare`: train the models of a suite side by side and show which is better."""
+"""`pixelrnn compare`: train several models side by side and show which is better."""
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli.console import say, say_json, say_lines, say_table
+from pixelrnn.cli.console import say, say_json, say_table
 from pixelrnn.cli.options import Data, Settings, command_line, raise_alarms
 from pixelrnn.untrusted import printable
+from pixelrnn.wording import counted, duration
+
+if TYPE_CHECKING:
+    from pixelrnn.training import Recipe
 
 
 class Equal(StrEnum):
@@ -20,18 +24,32 @@ class Equal(StrEnum):
 
 
 def compare(
-    suite: Annotated[
-        str,
+    names: Annotated[
+        list[str],
         typer.Argument(
+            metavar="SUITE-or-RECIPES",
             help="digits, photos, cifar10-45k, cifar10-45k-softmax or cifar10-paper: "
-            "the recipes whose names start so."
+            "the recipes whose names start so. Or several recipes, by name (`pixelrnn train --list`) or as "
+            ".toml files.",
+            show_default=False,
         ),
     ],
     data: Data = None,
     out: Annotated[
-        Path | None, typer.Option(help="The folder for all of it.", show_default="runs/SUITE")
+        Path | None,
+        typer.Option(
+            help="The folder for all of it.", show_default="runs/SUITE or runs/NAME-vs-NAME"
+        ),
     ] = None,
     settings: Settings = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Train each model so often, with the recipe's seed and those after it, and say which "
+            "differences other seeds would not undo.",
+        ),
+    ] = 1,
     equal: Annotated[
         Equal, typer.Option(help="What the models share; minutes need training.max_minutes.")
     ] = Equal.presentations,
@@ -40,22 +58,21 @@ def compare(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Train the models of a suite on the same images and write one page that compares them.
+    """Train models on the same images and write one page that compares them.
 
-    Interrupted, the same command goes on where it was.
+    Interrupted, the same command goes on where it was. More --seeds add to the runs that are there.
     """
     with stopping.listening(lambda: "stopped; the same command goes on from there"):
-        from pixelrnn import training
         from pixelrnn.compare import compare as run_comparison
-        from pixelrnn.compare import suite_recipes_for
+        from pixelrnn.training import recipes_for
 
         if dry_run:
-            for recipe in suite_recipes_for(suite, data, settings or [], equal.value).values():
-                say_lines(training.dry_run(recipe).split("\n"))
+            _rehearse(recipes_for(names, data, settings or [], equal.value), seeds)
             return
         comparison = run_comparison(
-            suite,
-            out or Path("runs") / suite,
+            names,
+            out,
+            seeds=seeds,
             data=data,
             settings=settings or [],
             equal=equal.value,
@@ -73,18 +90,33 @@ def compare(
     )
 
 
+def _rehearse(recipes: "dict[str, Recipe]", seeds: int) -> None:
+    """Say what each model would take, and all of it."""
+    from pixelrnn.training import distinct_labels, rehearse
+
+    labels, seconds = distinct_labels(recipes), 0.0
+    for name, recipe in recipes.items():
+        found = rehearse(recipe)
+        seconds += found.seconds * seeds
+        say(labels[name] + found.text[found.text.index(":") :])
+    often = "" if seeds == 1 else f", {seeds} times each"
+    say(f"all: {counted(len(recipes), 'model')}{often}, would take {duration(seconds)}")
+
+
 def _show(results: dict[str, Any]) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    from pixelrnn.uncertainty import images_of_pictures, no_verdict, plus_minus
+    from pixelrnn.uncertainty import images_of_pictures, no_verdict
 
+    seeds = results.get("num_seeds", 1)
     table = Table(
         title=escape(printable(results["data"]))
         + ": "
         + images_of_pictures(results["num_images"], results["num_pictures"], "test")
-        + ", bits/dim (± standard error)",
+        + ", bits/dim (± standard error"
+        + (f" over images; mean and standard deviation of {seeds} seeds)" if seeds > 1 else ")"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -92,12 +124,13 @@ def _show(results: dict[str, Any]) -> None:
         collapse_padding=True,
     )
     table.add_column("", no_wrap=True)
-    for heading in ("bits/dim", "parameters", "images/s", "minutes", "peak MB"):
+    measured = ("bits/dim", "over seeds") if seeds > 1 else ("bits/dim",)
+    for heading in (*measured, "parameters", "images/s", "minutes", "peak MB"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for model in sorted(results["models"], key=lambda each: each["test_bits_per_dim"]):
+    for model in sorted(results["models"], key=_mean):
         table.add_row(
             f"[bold]{escape(printable(model['label']))}[/bold]",
-            plus_minus(model["test_bits_per_dim"], model["test_bits_per_dim_standard_error"]),
+            *_measured(model, seeds),
             f"{model['parameters']:,}",
             f"{model['images_per_second']:,.0f}",
             f"{model['minutes']:.1f}",
@@ -105,7 +138,48 @@ def _show(results: dict[str, Any]) -> None:
         )
     table.add_section()
     for line in sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"]):
-        table.add_row(line["name"], f"{line['test_bits_per_dim']:.4f}", "", "", "", "")
+        table.add_row(
+            line["name"], f"{line['test_bits_per_dim']:.4f}", *[""] * len(measured), "", "", ""
+        )
     say_table(table)
+    for difference in results.get("differences", ()):
+        say(_in_words(difference))
     if reason := no_verdict(results["num_pictures"]):
         say(reason)
+
+
+def _mean(model: dict[str, Any]) -> float:
+    """Return a model's bits/dim, the mean over its seeds."""
+    mean: float = model.get("mean_test_bits_per_dim", model["test_bits_per_dim"])
+    return mean
+
+
+def _measured(model: dict[str, Any], seeds: int) -> list[str]:
+    from pixelrnn.uncertainty import plus_minus
+
+    if seeds == 1:
+        return [plus_minus(model["test_bits_per_dim"], model["test_bits_per_dim_standard_error"])]
+    deviation = model["test_bits_per_dim_standard_deviation_over_seeds"]
+    return [
+        plus_minus(_mean(model), model["mean_test_bits_per_dim_standard_error"]),
+        f"± {deviation:.4f}",
+    ]
+
+
+def _in_words(difference: dict[str, Any]) -> str:
+    """Say whether a difference between two models survives other images and other seeds."""
+    from pixelrnn.uncertainty import p_value
+
+    images, seeds = difference["survives_images"], difference["survives_seeds"]
+    survives = {
+        (True, True): "survives other images and other seeds",
+        (True, False): "survives other images, but not other seeds",
+        (False, True): "survives other seeds, but not other images",
+        (False, False): "survives neither other images nor other seeds",
+        (None, True): "survives other seeds; there are too few pictures for a verdict",
+        (None, False): "does not survive other seeds; there are too few pictures for a verdict",
+    }[images, seeds]
+    return (
+        f"{difference['higher']} is {difference['bits_per_dim']:.4f} above {difference['lower']}, which "
+        f"{survives} ({p_value(difference['p_value_over_seeds'])} by Welch's t-test over seeds)"
+    )

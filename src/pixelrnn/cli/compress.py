@@ -18,9 +18,9 @@ from pixelrnn.cli.drawing import (
     require_writable,
 )
 from pixelrnn.cli.image_arguments import GivenImage, GivenImages, given_images
-from pixelrnn.cli.options import CodingModelOption
+from pixelrnn.cli.options import coding_model
 from pixelrnn.errors import CompressedFileError, DataError, OutputError
-from pixelrnn.shipped import DEFAULT_MODEL
+from pixelrnn.shipped import DEFAULT_MODELS, described_defaults, kind_of, mostly
 from pixelrnn.units import BITS_PER_BYTE
 from pixelrnn.wording import counted
 
@@ -50,7 +50,7 @@ def compress(
             show_default="the image's name, with .pxr",
         ),
     ] = None,
-    model: CodingModelOption = None,
+    model: Annotated[str | None, coding_model(described_defaults())] = None,
     tile: Annotated[
         int | None,
         typer.Option(
@@ -98,8 +98,10 @@ def compress(
     if not given.images:
         raise _nothing_left(given.notes())
     out = _output(out, given.images, force=force, all_kept=not (skip or keep_smaller))
+    # By the headers alone: pixels are read once, when they are coded.
+    kind = mostly(image.shape for image in given.images)
     codec = Codec(
-        load_program(model or DEFAULT_MODEL),
+        load_program(model or DEFAULT_MODELS[kind]),
         tile=DEFAULT_TILE if tile is None else tile,
         threads=threads,
     )
@@ -122,6 +124,7 @@ def compress(
     result = {
         "out": str(out),
         "model": codec.model.name,
+        "model_is_for": None if model else kind,
         "program_hash": codec.model.hash.hex(),
         "tile_pixels": codec.tile,
         "num_images": len(done.kept),
@@ -138,7 +141,8 @@ def compress(
         "not_kept": given.not_kept,
     }
     say_json(result) if as_json else say(_text(result))
-    for note in [*given.notes(), *_growth(done, left_out=keep_smaller)]:
+    notes = [] if model else _mixed(given.images, kind)
+    for note in [*notes, *given.notes(), *_growth(done, left_out=keep_smaller)]:
         tell(note)
 
 
@@ -232,6 +236,19 @@ def _facts(image: GivenImage, entry: "Entry") -> dict[str, Any]:
     }
 
 
+def _mixed(images: list[GivenImage], kind: str) -> list[str]:
+    """Return what has to be said where another model would have been taken for some of the images."""
+    others = [image for image in images if kind_of(*image.header.size) != kind]
+    (other,) = DEFAULT_MODELS.keys() - {kind}
+    if not others or DEFAULT_MODELS[other] == DEFAULT_MODELS[kind]:
+        return []
+    return [
+        f"an album has one model: {DEFAULT_MODELS[kind]}, for most of its levels are of {kind}; "
+        f"{counted(len(others), 'image')} of {len(images):,}, {other}, would have {DEFAULT_MODELS[other]} "
+        "in an album of their own"
+    ]
+
+
 def _growth(done: _Done, *, left_out: bool) -> list[str]:
     """Return what has to be said of files that are smaller on disk than in an album."""
     from pixelrnn.data.listing import some
@@ -254,9 +271,10 @@ def _growth(done: _Done, *, left_out: bool) -> list[str]:
 
 def _text(result: dict[str, Any]) -> str:
     share = result["num_bytes"] / result["input_bytes"]
+    chosen = f", the model for {result['model_is_for']}" if result["model_is_for"] else ""
     checked = "; decoded again and compared" if result["verified"] else ""
     return (
         f"{result['out']}: {counted(result['num_images'], 'image')}, {result['num_bytes']:,} bytes, "
-        f"{result['bits_per_dim']:.4f} bits/dim by {result['model']}; {share:.0%} of the "
+        f"{result['bits_per_dim']:.4f} bits/dim by {result['model']}{chosen}; {share:.0%} of the "
         f"{result['input_bytes']:,} bytes of the files, {result['seconds']:.3g} seconds{checked}"
     )

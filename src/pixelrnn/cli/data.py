@@ -64,6 +64,8 @@ def info(
     from pixelrnn.data.loading import check_options
 
     options = _options(settings or [])
+    if options.also:
+        raise RecipeError("data.also mixes sets for a run: ask for each of them by itself")
     entry = CATALOGUE.get(source)
     facts: dict[str, Any] = {}
     if entry is not None:

@@ -47,22 +47,23 @@ def evaluate(
 
     Without --data, a run is evaluated on the images of its own recipe; on their test split, the
     result of a finished run is also kept in its folder, with the codecs beside it, for
-    `pixelrnn report`.
+    `pixelrnn report`. RUN/best.safetensors, or RUN/last.safetensors, are the weights beside the
+    run's result: theirs is only said.
     """
     from pixelrnn.assessment import assess, require_contract, require_fit
     from pixelrnn.evaluation import evaluate as evaluate_model
     from pixelrnn.models import store
     from pixelrnn.training import RunFolder
 
-    run = RunFolder(model)
+    run = RunFolder.of(model)
     loaded = store.load(model, device=device)
     images = _images(model, run, data, settings or [])
     require_fit(loaded, images)
     chosen = images.images(split)
     require_contract(run, loaded, chosen)
     keep = data is None and split == "test"
-    if keep and (reason := _why_not_kept(run, images)):
-        tell(f"the result is not kept in {model}: {reason}")
+    if keep and (reason := _why_not_kept(model, run, images)):
+        tell(f"the result is not kept in {run.path}: {reason}")
         keep = False
     with images_progress("evaluating", len(chosen)) as on_progress:
         if keep:
@@ -97,8 +98,12 @@ def evaluate(
     raise_alarms(result["alarms"])
 
 
-def _why_not_kept(run: "RunFolder", images: "DataSet") -> str:
+def _why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
     """Return why a result on these images would mislead in the run's folder, or nothing."""
+    from pixelrnn.models import store
+
+    if model not in (run.path, run.path / store.MODEL_FILE):
+        return f"what is kept there is of {store.MODEL_FILE}"
     if not os.access(run.path, os.W_OK):
         return "it cannot be written to"
     result = run.result()
@@ -120,7 +125,7 @@ def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]
     if data is not None and data != table.get("source"):
         require_clear(data)
     if data is None and table:
-        require_there(table["source"], model)
+        require_there(table["source"], run.path)
     elif data is not None and "source" in table and not is_there(table["source"]):
         table["source"] = data  # the run's own images, somewhere else now
     elif data is not None and data != table.get("source"):

@@ -155,7 +155,7 @@ def export(
         raise OutputError(f"{out} holds the weights themselves: give another name with -o")
     called = check_name(name or Path(run).resolve().name.removesuffix(".safetensors"))
     model = store.load(run)
-    folder = RunFolder(Path(run))
+    folder = RunFolder.of(Path(run))
     if data is not None:
         images = load(data)
     elif folder.recipe_file.is_file():
@@ -164,6 +164,7 @@ def export(
     else:
         raise RecipeError(f"{run} does not say what it was trained on: give --data NAME-or-PATH")
     from pixelrnn.assessment import require_fit
+    from pixelrnn.uncertainty import evenly_spread
 
     require_fit(model, images)
     make_loop_ready(tell)
@@ -171,7 +172,8 @@ def export(
     program = export(model.lower(), images.images("train"), widths)
     named = name_model(called, program)
     save_program(named, out)
-    some = images.validation[:MEASURED_IMAGES] if images.count("validation") else images.train[:64]
+    split, count = ("validation", MEASURED_IMAGES) if images.count("validation") else ("train", 64)
+    some = images.images(split)[evenly_spread(images.count(split), count)]
     sizes = measure_files(named, some)
     before = evaluate(model, some).bits_per_dim
     result = {
@@ -186,7 +188,7 @@ def export(
     }
     text = (
         f"{out}: {result['num_bytes']:,} bytes, program {named.hash.hex()[:32]}; on {len(some)} "
-        f"validation images {before:.4f} bits/dim in floats, {sizes.ideal_bits_per_dim:.4f} in "
+        f"{split} images {before:.4f} bits/dim in floats, {sizes.ideal_bits_per_dim:.4f} in "
         f"integers, {sizes.file_bits_per_dim:.4f} in a file"
     )
     say_json(result) if as_json else say(text)

@@ -39,15 +39,18 @@ Device = Annotated[
     ),
 ]
 
-CodingModelOption = Annotated[
-    str | None,
-    typer.Option(
+
+def coding_model(show_default: str | bool = False) -> Any:
+    """Return the option of an integer model, with what is taken if it is not given."""
+    return typer.Option(
         "--model",
         metavar="NAME-or-PATH",
         help="A name from `pixelrnn models list`, or a file from `pixelrnn models export`.",
-        show_default=False,
-    ),
-]
+        show_default=show_default,
+    )
+
+
+CodingModelOption = Annotated[str | None, coding_model()]
 
 
 WORDS = {"str": "TEXT", "path": "PATH", "int": "INTEGER", "float": "NUMBER", "bool": None}

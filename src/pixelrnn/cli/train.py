@@ -83,4 +83,6 @@ def train(
     result = run.result()
     figures = [f"{result[f'{split}_bits_per_dim']:.4f} bits/dim on {split}"
                for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip
-    say(f"{run.path}: {', '.join(figures)}")
+    parts = [f"{part['bits_per_dim']:.4f} on that of {part['data']}"
+             for part in result.get("validation_parts", ())]  # fmt: skip
+    say(f"{run.path}: {', '.join([*figures, *parts])}")

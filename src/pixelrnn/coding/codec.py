@@ -32,6 +32,7 @@ from pixelrnn.coding.tiles import Jobs, Part, Tiling
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
 from pixelrnn.kernels.compiled import told_of_compiling
 from pixelrnn.processes import usable_cores
+from pixelrnn.shipped import DEFAULT_MODELS, PHOTOGRAPHS
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.range_coder import TOTAL
 from pixelrnn.stepper.runner import Images, spread
@@ -200,7 +201,7 @@ class Codec:
         if int(image.max()) >= levels:
             raise ImageMismatchError(
                 f"{which}{self.model.name} is a model of images with {levels} levels, and a pixel here is "
-                f"{int(image.max())}: take another --model, such as colour-pixelcnn"
+                f"{int(image.max())}: take another --model, such as {DEFAULT_MODELS[PHOTOGRAPHS]}"
             )
 
     def check_size(self, height: int, width: int, bands: int, name: str = "") -> None:

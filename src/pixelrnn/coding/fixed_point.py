@@ -38,6 +38,7 @@ from pixelrnn.stepper.program import (
     Tap,
 )
 from pixelrnn.stepper.runner import Images, Runner
+from pixelrnn.uncertainty import evenly_spread
 
 CALIBRATION_IMAGES = 128
 MAX_SHIFT = 30
@@ -52,8 +53,8 @@ def export(program: Program, images: Images, widths: Widths = Widths()) -> Progr
 
     Args:
         program: from a model's `lower`.
-        images: uint8 `(N, C, H, W)`: what the model was trained on; the first 128 say how large the
-            values between the layers become.
+        images: uint8 `(N, C, H, W)`: what the model was trained on; 128 of them, evenly spread, say how
+            large the values between the layers become.
         widths: of the integers.
 
     Raises:
@@ -66,7 +67,8 @@ def export(program: Program, images: Images, widths: Widths = Widths()) -> Progr
         >>> integers.operations[0].taps[0].weights.dtype
         dtype('int16')
     """
-    stepped = Runner(program).run(images[:CALIBRATION_IMAGES], np.array(True), want_largest=True)
+    some = images[evenly_spread(len(images), CALIBRATION_IMAGES)]
+    stepped = Runner(program).run(some, np.array(True), want_largest=True)
     largest = np.asarray(stepped.largest, np.float64)
     scales = find_scales(program, largest, widths)
     for room in HIDDEN_ROOMS:

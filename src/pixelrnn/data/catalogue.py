@@ -81,7 +81,7 @@ _ENTRIES = (
         num_levels=lambda _: 256,
         splits=lambda _: (4_636, 126, 1_464),
         load=photos.load_photos,
-        options=frozenset({"num_levels", "patch_size"}),
+        options=frozenset({"num_levels", "patch_size", "random_crops"}),
     ),
     _cifar_entry(_CIFAR10, "small photographs of ten kinds of things", 170_052_171),
     _cifar_entry(_CIFAR100, "small photographs of a hundred kinds of things", 168_513_733),

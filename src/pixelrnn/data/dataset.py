@@ -7,13 +7,16 @@ random generator, whose stream may change from version to version, says what is 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
+
+if TYPE_CHECKING:
+    from pixelrnn.data.patches import Uncut
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -43,6 +46,8 @@ class DataSet:
         pictures: for each split in the order of `SPLITS`, which picture each image was cut from, int
             `(N,)`, images of one picture having one number, in all splits. `None` where each image is a
             picture of its own.
+        uncut: where training images are patches that are cut anew in each epoch, what from.
+        parts: of a mixture, each set's name and how many images it has in each split; see `mixture`.
         labels: for each split in the order of `SPLITS`, the class of each image, int64 `(N,)`, from 0.
             `None` where there are none.
         class_names: of the classes 0, 1, ..., where they are known; else empty.
@@ -68,6 +73,8 @@ class DataSet:
     notes: tuple[str, ...]
     split_rule: str
     pictures: tuple[Pictures, Pictures, Pictures] | None = None
+    uncut: "Uncut | None" = None
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     labels: tuple[Labels, Labels, Labels] | None = None
     class_names: tuple[str, ...] = ()
 
@@ -220,10 +227,16 @@ class DataSet:
         return len(self.class_names) or max(highest, default=-1) + 1
 
     def sha256(self, split: str) -> str:
-        """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits."""
+        """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits.
+
+        Where training images are cut anew, it covers the pictures that they are cut from, too.
+        """
         images = self._split(split)
-        digest = hashlib.sha256(f"uint8 {images.shape}\n".encode())
-        digest.update(np.ascontiguousarray(images).data)
+        uncut = self.uncut.pictures if self.uncut and split == "train" else ()
+        digest = hashlib.sha256()
+        for array in (images, *uncut):
+            digest.update(f"uint8 {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def _part_of(self, parts: "tuple[Labels, Labels, Labels] | None", split: str) -> Labels | None:

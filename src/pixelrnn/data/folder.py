@@ -26,7 +26,7 @@ from pixelrnn.data.image_files import (
 )
 from pixelrnn.data.listing import ImageFile, Listing, grouped, list_images, some
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.patches import cut_patches
+from pixelrnn.data.patches import RANDOM_CROPS, Uncut, cut_patches, uncut
 from pixelrnn.errors import DataError
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def assemble(
     everything = [header for split in SPLITS for header in headers[split]]
     _check_sizes(everything, options, path)
     channels = max(header.channels for header in everything)
-    images, counts = _read_splits(headers, channels, options, path, read or read_pixels)
+    images, counts, pictures = _read_splits(headers, channels, options, path, read or read_pixels)
     patches = f" ({options.patch_size}x{options.patch_size} patches)" if options.patch_size else ""
     return DataSet(
         name=path.resolve().name + patches,
@@ -93,6 +93,7 @@ def assemble(
         notes=_notes(everything, channels, options, left_aside),
         split_rule=rule,
         pictures=number_pictures(counts) if options.patch_size else None,
+        uncut=pictures,
     )
 
 
@@ -170,6 +171,10 @@ def _raise_refused(refused: list[UnreadableImageError], folder: Path) -> None:
 
 def _check_sizes(headers: Sequence[ImageHeader], options: DataOptions, folder: Path) -> None:
     side = options.patch_size
+    if options.random_crops and not side:
+        raise DataError(
+            "data.random_crops cuts patches: say how large they are, such as data.patch_size=64"
+        )
     wanted = options.size or (None if side else headers[0].size)
     if wanted is not None:
         wrong = [header for header in headers if header.size != wanted]
@@ -215,13 +220,17 @@ def _read_splits(
     options: DataOptions,
     folder: Path,
     read: Callable[[ImageHeader], Images],
-) -> tuple[dict[str, Images], list[list[int]]]:
-    """Return the images of each split, and how many each file gave."""
+) -> tuple[dict[str, Images], list[list[int]], Uncut | None]:
+    """Return the images of each split, how many each file gave, and what training images are cut from."""
     side = options.patch_size
+    training = set(map(id, headers["train"])) if options.random_crops else set()
+    kept: list[Images] = []
 
     def cut(header: ImageHeader) -> Images:
         picture = read(header)
         picture = np.broadcast_to(picture, (channels, *picture.shape[1:]))
+        if id(header) in training:
+            kept.append(picture)
         return cut_patches(picture, side, side) if side else picture[np.newaxis]
 
     everything = [header for split in SPLITS for header in headers[split]]
@@ -232,7 +241,7 @@ def _read_splits(
         of_split, parts = parts[: len(headers[split])], parts[len(headers[split]) :]
         images[split] = np.concatenate([nothing, *of_split])
         counts.append(list(map(len, of_split)))
-    return images, counts
+    return images, counts, uncut(kept, counts[0]) if options.random_crops else None
 
 
 def _notes(
@@ -250,6 +259,8 @@ def _notes(
     notes += _metadata_notes(headers)
     if options.patch_size:
         notes.append("patches do not overlap; what is left at the right and bottom is dropped")
+    if options.random_crops:
+        notes.append(RANDOM_CROPS)
     if left_aside:
         notes.append(f"left aside: {grouped(left_aside)}")
     return tuple(notes)

@@ -12,6 +12,7 @@ from pixelrnn.data.dataset import DataSet, Images
 from pixelrnn.data.folder import folder_pictures, load_folder
 from pixelrnn.data.in_memory import IN_MEMORY
 from pixelrnn.data.layouts import find_one, folder_of_part
+from pixelrnn.data.mixture import mixed
 from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
@@ -19,7 +20,7 @@ from pixelrnn.shipped import require_one_meaning
 from pixelrnn.wording import suggestion
 
 LEVELS = frozenset({"num_levels"})
-OF_PICTURES = frozenset({"num_levels", "size", "patch_size"})
+OF_PICTURES = frozenset({"num_levels", "size", "patch_size", "random_crops"})
 # The kinds of files that are read: their suffixes, the options that apply, and what reads them.
 FILES: tuple[
     tuple[tuple[str, ...], frozenset[str], Callable[[Path, DataOptions], DataSet]], ...
@@ -59,7 +60,8 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
         >>> data.name, data.images("test").shape
         ('photos (16x16 patches)', (6225, 3, 16, 16))
     """
-    require_clear(source)
+    for each in (source, *(options.also or ())):
+        require_clear(each)
     return load_recorded(source, options)
 
 
@@ -75,7 +77,7 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
     Raises:
         DataError: also if they were in memory.
     """
-    data = _load(source, options)
+    data = _load_mixed(source, options) if options.also else _load(source, options)
     _ORIGINS[data] = str(source), options
     return data
 
@@ -83,6 +85,40 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
 def origin(data: DataSet) -> tuple[str, DataOptions]:
     """Return by which source and options a data set was loaded, `IN_MEMORY` if it was not."""
     return _ORIGINS.get(data, (IN_MEMORY, DataOptions()))
+
+
+def _load_mixed(source: str | Path, options: DataOptions) -> DataSet:
+    """Return several sets as one, each read with those of the options that apply to it."""
+    options, others = options.model_copy(update={"also": None}), options.also or ()
+    applying = {str(each): options_of(each) for each in (source, *others)}
+    if len(applying) <= len(others):
+        raise DataError("data.also names a set twice, or the one that is there already")
+    check_options(options, frozenset().union(*applying.values()), " + ".join(applying))
+    return mixed(
+        [
+            _load(each, DataOptions(**options.model_dump(include=set(applying[str(each)]))))
+            for each in (source, *others)
+        ]
+    )
+
+
+def options_of(source: str | Path) -> frozenset[str]:
+    """Return the names of the options that images can be read with, whether they are there or not.
+
+    Example:
+        >>> sorted(options_of("photos"))
+        ['num_levels', 'patch_size', 'random_crops']
+    """
+    if isinstance(source, str) and source in CATALOGUE:
+        return CATALOGUE[source].options
+    path = existing_path(source)
+    if path is None:
+        return LEVELS
+    if path.is_dir():
+        found = find_one(path)
+        return found.layout.options if found else OF_PICTURES
+    name = path.name.lower()
+    return next((allowed for suffixes, allowed, _ in FILES if name.endswith(suffixes)), LEVELS)
 
 
 def _load(source: str | Path, options: DataOptions) -> DataSet:

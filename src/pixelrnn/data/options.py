@@ -30,6 +30,16 @@ class DataOptions(BaseModel):
         default=None,
         description="cut each image of a folder, or of photos, into squares of this side",
     )
+    random_crops: bool | None = Field(
+        default=None,
+        description="cut training patches at random places, anew in each epoch, and not on a grid; "
+        "patches of the other splits stay on the grid",
+    )
+    also: tuple[str, ...] | None = Field(
+        default=None,
+        description="further images, names or paths, mixed in split by split; they have the size, the "
+        "channels and the levels of the others, and are read with those options that apply to them",
+    )
     binarisation: Binarisation = Field(
         default="none",
         description="mnist, and folders with such files: none (256 levels), threshold (1 where "

@@ -1,8 +1,57 @@
-"""Cutting pictures into square patches."""
+"""Cutting pictures into square patches: on a grid, or anywhere."""
+
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelrnn.data.dataset import Images
+
+RANDOM_CROPS = "in each epoch training patches are cut at other places, anywhere in their pictures"
+
+
+@dataclass(frozen=True, eq=False)
+class Uncut:
+    """The pictures that training images were cut from, so that they can be cut at other places.
+
+    Attributes:
+        pictures: each uint8 `(C, H, W)`, no side shorter than that of a patch.
+        numbers: int `(N,)`: which of them each training image is from; -1 of one that is whole.
+
+    Example:
+        >>> picture = np.arange(30, dtype=np.uint8).reshape(1, 5, 6)
+        >>> uncut = Uncut((picture,), np.array([0, -1]))
+        >>> uncut.patch(0, 2, random_bits=0).tolist(), uncut.patch(1, 2, random_bits=0)
+        ([[[0, 1], [6, 7]]], None)
+    """
+
+    pictures: tuple[Images, ...]
+    numbers: npt.NDArray[np.int64]
+
+    def patch(self, index: int, side: int, *, random_bits: int) -> Images | None:
+        """Return a patch of the picture that a training image is from, each place being as likely.
+
+        Args:
+            index: of the training image.
+            side: height and width of the patch, in pixels.
+            random_bits: 64 of them, which say where.
+
+        Returns:
+            uint8 `(C, side, side)`, or `None` for an image that is whole.
+        """
+        number = int(self.numbers[index])
+        if number < 0:
+            return None
+        picture = self.pictures[number]
+        _, height, width = picture.shape
+        top = (random_bits >> 32) * (height - side + 1) >> 32
+        left = (random_bits & 0xFFFFFFFF) * (width - side + 1) >> 32
+        return picture[:, top : top + side, left : left + side]
+
+
+def uncut(pictures: list[Images], counts: list[int]) -> Uncut:
+    """Return pictures of which each gave so many patches, in this order."""
+    return Uncut(tuple(pictures), np.repeat(np.arange(len(counts)), counts))
 
 
 def cut_patches(picture: Images, side: int, stride: int) -> Images:

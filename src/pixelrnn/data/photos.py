@@ -15,7 +15,7 @@ import numpy as np
 from pixelrnn.data.dataset import SPLITS, DataSet, Images, number_pictures
 from pixelrnn.data.image_files import read_header, read_pixels
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.patches import cut_patches
+from pixelrnn.data.patches import RANDOM_CROPS, cut_patches, uncut
 from pixelrnn.errors import DataError
 
 PATCH_SIZE = 32
@@ -146,7 +146,8 @@ def load_photos(options: DataOptions) -> DataSet:
     Training patches overlap by half; held-out ones do not, so that each pixel counts once.
 
     Args:
-        options: `patch_size` changes the side of the patches, `num_levels` the levels.
+        options: `patch_size` changes the side of the patches, `num_levels` the levels, and
+            `random_crops` cuts those to train on anew in each epoch.
 
     Raises:
         DataError: if a photograph is missing, is not the one that is meant, or is smaller than a
@@ -159,9 +160,13 @@ def load_photos(options: DataOptions) -> DataSet:
     """
     side = options.patch_size or PATCH_SIZE
     parts: dict[str, dict[str, list[Images]]] = {split: {} for split in SPLITS}
+    trained_on: list[Images] = []
     for photograph in PHOTOGRAPHS:
+        picture = _read_photograph(photograph)
+        if photograph.split == "train":
+            trained_on.append(picture)
         scenes = parts[photograph.split]
-        scenes.setdefault(photograph.scene, []).append(_patches(photograph, side))
+        scenes.setdefault(photograph.scene, []).append(_patches(photograph, picture, side))
     images = {
         split: np.concatenate([part for scene in scenes.values() for part in scene])
         for split, scenes in parts.items()
@@ -178,15 +183,21 @@ def load_photos(options: DataOptions) -> DataSet:
         notes=(
             "training patches overlap by half; held-out ones do not",
             f"of held-out photographs the middle, at most {HELD_OUT_ROWS} x {HELD_OUT_COLUMNS} pixels",
+            *([RANDOM_CROPS] if options.random_crops else []),
         ),
         split_rule="whole photographs; "
         + "; ".join(f"{split}: {', '.join(_files(split))}" for split in SPLITS),
         pictures=number_pictures(counts),
+        uncut=uncut(trained_on, _counts(parts["train"])) if options.random_crops else None,
     )
 
 
-def _patches(photograph: Photograph, side: int) -> Images:
-    picture = _read_photograph(photograph)
+def _counts(scenes: dict[str, list[Images]]) -> list[int]:
+    """Return how many patches each photograph gave; those of one scene follow one another."""
+    return [len(part) for scene in scenes.values() for part in scene]
+
+
+def _patches(photograph: Photograph, picture: Images, side: int) -> Images:
     stride = max(1, side // 2)
     if photograph.split != "train":
         picture, stride = _middle(picture), side

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,20 @@ SLACK = 2
 MAX_BYTES = 1 << 32  # what is taken is a small multiple of the file's own size, whatever that is
 
 
-def save(model: AutoregressiveModel, folder: Path) -> None:
-    """Write `model.safetensors` and `config.json` into `folder`.
+def save(
+    model: AutoregressiveModel,
+    folder: Path,
+    *,
+    name: str = MODEL_FILE,
+    weights: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """Write the weights of a model, and `config.json`, into `folder`.
+
+    Args:
+        model: the model.
+        folder: where they go.
+        name: of the file of weights.
+        weights: others of the same model, as its `state_dict` has them, in place of its own.
 
     Raises:
         ModelFileError: if the weights are not float32, which is all that is read back.
@@ -61,8 +73,9 @@ def save(model: AutoregressiveModel, folder: Path) -> None:
         "format_version": str(FORMAT_VERSION),
         "config": json.dumps(config),
     }
-    weights = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    write_tensors(folder / MODEL_FILE, weights, metadata)
+    tensors = model.state_dict() if weights is None else weights
+    held = {key: value.detach().cpu() for key, value in tensors.items()}
+    write_tensors(folder / name, held, metadata)
     write_json(folder / CONFIG_FILE, config)
 
 

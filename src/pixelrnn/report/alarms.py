@@ -48,7 +48,12 @@ def of_run(run: RunFolder) -> list[str]:
 
 def of_group(group: Group) -> tuple[Alarm, ...]:
     """Return the alarms of the runs of one group."""
-    return tuple(Alarm(entry, text) for entry in group.entries for text in of_run(entry.run))
+    return tuple(
+        Alarm(entry, f"seed {run.seed}: {text}" if entry.twins else text)
+        for entry in group.entries
+        for run in entry.runs
+        for text in of_run(run)
+    )
 
 
 def looks_ahead(evaluation: Evaluation) -> npt.NDArray[np.bool_]:

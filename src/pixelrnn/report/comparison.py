@@ -5,38 +5,95 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from pixelrnn.report.naming import distinct_names
+from pixelrnn.report.families import families
+from pixelrnn.report.naming import given_labels, names_of
 from pixelrnn.report.run_folder import Baseline, RunFolder
-from pixelrnn.uncertainty import Pictures, count_pictures, images_of_pictures, standard_error
+from pixelrnn.uncertainty import (
+    Pictures,
+    SeedDifference,
+    count_pictures,
+    images_of_pictures,
+    over_seeds,
+    standard_error,
+)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run with the name that the page gives it and the number of its colour."""
+    """A model with the name that the page gives it and the number of its colour: a run, or several.
+
+    Attributes:
+        run: with several, that of the lowest seed, which stands for them in pictures.
+        name: what the page calls it.
+        colour: its number.
+        twins: runs that differ from it in their seed alone; figures are means over all of them.
+    """
 
     run: RunFolder
     name: str
     colour: int
+    twins: tuple[RunFolder, ...] = ()
+
+    @property
+    def runs(self) -> tuple[RunFolder, ...]:
+        """All runs of the model."""
+        return (self.run, *self.twins)
+
+    @property
+    def seeds(self) -> str:
+        """The seeds of the runs, in words; nothing if the recipe names none."""
+        return ", ".join(str(run.seed) for run in self.runs if run.seed is not None)
 
     @property
     def evaluated(self) -> bool:
-        """Whether the run was measured on the test split."""
+        """Whether it was measured on the test split."""
         return self.run.test_bits_per_dim is not None
+
+    @property
+    def test_bits_per_dim(self) -> float | None:
+        """Bits/dim on the test split; `None` if it was not measured."""
+        return self.mean("test_bits_per_dim")
+
+    @property
+    def test_bits_per_dim_by_seed(self) -> list[float]:
+        """Bits/dim of each run on the test split."""
+        return [run.result.test_bits_per_dim or 0.0 for run in self.runs if self.evaluated]
+
+    @property
+    def per_image(self) -> npt.NDArray[np.float64] | None:
+        """Bits/dim of each test image, `(N,)`; `None` if they are not known of every run."""
+        known = [run.evaluation.bits_per_dim_per_image for run in self.runs if run.evaluation]
+        if len(known) < len(self.runs):
+            return None
+        mean: npt.NDArray[np.float64] = np.mean(known, axis=0)
+        return mean
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation of the test bits/dim over seeds; `None` with fewer than two."""
+        return float(np.std(self.test_bits_per_dim_by_seed, ddof=1)) if self.twins else None
+
+    def mean(self, key: str) -> float | None:
+        """Return the mean of a figure of `result.json` over the runs, if all have it."""
+        values = [getattr(run.result, key) for run in self.runs]
+        return None if None in values else float(np.mean(values))
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean bits/dim by which one run is above another on the same test images.
+    """Mean bits/dim by which one model is above another on the same test images.
 
     `standard_error` is that of the mean over images, clustered by picture: of the differences image
     by image if `paired`, else of two independent means, which is larger. It is NaN where it cannot be
-    known.
+    known. `seeds` says what seeds make of it; it is `None` unless both models have several.
     """
 
     mean: float
     standard_error: float
     paired: bool
+    seeds: SeedDifference | None = None
 
     @property
     def distinguishable(self) -> bool:
@@ -52,29 +109,36 @@ class Difference:
         return self.mean != 0 and abs(self.mean) >= 2 * self.standard_error
 
     @property
+    def survives(self) -> bool:
+        """Whether it is distinguishable, and seeds, as far as they were tried, do not undo it."""
+        return self.distinguishable and (self.seeds is None or self.seeds.survives)
+
+    @property
     def standard_errors(self) -> float:
         """How many standard errors the mean is away from zero."""
         return abs(self.mean) / self.standard_error if self.standard_error else math.inf
 
 
-def difference(best: RunFolder, other: RunFolder, pictures: Pictures | None = None) -> Difference:
+def difference(best: Entry, other: Entry, pictures: Pictures | None = None) -> Difference:
     """Return by how much `other` is above `best`; both must be evaluated on the same images.
 
     `pictures` says which picture each image was cut from; by default each is one of its own.
     """
-    if best.evaluation is not None and other.evaluation is not None:
-        gaps = other.evaluation.bits_per_dim_per_image - best.evaluation.bits_per_dim_per_image
-        error = standard_error(gaps, pictures)
-        return Difference(float(gaps.mean()), math.nan if error is None else error, paired=True)
-    errors = [run.result.test_bits_per_dim_standard_error for run in (best, other)]
-    mean = (other.test_bits_per_dim or 0.0) - (best.test_bits_per_dim or 0.0)
+    seeds = over_seeds(best.test_bits_per_dim_by_seed, other.test_bits_per_dim_by_seed)
+    ours, theirs = best.per_image, other.per_image
+    if ours is not None and theirs is not None:
+        error = standard_error(theirs - ours, pictures)
+        gap = float((theirs - ours).mean())
+        return Difference(gap, math.nan if error is None else error, paired=True, seeds=seeds)
+    errors = [entry.mean("test_bits_per_dim_standard_error") for entry in (best, other)]
+    gap = (other.test_bits_per_dim or 0.0) - (best.test_bits_per_dim or 0.0)
     known = [math.nan if error is None else error for error in errors]
-    return Difference(mean, math.hypot(*known), paired=False)
+    return Difference(gap, math.hypot(*known), paired=False, seeds=seeds)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that may be compared: the same test images; the best on test first, unmeasured last."""
+    """Models that may be compared: the same test images; the best on test first, unmeasured last."""
 
     entries: tuple[Entry, ...]
 
@@ -106,9 +170,10 @@ class Group:
         differ, the one that knows of the fewest pictures is right.
         """
         known = [
-            entry.run.evaluation.pictures
+            run.evaluation.pictures
             for entry in self.evaluated
-            if entry.run.evaluation is not None and entry.run.evaluation.pictures is not None
+            for run in entry.runs
+            if run.evaluation is not None and run.evaluation.pictures is not None
         ]
         return min(known, key=lambda pictures: len(np.unique(pictures)), default=None)
 
@@ -117,7 +182,7 @@ class Group:
         """Of how many pictures the test images are: as many, unless they are patches."""
         if self.num_images is None:
             return None
-        counts = [entry.run.result.num_pictures for entry in self.evaluated]
+        counts = [run.result.num_pictures for entry in self.evaluated for run in entry.runs]
         known = [count for count in counts if count is not None]
         return min([count_pictures(self.num_images, self.pictures), *known])
 
@@ -128,15 +193,16 @@ class Group:
         return images_of_pictures(count, self.num_pictures or count, self.first.result.split)
 
     def standard_error(self, entry: Entry) -> float | None:
-        """Return the standard error of a run's test bits/dim, clustered by picture."""
-        if entry.run.evaluation is None:
-            return entry.run.result.test_bits_per_dim_standard_error
-        return standard_error(entry.run.evaluation.bits_per_dim_per_image, self.pictures)
+        """Return the standard error of a model's test bits/dim over images, clustered by picture."""
+        values = entry.per_image
+        if values is None:
+            return entry.mean("test_bits_per_dim_standard_error")
+        return standard_error(values, self.pictures)
 
     def behind(self, entry: Entry) -> Difference:
-        """Return by how much a run is above the best one; both must be evaluated."""
+        """Return by how much a model is above the best one; both must be evaluated."""
         assert self.best is not None
-        return difference(self.best.run, entry.run, self.pictures)
+        return difference(self.best, entry, self.pictures)
 
     def baselines(self) -> tuple[Baseline, ...]:
         """Every line to beat, each once, the lowest first; unmeasured ones last.
@@ -160,22 +226,23 @@ class Group:
         return tuple(sorted(lines, key=lambda line: _or_infinite(line.test_bits_per_dim)))
 
 
-def group_by_data(
-    runs: Sequence[RunFolder], names: Sequence[str] | None = None
-) -> tuple[Group, ...]:
+def group_by_data(runs: Sequence[RunFolder], labels: Sequence[str] = ()) -> tuple[Group, ...]:
     """Split runs into groups that were measured on the same test images, in the order given.
 
     Two runs are comparable if test images, number of levels, split and number of images measured
-    are all the same. A run that is not evaluated joins the first group whose data it has. `names` are
-    those that the page gives the runs; by default `distinct_names`.
+    are all the same. A run that is not evaluated joins the first group whose data it has. Runs that differ
+    in their seed alone are one model. `labels` are those that the user gives, see `distinct_names`.
 
     Example:
         >>> group_by_data([])
         ()
     """
-    names = distinct_names(runs) if names is None else names
+    given = given_labels(runs, labels)
+    together = families(runs, given)
+    names = names_of([family[0] for family in together], given)
     entries = [
-        Entry(run, name, colour) for colour, (run, name) in enumerate(zip(runs, names, strict=True))
+        Entry(family[0], name, colour, family[1:])
+        for colour, (family, name) in enumerate(zip(together, names, strict=True))
     ]
     groups: dict[tuple[str, int, str, int | None], list[Entry]] = {}
     # Evaluated runs first, so that each of the others finds the group of its data.
@@ -191,10 +258,9 @@ def group_by_data(
 
 
 def _rank(entry: Entry) -> tuple[float, float, int]:
-    result = entry.run.result
     return (
-        _or_infinite(result.test_bits_per_dim),
-        _or_infinite(result.validation_bits_per_dim),
+        _or_infinite(entry.test_bits_per_dim),
+        _or_infinite(entry.mean("validation_bits_per_dim")),
         entry.colour,
     )
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pixelrnn.report import formats, svg
 from pixelrnn.report.comparison import Group
-from pixelrnn.report.run_folder import Baseline
+from pixelrnn.report.run_folder import Baseline, RunFolder
 
 MAX_POINTS = 240
 MAX_TRAIN_POINTS = 60  # batches are noisy: means of neighbours
@@ -24,16 +24,21 @@ _LABEL_GAP_PIXELS = 15.0
 _LETTER_PIXELS = 7.0
 MAX_LETTERS = 48  # of a name beside its curve; a longer one is cut
 WIDE, NARROW = (1024, 420), (400, 360)  # pixels
+Points = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One run's curves: image presentations and bits/dim, float64 `(points,)`, no NaN."""
+    """One model's curves: image presentations and bits/dim, float64 `(points,)`, no NaN.
+
+    `seeds` has, of each other run that differs in its seed alone, the seed and the validations.
+    """
 
     name: str
     colour: int
-    validation: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-    train: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    validation: Points
+    train: Points
+    seeds: tuple[tuple[int | None, Points], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,14 +82,13 @@ def learning_plot(group: Group) -> Plot | None:
         Curve(
             entry.name,
             entry.colour,
-            _measured(
-                entry.run.metrics.image_presentations, entry.run.metrics.validation_bits_per_dim
-            ),
+            _validations(entry.run),
             _measured(
                 entry.run.metrics.image_presentations,
                 entry.run.metrics.train_bits_per_dim,
                 MAX_TRAIN_POINTS,
             ),
+            tuple((run.seed, _validations(run)) for run in entry.twins),
         )
         for entry in group.entries
     ]
@@ -97,11 +101,15 @@ def learning_plot(group: Group) -> Plot | None:
     return Plot(tuple(curves), (low, high), tuple(inside), outside)
 
 
+def _validations(run: RunFolder) -> Points:
+    return _measured(run.metrics.image_presentations, run.metrics.validation_bits_per_dim)
+
+
 def _measured(
     presentations: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
     max_points: int = MAX_POINTS,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> Points:
     """Keep what was measured; where that is more than the eye can see, means of neighbours."""
     known = np.isfinite(presentations) & np.isfinite(values)
     x, y = presentations[known], values[known]
@@ -117,9 +125,9 @@ def _range(
 ) -> tuple[float, float, list[Baseline]]:
     """Return the bits/dim shown, and the baselines that lie near enough to be among them."""
     end = max(curve.validation[0][-1] for curve in curves)
+    drawn = [(curve.validation, *(points for _, points in curve.seeds)) for curve in curves]
     settled = [
-        curve.validation[1][curve.validation[0] >= min(EARLY_SHARE * end, curve.validation[0][-1])]
-        for curve in curves
+        y[x >= min(EARLY_SHARE * end, x[-1])] for points in drawn for x, y in points if len(x)
     ]
     late = [y[x >= EARLY_SHARE * end] for x, y in (curve.train for curve in curves)]
     low = min(float(values.min()) for values in [*settled, *late] if len(values))
@@ -175,6 +183,8 @@ def draw(drawing: Figure, plot: Plot, size: tuple[int, int]) -> None:
 def _draw_curve(axes: Axes, curve: Curve) -> None:
     colour = svg.series(curve.colour)
     axes.plot(*curve.train, color=colour, linewidth=1, alpha=0.4, zorder=2)
+    for _, points in curve.seeds:
+        axes.plot(*points, color=colour, linewidth=1, alpha=0.8, zorder=2)
     x, y = curve.validation
     axes.plot(
         x,

@@ -181,11 +181,15 @@ def _curve_columns(plot: curves.Plot) -> dict[str, list[Any]]:
         "run": [], "images": [], "image_presentations": [], "bits_per_dim": []
     }  # fmt: skip
     for curve in plot.curves:
-        for images, (presentations, values) in (
-            ("validation", curve.validation),
-            ("train", curve.train),
+        seeds = [
+            (f"{curve.name} (seed {seed})", "validation", points) for seed, points in curve.seeds
+        ]
+        for name, images, (presentations, values) in (
+            (curve.name, "validation", curve.validation),
+            (curve.name, "train", curve.train),
+            *seeds,
         ):
-            columns["run"] += [curve.name] * len(values)
+            columns["run"] += [name] * len(values)
             columns["images"] += [images] * len(values)
             columns["image_presentations"] += presentations.tolist()
             columns["bits_per_dim"] += values.tolist()

@@ -1,6 +1,6 @@
 """What the page calls each run: the names that are given, or else what tells the runs apart."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pixelrnn.errors import RecipeError
@@ -25,7 +25,15 @@ def distinct_names(runs: Sequence[RunFolder], labels: Sequence[str] = ()) -> lis
         >>> distinct_names([])
         []
     """
-    given = _given(runs, labels)
+    return names_of(runs, given_labels(runs, labels))
+
+
+def names_of(runs: Sequence[RunFolder], given: Mapping[Path, str]) -> list[str]:
+    """Return a name for each run, all different: that which is given, by its path, or see above.
+
+    Raises:
+        RecipeError: if the same is given to two.
+    """
     names = _by_themselves([run for run in runs if run.path not in given])
     rest = iter(names)
     found = [given[run.path] if run.path in given else next(rest) for run in runs]
@@ -35,7 +43,12 @@ def distinct_names(runs: Sequence[RunFolder], labels: Sequence[str] = ()) -> lis
     return found
 
 
-def _given(runs: Sequence[RunFolder], labels: Sequence[str]) -> dict[Path, str]:
+def given_labels(runs: Sequence[RunFolder], labels: Sequence[str]) -> dict[Path, str]:
+    """Return the labels that are given to runs, by their paths; see `distinct_names`.
+
+    Raises:
+        RecipeError: if labels are too few or too many, of no run, or cannot be shown.
+    """
     by_run = [found for label in labels if (found := _by_run(runs, label)) is not None]
     if len(by_run) == len(labels):
         return {run.path: _clean(label) for run, label in by_run}

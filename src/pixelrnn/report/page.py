@@ -26,11 +26,12 @@ from pixelrnn.report.drawn import (
 )
 from pixelrnn.report.figures import write_figures
 from pixelrnn.report.maps import BitsMaps, Panel, bits_maps, receptive_fields
-from pixelrnn.report.naming import distinct_names
 from pixelrnn.report.pictures import data_url
 from pixelrnn.report.run_folder import RunFolder, read_run_folder
+from pixelrnn.report.seeds import PairRow, RunRow, pair_rows, run_rows
 from pixelrnn.report.settings import differing_settings
 from pixelrnn.report.svg import NUM_SERIES
+from pixelrnn.report.validations import ValidationRow, validation_rows
 from pixelrnn.report.verdict import Verdict, verdict
 from pixelrnn.wording import without_surrogates
 
@@ -67,9 +68,12 @@ class Section:
     alarms: tuple[Alarm, ...]
     verdict: Verdict
     models: tuple[tables.ModelRow, ...]
+    seeds: tuple[RunRow, ...]
+    pairs: tuple[PairRow, ...]
     lines: tuple[tables.LineRow, ...]
     files: tables.FileTable | None
     curves: LearningCurves | None
+    validations: tuple[ValidationRow, ...]
     bits: BitsMaps | None
     channels: tuple[tables.ChannelRow, ...]
     channel_names: tuple[str, ...]
@@ -97,7 +101,8 @@ def build(
         out: the file to write; folders above it are made. It appears whole or not at all.
         title: the page's heading; by default the number of models and the data.
         command: the command that repeats it all; by default those in the runs' `result.json`.
-        labels: what the page calls the runs, see `distinct_names`; by default it finds names.
+        labels: what the page calls the runs, see `naming.distinct_names`; by default it finds names.
+            Runs that differ in their seed alone are one model, unless they are called differently.
         figures: a folder for the figures as SVG, PNG and CSV, and for the results in LaTeX.
         force: write figures into a folder that is not empty.
         benchmark: a file that `pixelrnn bench train --out` wrote, shown too; nothing else is read.
@@ -121,7 +126,7 @@ def build(
         )
     speed = None if benchmark is None else tables.speed_table(read_training_speed(benchmark))
     runs = [read_run_folder(Path(path)) for path in run_folders]
-    groups = group_by_data(runs, distinct_names(runs, labels))
+    groups = group_by_data(runs, labels)
     page = _page(groups, title, command, speed)
     if figures is not None:
         write_figures(groups, figures, force=force)
@@ -137,7 +142,11 @@ def _page(
 ) -> str:
     sections = [_section(group, f"data-{number}") for number, group in enumerate(groups, 1)]
     entries = sorted((e for group in groups for e in group.entries), key=lambda e: e.colour)
-    commands = [command] if command else _distinct(_command(entry.run) for entry in entries)
+    commands = (
+        [command]
+        if command
+        else _distinct(_command(run) for entry in entries for run in entry.runs)
+    )
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pixelrnn", "report"),
         autoescape=True,
@@ -202,9 +211,12 @@ def _section(group: Group, name: str) -> Section:
         alarms=found,
         verdict=withheld(verdict(group), found),
         models=tables.model_rows(group),
+        seeds=run_rows(group),
+        pairs=() if found else pair_rows(group),
         lines=() if found else tables.line_rows(group),
         files=tables.file_table(group),
         curves=learning_curves(group, prefix=name),
+        validations=validation_rows(group),
         bits=bits_maps(group.evaluated, prefix=name),
         channels=tables.channel_rows(group.evaluated),
         channel_names=formats.channel_names(result.image_shape[0]),

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import pydantic
 
@@ -15,6 +15,7 @@ from pixelrnn.report.metrics_file import Metrics, read_metrics
 from pixelrnn.report.samples_file import Samples, read_samples
 from pixelrnn.report.text_file import Record, first_problem, parse_json, read_text, require_version
 
+SEED_FOLDER = "seed-{}"  # in a run folder: a run of the same recipe with another seed
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
 PositiveCount = Annotated[int, pydantic.Field(gt=0, lt=2**63)]
 Channels = Annotated[int, pydantic.Field(gt=0, le=64)]
@@ -46,6 +47,13 @@ class DataHashes(Record):
     test: str
 
 
+class Validation(Record):
+    """What a validation found during training, and when."""
+
+    image_presentations: Count
+    validation_bits_per_dim: float
+
+
 class Result(Record):
     """What `result.json` says; `test_*` is `None` until the run was evaluated on the test split."""
 
@@ -58,6 +66,9 @@ class Result(Record):
     num_pictures: PositiveCount | None = None
     data_sha256: DataHashes
     data_num_images: SplitCounts | None = None
+    kept: Literal["last", "best"] = "last"
+    last: Validation | None = None
+    best: Validation | None = None
     image_shape: tuple[Channels, Side, Side]
     num_levels: int = pydantic.Field(ge=2, le=256)
     ema: bool = False
@@ -146,8 +157,8 @@ class RunFolder:
     def recipe_but_seed(self) -> str:
         """The recipe's text without seed and name, for finding runs that differ in nothing else."""
         top, bracket, tables = self.recipe_text.partition("[")
-        text = re.sub(r"(?m)^name *=.*$", "", top) + bracket + tables
-        return re.sub(r"(?m)^seed *=.*$", "", text)
+        text = re.sub(r"(?m)^name *=.*\n?", "", top) + bracket + tables
+        return re.sub(r"(?m)^seed *=.*\n?", "", text)
 
 
 def read_run_folder(path: Path) -> RunFolder:
@@ -195,7 +206,8 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Expand folders that contain run folders, such as those that `compare` writes.
 
     Args:
-        paths: run folders, or folders that contain run folders (one level deep).
+        paths: run folders, or folders that contain run folders (one level deep, and in each of them
+            those of its other seeds).
 
     Returns:
         The run folders, each once, in the order given (by name inside an expanded folder), and the
@@ -216,7 +228,15 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if _looks_like_run(path):
             found.setdefault(path.resolve(), path)
             continue
-        inside = [child for child in sorted(path.iterdir()) if _looks_like_run(child)]
+        inside = [
+            each
+            for child in sorted(path.iterdir())
+            if _looks_like_run(child)
+            for each in (
+                child,
+                *filter(_looks_like_run, sorted(child.glob(SEED_FOLDER.format("*")))),
+            )
+        ]
         ready = [child for child in inside if (child / "result.json").is_file()]
         if not ready:
             raise ModelFileError(

@@ -16,13 +16,18 @@ BITS_PER_KILOBYTE = 8000
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One model's figures, each written with its digits; units are in the column heads."""
+    """One model's figures, each written with its digits; units are in the column heads.
+
+    With several seeds they are means over them, and `deviation` is the standard deviation of the test
+    figure.
+    """
 
     entry: Entry
     best: bool
     parameters: str
     test: str
     test_error: str
+    deviation: str
     behind: str
     behind_error: str
     nats_per_image: str
@@ -114,17 +119,18 @@ def _model_row(group: Group, entry: Entry) -> ModelRow:
         entry=entry,
         best=entry is best and len(group.evaluated) > 1,
         parameters=formats.count(result.parameters),
-        test=formats.bits(result.test_bits_per_dim),
+        test=formats.bits(entry.test_bits_per_dim),
         test_error=formats.error(group.standard_error(entry)) if entry.evaluated else "",
+        deviation=formats.error(entry.deviation),
         behind=behind,
         behind_error=behind_error,
-        nats_per_image=formats.number(result.test_nats_per_image, 5),
-        validation=formats.bits(result.validation_bits_per_dim),
-        train=formats.bits(result.train_bits_per_dim),
+        nats_per_image=formats.number(entry.mean("test_nats_per_image"), 5),
+        validation=formats.bits(entry.mean("validation_bits_per_dim")),
+        train=formats.bits(entry.mean("train_bits_per_dim")),
         image_presentations=formats.count(result.image_presentations),
-        images_per_second=formats.number(result.images_per_second),
-        minutes=formats.number(result.minutes),
-        peak_memory_mb=formats.number(result.peak_memory_mb),
+        images_per_second=formats.number(entry.mean("images_per_second")),
+        minutes=formats.number(entry.mean("minutes")),
+        peak_memory_mb=formats.number(entry.mean("peak_memory_mb")),
         milliseconds_per_sample=formats.number(
             None if result.seconds_per_sample is None else 1000 * result.seconds_per_sample
         ),
@@ -138,12 +144,12 @@ def line_rows(group: Group) -> tuple[LineRow, ...]:
     the row's part of the largest bits/dim, 0..100, for a bar.
     """
     best = group.best
-    ours = best.run.test_bits_per_dim if best is not None else None
+    ours = best.test_bits_per_dim if best is not None else None
     baselines = group.baselines()
     if not baselines:
         return ()
     found: list[tuple[float | None, float | None, str, Entry | None, str]] = [
-        (entry.run.test_bits_per_dim, group.standard_error(entry), entry.name, entry, "")
+        (entry.test_bits_per_dim, group.standard_error(entry), entry.name, entry, "")
         for entry in group.evaluated
     ]
     found += [

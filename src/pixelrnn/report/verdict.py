@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from markupsafe import Markup
 
-from pixelrnn.report import formats
+from pixelrnn.report import formats, seeds
 from pixelrnn.report.comparison import Difference, Entry, Group
 from pixelrnn.uncertainty import MIN_PICTURES, no_verdict
 from pixelrnn.wording import joined
@@ -57,59 +56,41 @@ def _alone(group: Group, entry: Entry) -> Markup:
     sentence = Markup("On {}, <strong>{}</strong> costs {} ± {} bits/dim").format(
         _test_images(group),
         entry.name,
-        formats.bits(entry.run.test_bits_per_dim),
+        formats.bits(entry.test_bits_per_dim),
         formats.error(group.standard_error(entry)),
     )
+    if entry.twins:
+        sentence += Markup(", the mean of {} seeds, whose standard deviation is {}").format(
+            len(entry.runs), formats.error(entry.deviation)
+        )
     if len(group.entries) > 1:
         return sentence + "; the other models were not measured on them."
     return sentence + "; no other model was measured on them."
 
 
 def _compared(group: Group) -> Markup:
-    best = group.evaluated[0]
-    others = _rivals(group)
-    if not others:
-        return _seeds_only(group)
+    best, *others = group.evaluated
     following, gaps = others[0], [group.behind(entry) for entry in others]
     if reason := no_verdict(group.num_pictures or 0):
         return _too_few(group, following, gaps[0], reason)
-    tied = [entry for entry, gap in zip(others, gaps, strict=True) if not gap.distinguishable]
+    tied = [entry for entry, gap in zip(others, gaps, strict=True) if not gap.survives]
     if tied:
         return _undecided(group, [best, *tied], group.behind(tied[0]))
     gap = gaps[0]
     sure = "clear" if gap.standard_errors >= CLEAR_STANDARD_ERRORS else "likely"
     return Markup(
         "On {}, <strong>{}</strong> is best with {} bits/dim: {} ± {} less than {}, the next, "
-        "a {} difference of {} standard errors."
+        "a {} difference of {} standard errors.{}"
     ).format(
         _test_images(group),
         best.name,
-        formats.bits(best.run.test_bits_per_dim),
+        formats.bits(best.test_bits_per_dim),
         formats.bits(gap.mean),
         formats.error(gap.standard_error),
         following.name,
         sure,
         formats.number(gap.standard_errors, 2),
-    )
-
-
-def _rivals(group: Group) -> list[Entry]:
-    """Return the others that were evaluated: not the best one's own recipe with another seed."""
-    twins = next((each for each in _over_seeds(group) if group.best in each), [])
-    return [entry for entry in group.evaluated[1:] if entry not in twins]
-
-
-def _seeds_only(group: Group) -> Markup:
-    mean, deviation = _spread(group.evaluated)
-    return Markup(
-        "On {}, <strong>{}</strong> costs {} ± {} bits/dim, mean and standard deviation over {} seeds; "
-        "no other model was measured on them."
-    ).format(
-        _test_images(group),
-        group.evaluated[0].run.result.label,
-        mean,
-        deviation,
-        len(group.evaluated),
+        seeds.in_the_verdict(group, gaps),
     )
 
 
@@ -119,16 +100,18 @@ def _undecided(group: Group, tied: Sequence[Entry], gap: Difference) -> Markup:
         [Markup(", ").join(names[:-1]), names[-1]] if len(names) > 1 else names
     )
     return Markup(
-        "On {}, {} are not distinguishable: {} has the lowest mean, {} bits/dim, but {} is only "
-        "{} ± {} behind."
+        "On {}, {} are not distinguishable: {} has the lowest mean, {} bits/dim, but {} is {}{} ± {} "
+        "behind{}."
     ).format(
         _test_images(group),
         models,
         tied[0].name,
-        formats.bits(tied[0].run.test_bits_per_dim),
+        formats.bits(tied[0].test_bits_per_dim),
         tied[1].name,
+        "" if gap.distinguishable else "only ",
         formats.bits(gap.mean),
         formats.error(gap.standard_error),
+        seeds.why_undecided(gap),
     )
 
 
@@ -142,7 +125,7 @@ def _too_few(group: Group, following: Entry, gap: Difference, reason: str) -> Ma
         MIN_PICTURES,
         _test_images(group),
         best.name,
-        formats.bits(best.run.test_bits_per_dim),
+        formats.bits(best.test_bits_per_dim),
         following.name,
         formats.bits(gap.mean),
         formats.error(gap.standard_error),
@@ -159,7 +142,7 @@ def _remarks(group: Group) -> list[str]:
     if best is not None:
         remarks.extend(_against_baselines(group, best))
     if len(group.evaluated) > 1:
-        paired = all(entry.run.evaluation is not None for entry in group.evaluated)
+        paired = all(entry.per_image is not None for entry in group.evaluated)
         remarks.append(
             f"± is one standard error of the mean over {_counted(group)}; differences "
             + (
@@ -167,39 +150,19 @@ def _remarks(group: Group) -> list[str]:
                 if paired
                 else "whose images are not paired are wider. "
             )
-            + "It does not cover the luck of the seed: each row is one training run."
+            + "It does not cover the luck of the seed"
+            + (
+                ". "
+                if any(entry.twins for entry in group.evaluated)
+                else ": each row is one training run."
+            )
+            + seeds.remark(group)
         )
-        remarks.extend(_said_of_seeds(entries) for entries in _over_seeds(group))
     elif best is not None:
         remarks.append(f"± is one standard error of the mean over {_counted(group)}.")
         if reason := no_verdict(group.num_pictures or 0):
             remarks.append(f"{reason.capitalize()}: the standard error itself is uncertain.")
     return remarks
-
-
-def _over_seeds(group: Group) -> list[list[Entry]]:
-    """Return the runs that differ in nothing but the seed, together."""
-    alike: dict[str, list[Entry]] = {}
-    for entry in group.evaluated:
-        alike.setdefault(entry.run.recipe_but_seed, []).append(entry)
-    return [
-        entries
-        for entries in alike.values()
-        if len({entry.run.seed for entry in entries}) == len(entries) > 1
-    ]
-
-
-def _said_of_seeds(entries: Sequence[Entry]) -> str:
-    mean, deviation = _spread(entries)
-    return (
-        f"{joined([entry.name for entry in entries])} differ in their seed alone: "
-        f"{mean} ± {deviation} bits/dim, mean and standard deviation over {len(entries)} seeds."
-    )
-
-
-def _spread(entries: Sequence[Entry]) -> tuple[str, str]:
-    values = np.array([entry.run.test_bits_per_dim for entry in entries])
-    return formats.bits(float(values.mean())), formats.error(float(values.std(ddof=1)))
 
 
 def _counted(group: Group) -> str:
@@ -211,7 +174,7 @@ def _counted(group: Group) -> str:
 
 def _against_baselines(group: Group, best: Entry) -> list[str]:
     lines = [line for line in group.baselines() if line.test_bits_per_dim is not None]
-    ours = best.run.test_bits_per_dim
+    ours = best.test_bits_per_dim
     if not lines or ours is None:
         return []
     lowest = lines[0]

@@ -1,22 +1,33 @@
 """Training: a recipe becomes a Lightning run, and the run leaves a folder that says all about it."""
 
+from pixelrnn.training.contestants import (
+    default_folder,
+    distinct_labels,
+    recipes_for,
+    with_seed,
+)
 from pixelrnn.training.fit import resume, train
 from pixelrnn.training.progress import say_on
 from pixelrnn.training.recipe import Recipe, load_recipe, shipped_recipes, suite_recipes, suites
 from pixelrnn.training.recipe_keys import keys_of
-from pixelrnn.training.rehearsal import dry_run
+from pixelrnn.training.rehearsal import dry_run, rehearse
 from pixelrnn.training.run_folder import RunFolder
 
 __all__ = [
     "Recipe",
     "RunFolder",
+    "default_folder",
+    "distinct_labels",
     "dry_run",
     "keys_of",
     "load_recipe",
+    "recipes_for",
+    "rehearse",
     "resume",
     "say_on",
     "shipped_recipes",
     "suite_recipes",
     "suites",
     "train",
+    "with_seed",
 ]

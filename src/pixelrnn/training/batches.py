@@ -1,4 +1,4 @@
-"""Training batches whose order and flips are a function of (seed, epoch, index) and nothing else.
+"""Training batches whose order, places and flips are a function of (seed, epoch, index) and nothing else.
 
 The images of all epochs form one endless line, each epoch a permutation of its own; a batch is the
 next `batch_size` of the line, across the border of epochs, so that no image is dropped. Random bits
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from pixelrnn.data.dataset import Images
+from pixelrnn.data.patches import Uncut
 
-_ORDER, _FLIPS = 0, 1
+_ORDER, _FLIPS, _PLACES = range(3)
 
 
 class Batches:
@@ -31,6 +32,7 @@ class Batches:
         processes: how many share a step.
         seed: seed of the order and of the flips.
         flips: whether to mirror each image with probability a half.
+        uncut: what the images were cut from, if others are to be cut from it in every epoch.
 
     Example:
         >>> images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
@@ -50,11 +52,12 @@ class Batches:
         rank: int = 0,
         processes: int = 1,
         flips: bool = False,
+        uncut: Uncut | None = None,
     ) -> None:
         self._images = images
         self._size = batch_size // (parts * processes)
         self._count = num_steps * parts
-        self._seed, self._flips = seed, flips
+        self._seed, self._flips, self._uncut = seed, flips, uncut
         self._rank, self._processes = rank, processes
         self._position = 0
 
@@ -72,6 +75,12 @@ class Batches:
         pairs = list(zip(epochs.tolist(), within.tolist(), strict=True))
         indices = [self._order(epoch)[place] for epoch, place in pairs]
         batch = self._images[indices]
+        if self._uncut:
+            for place, ((epoch, _), i) in enumerate(zip(pairs, indices, strict=True)):
+                bits = int(self._bits(_PLACES, epoch)[i])
+                patch = self._uncut.patch(i, batch.shape[-1], random_bits=bits)
+                if patch is not None:
+                    batch[place] = patch
         if self._flips:
             mirrored = np.array(
                 [
@@ -98,9 +107,11 @@ class Batches:
         self._position = state["position"]
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=6)
 def _random_bits(seed: int, epoch: int, purpose: int, count: int) -> npt.NDArray[np.uint64]:
-    philox = np.random.Philox(key=np.array([seed, 2 * epoch + purpose], dtype=np.uint64))
+    # A seed has 63 bits: the 64th tells the third purpose from the first two, whose keys are older.
+    third, parity = divmod(purpose, 2)
+    philox = np.random.Philox(key=np.array([seed | third << 63, 2 * epoch + parity], np.uint64))
     return np.asarray(philox.random_raw(count), dtype=np.uint64)
 
 

@@ -1,23 +1,23 @@
 """`train`: from a recipe and images to a run folder with a trained model."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 
 from pixelrnn import stopping
 from pixelrnn.compiling import make_layers_ready
 from pixelrnn.data import SPLITS, DataSet
-from pixelrnn.data.dataset import Images
 from pixelrnn.data.in_memory import as_data_set
 from pixelrnn.data.loading import load_recorded as load
+from pixelrnn.data.mixture import parts_of
 from pixelrnn.errors import RecipeError
-from pixelrnn.evaluation import evaluate
-from pixelrnn.models import LABELS, AutoregressiveModel, build, store
+from pixelrnn.evaluation import Evaluation, evaluate
+from pixelrnn.models import LABELS, AutoregressiveModel, build
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
@@ -32,6 +32,7 @@ from pixelrnn.training.recorder import Recorder
 from pixelrnn.training.run_folder import RunFolder
 from pixelrnn.training.tables import TrainingTable
 from pixelrnn.training.tensorboard import Curves
+from pixelrnn.uncertainty import count_pictures, evenly_spread, standard_error
 
 TRAIN_IMAGES_EVALUATED = 1000
 
@@ -58,7 +59,8 @@ def train(
         command: what the user typed, for the record.
 
     Returns:
-        The run folder, with the averaged weights and the figures for train and validation.
+        The run folder, with the averaged weights, the last or the best as `training.keep` asks, and
+        their figures for train and validation.
 
     Raises:
         RecipeError: if the recipe does not fit the images.
@@ -126,18 +128,18 @@ def _train(
         make_layers_ready(recipe.model, say)
         reset_peak_memory()
         batches = draw_batches(
-            recipe.training, images, total_steps,
+            recipe.training, data, total_steps,
             rank=trainer.global_rank, processes=trainer.world_size,
         )  # fmt: skip
         with display, quiet(), signals.noted(), closing(curves):
             run_loop(trainer, TrainingModule(model, recipe), batches, run, signals)
         recorder.finish(trainer)
         steps = trainer.global_step
-        trained = average.model.cpu().eval()
+        trained = weights.result()
         measured = _measured(trained, data)
-        store.save(trained, run.path)
         run.update_result(
             **measured,
+            **weights.save_result(),
             parameters=trained.num_parameters(),
             image_presentations=steps * recipe.training.batch_size,
             images_per_second=steps * recipe.training.batch_size / recorder.training_seconds,
@@ -183,11 +185,11 @@ def _require_the_same(run: RunFolder, recipe: Recipe, data: DataSet) -> None:
 
 
 def draw_batches(
-    training: TrainingTable, images: Images, num_steps: int, *, rank: int = 0, processes: int = 1
+    training: TrainingTable, data: DataSet, num_steps: int, *, rank: int = 0, processes: int = 1
 ) -> Batches:
     """Return the batches of a run of `num_steps` steps, or the share of one process."""
     return Batches(
-        images,
+        data.images("train"),
         batch_size=training.batch_size,
         num_steps=num_steps,
         seed=training.seed,
@@ -195,6 +197,7 @@ def draw_batches(
         rank=rank,
         processes=processes,
         flips=training.horizontal_flips,
+        uncut=data.uncut,
     )
 
 
@@ -216,25 +219,48 @@ def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
 
 def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
     """Return bits/dim on the validation images, and on training images evenly spread."""
-    count = min(TRAIN_IMAGES_EVALUATED, data.count("train"))
-    spread = np.linspace(0, data.count("train") - 1, count).astype(int)
-    measured = _figures(model, data, "train", spread)
+    spread = evenly_spread(data.count("train"), TRAIN_IMAGES_EVALUATED)
+    measured = _figures(_evaluated(model, data, "train", spread), "train")
     if data.count("validation"):
-        measured |= _figures(model, data, "validation", slice(None))
+        found = _evaluated(model, data, "validation", slice(None))
+        measured |= _figures(found, "validation")
+        if data.parts:
+            measured["validation_parts"] = _parts(found, parts_of(data, "validation"))
     return measured
 
 
-def _figures(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any) -> dict[str, Any]:
+def _evaluated(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any) -> Evaluation:
     pictures = data.pictures_of(split)
-    found = evaluate(
+    return evaluate(
         model, data.images(split)[chosen], pictures=None if pictures is None else pictures[chosen]
     )
+
+
+def _figures(found: Evaluation, split: str) -> dict[str, Any]:
     return {
         f"{split}_bits_per_dim": found.bits_per_dim,
         f"{split}_bits_per_dim_standard_error": found.standard_error,
         f"{split}_num_images": found.num_images,
         f"{split}_num_pictures": found.num_pictures,
     }
+
+
+def _parts(found: Evaluation, parts: Sequence[tuple[str, slice]]) -> list[dict[str, Any]]:
+    """Return what is said of each set of a mixture by itself."""
+    figures = []
+    for name, part in parts:
+        values = found.bits_per_dim_per_image[part]
+        pictures = None if found.pictures is None else found.pictures[part]
+        figures.append(
+            {
+                "data": name,
+                "bits_per_dim": float(values.mean()),
+                "standard_error": standard_error(values, pictures),
+                "num_images": len(values),
+                "num_pictures": count_pictures(len(values), pictures),
+            }
+        )
+    return figures
 
 
 def resume(
@@ -264,5 +290,6 @@ def resume(
         moved = recipe.data.model_copy(update={"source": data})
         recipe, data = recipe.model_copy(update={"data": moved}), None
     elif data is None:
-        require_there(recipe.data.source, run.path)
+        for source in (recipe.data.source, *(recipe.data.also or ())):
+            require_there(source, run.path)
     return train(recipe, out, data=data, resume=True, console=console, command=command)

@@ -1,19 +1,36 @@
-"""The weights that a run folder holds while training goes on: the last that were seen to be good.
+"""The weights that a run folder holds: while training goes on the last that were seen to be good.
 
 Weights may be finite and score NaN all the same, so good are those whose last validation was finite.
 Before the first validation, and without images for it, they are those of the last checkpoint.
+
+The weights of the best validation are kept too. Which of the two is the result, in `model.safetensors`, the
+recipe says; where they differ, the others lie beside it. The best are also in the checkpoint, since what
+lies in the folder after a kill may be of a validation that a run, taken up before it, has yet to reach.
 """
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, NonFiniteResultError
 from pixelrnn.evaluation import evaluate
-from pixelrnn.models import store
+from pixelrnn.models import AutoregressiveModel, store
 from pixelrnn.stopping import Stopping
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.run_folder import RunFolder
 
 BATCH_SIZE = 50
+BESIDE = {"last": "best.safetensors", "best": "last.safetensors"}  # by what is kept as the result
+
+
+class Validation(NamedTuple):
+    """One validation: what it found, and after which optimiser step."""
+
+    bits_per_dim: float
+    step: int
 
 
 class GoodWeights:
@@ -27,7 +44,8 @@ class GoodWeights:
         stopping: the signals that end a validation.
 
     Attributes:
-        validated: whether the weights in the folder are those of a validation.
+        last: the last validation, whose weights are in the folder; None before the first.
+        best: the one with the lowest bits/dim, the first of equal ones.
     """
 
     def __init__(
@@ -40,7 +58,9 @@ class GoodWeights:
     ) -> None:
         self._run, self._recipe, self._data = run, recipe, data
         self._average, self._stopping = average, stopping
-        self.validated = False
+        self.last: Validation | None = None
+        self.best: Validation | None = None
+        self._best_step, self._best_weights = -1, dict[str, Tensor]()
 
     def validate(self, step: int, *, alone: bool = True) -> float:
         """Return bits/dim on the validation images, and keep the weights.
@@ -54,19 +74,89 @@ class GoodWeights:
             Stop: if a signal came.
         """
         result = self._bits_per_dim("validation", None, step, alone=alone)
-        store.save(self._average.model, self._run.path)
-        self.validated = True
+        self.last = Validation(result, step)
+        if self.best is None or result < self.best.bits_per_dim:
+            weights = self._average.model.state_dict()
+            self.best, self._best_step = self.last, step
+            self._best_weights = {key: value.cpu().clone() for key, value in weights.items()}
+        self._write()
         return result
 
     def save_unvalidated(self) -> None:
         """Keep the weights as they are if none were validated yet."""
-        if not self.validated:
+        if self.last is None:
             store.save(self._average.model, self._run.path)
+
+    def result(self) -> AutoregressiveModel:
+        """Return the model that the recipe asks for, once the last step is done."""
+        model = self._average.model.cpu().eval()
+        if self._asks_for_another():
+            self._write()  # the last are not in memory any more after the next line
+            model.load_state_dict(self._best_weights)
+        return model
+
+    def save_result(self) -> dict[str, Any]:
+        """Keep the weights for good; return what `result.json` says about both.
+
+        Where there were no validations, nothing is said.
+        """
+        if not self._asks_for_another():
+            self._write()
+        if self.last is None or self.best is None:
+            return {}
+        both = {"last": self.last, "best": self.best}
+        return {"kept": self._recipe.training.keep} | {
+            name: {
+                "image_presentations": found.step * self._recipe.training.batch_size,
+                "validation_bits_per_dim": found.bits_per_dim,
+            }
+            for name, found in both.items()
+        }
+
+    def _asks_for_another(self) -> bool:
+        """Return whether the result is not the weights of the last step."""
+        return self._recipe.training.keep == "best" and self.best != self.last
+
+    def _write(self) -> None:
+        """Write the result, and the weights beside it where they differ; what is good is never lost."""
+        folder, model, keep = self._run.path, self._average.model, self._recipe.training.keep
+        beside = folder / BESIDE[keep]
+        if self.best == self.last or not self._best_weights:
+            store.save(model, folder)
+            if self.best == self.last:
+                beside.unlink(missing_ok=True)
+        elif keep == "last":
+            store.save(model, folder, name=beside.name, weights=self._best_weights)
+            store.save(model, folder)
+        else:
+            store.save(model, folder, weights=self._best_weights)
+            store.save(model, folder, name=beside.name)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds: the best weights; the figures are in the metrics."""
+        return {"step": self._best_step, "weights": self._best_weights}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up the best weights; those of a checkpoint of an earlier version are not there."""
+        self._best_step = state.get("step", -1)
+        self._best_weights = dict(state.get("weights", {}))
+
+    def recall(self, metrics: Iterable[Mapping[str, Any]]) -> None:
+        """Take up the figures from the rows of the metrics."""
+        validated = [
+            Validation(float(row["validation_bits_per_dim"]), int(row["step"]))
+            for row in metrics
+            if row["validation_bits_per_dim"] not in (None, "")
+        ]
+        if validated:
+            self.last, self.best = validated[-1], min(validated)
+            if self.best.step != self._best_step:
+                self._best_weights = {}
 
     def say_where(self, step: int) -> str:
         """Return a sentence on where the good weights are, once the loss is no longer finite."""
         file = self._run.path / store.MODEL_FILE
-        if not self.validated:
+        if self.last is None:
             split = "validation" if self._data.count("validation") else "train"
             try:
                 self._bits_per_dim(split, BATCH_SIZE, step, alone=False)

@@ -6,6 +6,7 @@ Whatever is unknown, of the wrong type or out of range is named, with the neares
 
 import hashlib
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,7 +16,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from pixelrnn.data import DataSet
-from pixelrnn.data.loading import origin, require_clear
+from pixelrnn.data.loading import options_of, origin, require_clear
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.training.image_source import absolute_source
@@ -23,6 +24,8 @@ from pixelrnn.training.recipe_errors import explain
 from pixelrnn.training.tables import DataTable, OptimizerTable, ScheduleTable, Table, TrainingTable
 from pixelrnn.training.validations import fitted
 from pixelrnn.wording import nearest
+
+CAME_LATER = (("training", "keep"),)  # keys that recipes of earlier runs do not have
 
 
 class Recipe(Table):
@@ -41,8 +44,13 @@ class Recipe(Table):
         Its table of data says where those came from, which may have been memory.
 
         Raises:
-            RecipeError: if the recipe asks for other channels or levels than the images have.
+            RecipeError: if the recipe asks for other channels or levels than the images have, or for the
+                best validation where there are no images for any.
         """
+        if self.training.keep == "best" and not data.count("validation"):
+            raise RecipeError(
+                f"training.keep = best needs validation images, and {data.name} has none: leave it out"
+            )
         size = (data.height, data.width)
         wanted = {"channels": data.channels, "num_levels": data.num_levels, "image_size": size}
         for key, value in wanted.items():
@@ -57,10 +65,13 @@ class Recipe(Table):
         except ValidationError as error:
             raise RecipeError(f"{self.name}: {explain(error, type(self.model))}") from error
         source, options = origin(data)
+        also = None if options.also is None else tuple(map(absolute_source, options.also))
         changes = {
             "model": model,
             "training": fitted(self.training, data),
-            "data": DataTable(source=absolute_source(source), **options.model_dump()),
+            "data": DataTable(
+                source=absolute_source(source), **options.model_dump() | {"also": also}
+            ),
         }
         return self.model_copy(update=changes)
 
@@ -69,9 +80,19 @@ class Recipe(Table):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all that determines the result; where the images lie does not."""
-        here = self.data.model_copy(update={"source": ""})
-        return hashlib.sha256(self.model_copy(update={"data": here}).to_toml().encode()).hexdigest()
+        """Return the SHA-256 of all that determines the result; where the images lie does not.
+
+        Nor do keys that came later, where they are as if they were not there: old runs go on.
+        """
+        values = self.model_dump(mode="json", exclude_none=True)
+        values["data"]["source"] = ""
+        if self.data.also is not None:
+            values["data"]["also"] = [""] * len(self.data.also)
+        for table, key in CAME_LATER:
+            field = type(getattr(self, table)).model_fields[key]
+            if values[table].get(key) == field.default:
+                values[table].pop(key, None)
+        return hashlib.sha256(tomli_w.dumps(values).encode()).hexdigest()
 
 
 def shipped_recipes() -> list[str]:
@@ -82,8 +103,9 @@ def shipped_recipes() -> list[str]:
 
 
 def suites() -> list[str]:
-    """Return the suites: what comes before the model in the recipes' names."""
-    return sorted({suite for name in shipped_recipes() if (suite := _suite(name))})
+    """Return the suites: what comes before the model in the names of several recipes."""
+    count = Counter(_suite(name) for name in shipped_recipes())
+    return sorted(suite for suite in count if suite and count[suite] > 1)
 
 
 def _suite(recipe: str) -> str:
@@ -105,7 +127,7 @@ def suite_recipes(suite: str) -> dict[str, str]:
     if suite in shipped_recipes():
         raise RecipeError(
             f"{suite} is one recipe, not a suite: `pixelrnn train {suite}` trains it; "
-            f"to compare, choose one of {', '.join(suites())}"
+            f"to compare, name a second one, or a suite, one of {', '.join(suites())}"
         )
     if suite not in suites():
         raise RecipeError(f"there is no suite {suite!r}{nearest(suite, suites())}")
@@ -134,10 +156,19 @@ def load_recipe(
     values = _read(source)
     if data is not None:
         require_clear(data)
-        values["data"] = {"source": data}  # reading options belong to the images they were for
+        values["data"] = {"source": data} | _cutting(values.get("data"), data)
     for setting in settings:
         _change(values, setting)
     return recipe_from(values, where=str(source), name=name)
+
+
+def _cutting(table: Any, data: str) -> dict[str, Any]:
+    """Return those keys of a recipe's `[data]` that stay where it is given other images.
+
+    Reading options belong to the images that they were for; what patches are trained on, to the recipe.
+    """
+    apply = options_of(data) & {"patch_size", "random_crops"}
+    return {key: table[key] for key in apply if isinstance(table, dict) and key in table}
 
 
 def recipe_from(values: Mapping[str, Any], *, where: str, name: str = "unnamed") -> Recipe:

@@ -94,6 +94,7 @@ class Recorder(callbacks.Callback):
             if self._metrics is None:  # a checkpoint of an earlier version
                 self._metrics = self._run.read_metrics(trainer.global_step)
             self._run.write_metrics(self._metrics)
+            self._weights.recall(self._metrics)
 
     def finish(self, trainer: lightning.Trainer) -> None:
         """Do what is left after the last step, if a run went on that had no more to do."""
@@ -274,7 +275,7 @@ class Recorder(callbacks.Callback):
             "random_state": torch.get_rng_state(),
             "metrics": self._metrics,
             "unrecorded": self._unrecorded,
-            "validated": self._weights.validated,
+            "best": self._weights.state_dict(),
             "recipe_sha256": self._recipe.fingerprint(),
         }
 
@@ -289,7 +290,7 @@ class Recorder(callbacks.Callback):
             raise self._run.has_another_recipe()
         self._metrics = state_dict.get("metrics")
         self._unrecorded = state_dict.get("unrecorded", False)
-        self._weights.validated = state_dict.get("validated", False)
+        self._weights.load_state_dict(state_dict.get("best", {}))
         self._seconds_before = state_dict["seconds"]
         count = state_dict.get("num_validations", 0)
         self._validations = validations.Spent(state_dict["validation_seconds"], count)

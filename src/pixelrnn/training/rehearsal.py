@@ -1,6 +1,7 @@
-"""`dry_run`: what a recipe would take on this machine, without running it."""
+"""What a recipe would take on this machine, without running it."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from pixelrnn.data.in_memory import as_data_set
@@ -16,14 +17,28 @@ from pixelrnn.wording import duration, two_digits
 DRY_STEPS, DRY_SECONDS = 20, 2.0
 
 
-@usual_torch()
-def dry_run(recipe: Recipe, data: Any = None) -> str:
-    """Build the model, take a few steps of the recipe, and say what the whole run would take.
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a run would take: seconds, and all of it in words, with units."""
 
-    Nothing is written.
+    seconds: float
+    text: str
+
+
+def dry_run(recipe: Recipe, data: Any = None) -> str:
+    """Say what a whole run would take; see `rehearse`.
 
     Returns:
         One line: parameters, memory, speed and expected time, with units.
+    """
+    return rehearse(recipe, data).text
+
+
+@usual_torch()
+def rehearse(recipe: Recipe, data: Any = None) -> Rehearsal:
+    """Build the model, take a few steps of the recipe, and find what the whole run would take.
+
+    Nothing is written.
     """
     if data is None:
         data = load(recipe.data.source, recipe.data.options())
@@ -36,7 +51,7 @@ def dry_run(recipe: Recipe, data: Any = None) -> str:
     training = recipe.training
     reset_peak_memory()
     times: list[float] = []
-    for batch in draw_batches(training, images, num_steps=DRY_STEPS):
+    for batch in draw_batches(training, data, num_steps=DRY_STEPS):
         started = time.perf_counter()
         optimizer.zero_grad()
         loss = model.nats(batch) / batch.numel()
@@ -47,9 +62,13 @@ def dry_run(recipe: Recipe, data: Any = None) -> str:
             break
     seconds = min(times) * training.accumulate
     steps = training.total_steps(len(images))
-    return (
+    whole = steps * seconds
+    limit = whole if training.max_minutes is None else min(whole, 60 * training.max_minutes)
+    ended = "" if limit == whole else f"; training.max_minutes ends it after {duration(limit)}"
+    return Rehearsal(
+        limit,
         f"{LABELS[recipe.model.kind]}: {model.num_parameters():,} parameters, "
         f"{two_digits(training.batch_size / seconds)} images/s on this machine's processor, "
         f"{peak_memory_mb():,.0f} MB; the whole recipe, {steps:,} steps of "
-        f"{training.batch_size}, would take {duration(steps * seconds)}"
+        f"{training.batch_size}, would take {duration(whole)}{ended}",
     )

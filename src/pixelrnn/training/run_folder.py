@@ -55,6 +55,16 @@ class RunFolder:
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
 
+    @classmethod
+    def of(cls, model: Path) -> "RunFolder":
+        """Return the run whose weights a path names: its folder, or a file of weights in it.
+
+        Example:
+            >>> RunFolder.of(Path("runs/mine"))
+            RunFolder('runs/mine')
+        """
+        return cls(model.parent if model.is_file() else model)
+
     @contextmanager
     def locked(self, doing: str) -> Iterator[None]:
         """Keep the folder to this process inside the `with`, creating it if it is not there.

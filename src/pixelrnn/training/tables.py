@@ -54,6 +54,11 @@ class TrainingTable(StrictTable):
         description="evaluations on the validation images; unless given, fewer on short runs, so that "
         "they take a fifth of the time at most",
     )
+    keep: Literal["last", "best"] = Field(
+        default="last",
+        description="whose weights are the result: the last, or those of the best validation; the others "
+        "are kept beside them",
+    )
     checkpoint_seconds: float = Field(default=30.0, ge=0, description="work a crash may lose")
     seed: int = Field(default=0, ge=0, lt=2**63, description="of weights, order and flips")
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field("auto", description="what computes")
