@@ -15,7 +15,7 @@ from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.recipe import data_table, recipe_from
 from pixelrnn.training.schedule import LearningRate
 
-SUITES = ("cifar10-45k", "cifar10-45k-softmax", "cifar10-paper", "digits", "photos")
+SUITES = ("cifar10-45k", "cifar10-45k-softmax", "cifar10-paper", "digits", "mnist-paper", "photos")
 BUDGETS = {"pixelcnn": 44_704, "row-lstm": 43_136, "diagonal-bilstm": 32_640}
 MODELS = tuple(BUDGETS)  # of the paper
 PAPER_PARAMETERS = {  # stem + blocks + head, counted by hand from the sizes of the colour groups
@@ -74,11 +74,12 @@ def test_the_hour_is_an_hour_and_its_schedule_ends_with_it():
 def test_a_suite_has_the_three_models(suite):
     recipes = suite_recipes(suite)
     assert tuple(recipes)[: len(MODELS)] == MODELS
-    for kind, name in recipes.items():
-        assert name == f"{suite}-{kind}"
+    for slug, name in recipes.items():
+        assert name == f"{suite}-{slug}"
         recipe = load_recipe(name)
         assert recipe.name == name
-        assert recipe.model.kind == kind
+        assert slug.startswith(recipe.model.kind)
+        assert (slug == recipe.model.kind) == (slug in MODELS)
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -87,6 +88,16 @@ def test_the_models_of_a_suite_share_what_makes_them_comparable(suite):
     assert len({recipe.data for recipe in recipes}) == 1
     assert len({recipe.training for recipe in recipes}) == 1
     assert len({recipe.model.likelihood for recipe in recipes}) == 1
+
+
+def test_the_models_of_the_table_of_binarised_mnist():
+    sizes = {}
+    for slug, name in suite_recipes("mnist-paper").items():
+        recipe = load_recipe(name)
+        assert (recipe.data.source, recipe.data.binarisation) == ("mnist", "fixed")
+        sizes[slug] = recipe.model.layers, recipe.model.features
+    assert sizes["diagonal-bilstm"] == (7, 16)
+    assert sizes["diagonal-bilstm-1-layer"] == (1, 32)
 
 
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if "paper" not in name])

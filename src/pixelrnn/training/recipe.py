@@ -109,13 +109,14 @@ def suites() -> list[str]:
 
 
 def _suite(recipe: str) -> str:
-    """Return the suite of a recipe of the package, or nothing: its name ends in its own model's kind."""
+    """Return the suite of a recipe of the package: what its name has before its model's kind, if any."""
     kind = _read(recipe).get("model", {}).get("kind")
-    return recipe.removesuffix(f"-{kind}") if kind in MODELS and recipe.endswith(f"-{kind}") else ""
+    suite, found, _ = recipe.partition(f"-{kind}")
+    return suite if kind in MODELS and found else ""
 
 
 def suite_recipes(suite: str) -> dict[str, str]:
-    """Return the recipe of each model of a suite, by model.
+    """Return the recipe of each model of a suite, by what tells the models apart.
 
     Raises:
         RecipeError: if there is no such suite.
@@ -131,8 +132,8 @@ def suite_recipes(suite: str) -> dict[str, str]:
         )
     if suite not in suites():
         raise RecipeError(f"there is no suite {suite!r}{nearest(suite, suites())}")
-    of_suite = {name for name in shipped_recipes() if _suite(name) == suite}
-    return {kind: f"{suite}-{kind}" for kind in MODELS if f"{suite}-{kind}" in of_suite}
+    slugs = [name[len(suite) + 1 :] for name in shipped_recipes() if _suite(name) == suite]
+    return {slug: f"{suite}-{slug}" for kind in MODELS for slug in slugs if slug.startswith(kind)}
 
 
 def load_recipe(
