@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from pixelrnn.kernels.threads import end, share
+from pixelrnn.training import loop
 from pixelrnn.training.loop import no_subnormals
+from pixelrnn.training.tables import TrainingTable
 
 SUBNORMAL = torch.finfo(torch.float32).tiny / 4
 
@@ -34,3 +36,17 @@ def test_no_thread_of_a_run_computes_with_subnormal_numbers(before):
     finally:
         torch.set_flush_denormal(False)
         end()
+
+
+@pytest.mark.parametrize(
+    ("asked", "units", "used"),
+    [
+        ("auto", True, "32-true"),
+        ("bf16-mixed", True, "bf16-mixed"),
+        ("bf16-mixed", False, "32-true"),
+        ("32-true", True, "32-true"),
+    ],
+)
+def test_half_precision_is_for_processors_with_units_for_it(monkeypatch, asked, units, used):
+    monkeypatch.setattr(loop, "_processor_has_matrix_units", lambda: units)
+    assert loop._precision(TrainingTable(epochs=1, accelerator="cpu", precision=asked)) == used

@@ -97,10 +97,19 @@ def run_loop(
 
 
 def _precision(training: TrainingTable) -> Any:
-    if training.precision != "auto":
+    if training.precision == "32-true":
         return training.precision
-    on_gpu = training.accelerator in ("auto", "gpu") and torch.cuda.is_available()
-    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
+    if training.accelerator in ("auto", "gpu") and torch.cuda.is_available():
+        has_units = torch.cuda.is_bf16_supported()
+    else:
+        has_units = training.precision == "bf16-mixed" and _processor_has_matrix_units()
+    return "bf16-mixed" if has_units else "32-true"
+
+
+def _processor_has_matrix_units() -> bool:
+    """Return whether products in half precision are what the processor is fastest at (AMX)."""
+    ask = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(ask and ask())
 
 
 @contextmanager

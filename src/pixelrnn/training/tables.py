@@ -68,7 +68,8 @@ class TrainingTable(StrictTable):
     devices: int = Field(default=1, ge=1, description="processes, on as many devices, a node")
     num_nodes: int = Field(default=1, ge=1, description="machines of a cluster")
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        default="auto", description="auto: bf16-mixed on a GPU that has it, else 32-true"
+        default="auto",
+        description="bf16-mixed where the machine has units for it, else 32-true; auto: on GPUs only",
     )
 
     @model_validator(mode="after")
