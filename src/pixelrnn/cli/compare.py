@@ -28,7 +28,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="SUITE-or-RECIPES",
-            help="digits, photos, cifar10-45k, cifar10-45k-softmax or cifar10-paper: "
+            help="digits, photos, cifar10-45k, cifar10-45k-softmax, cifar10-paper or mnist-paper: "
             "the recipes whose names start so. Or several recipes, by name (`pixelrnn train --list`) or as "
             ".toml files.",
             show_default=False,

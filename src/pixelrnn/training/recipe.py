@@ -25,7 +25,10 @@ from pixelrnn.training.tables import DataTable, OptimizerTable, ScheduleTable, T
 from pixelrnn.training.validations import fitted
 from pixelrnn.wording import nearest
 
-CAME_LATER = (("training", "keep"),)  # keys that recipes of earlier runs do not have
+CAME_LATER = (
+    ("training", "keep"),
+    ("model", "decorrelate"),
+)  # keys that recipes of earlier runs do not have
 
 
 class Recipe(Table):
