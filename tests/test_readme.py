@@ -114,8 +114,8 @@ def test_make_targets_are_there():
 def test_suites_and_recipes_named_exist():
     from pixelrnn.training import shipped_recipes, suites
 
-    known = {*suites(), *shipped_recipes(), "cifar10"}
-    named = set(re.findall(r"`((?:digits|photos|cifar10)(?:-[a-z0-9-]+)?)`", README))
+    known = {*suites(), *shipped_recipes(), "cifar10", "mnist"}
+    named = set(re.findall(r"`((?:digits|photos|cifar10|mnist)(?:-[a-z0-9-]+)?)`", README))
     assert named >= set(suites())
     assert named <= known
 

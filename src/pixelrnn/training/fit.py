@@ -79,8 +79,8 @@ def train(
     with (
         stopping.listening(lambda: _stopped(run)) as signals,
         threads(recipe.training.threads),
-        no_subnormals(),
         usual_torch(),
+        no_subnormals(),
     ):
         if data is None:
             data = load(recipe.data.source, recipe.data.options())
