@@ -26,6 +26,7 @@ MOMENTUM = 0.95
 STEPS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 SIZE = 0.2  # of a step, root mean square: what Adam's have
+FAINT = 1e-12  # norm of a momentum that is all but gone: float32 cannot square what is much smaller
 
 
 class Muon(Optimizer):
@@ -113,11 +114,15 @@ def _shape(matrices: Matrices) -> tuple[int, int]:
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """Return about U V' of matrices `(N, rows, columns)` = U S V': singular values from 0.7 to 1.2."""
+    """Return about U V' of matrices `(N, rows, columns)` = U S V': singular values from 0.7 to 1.2.
+
+    Of matrices whose norm is below `FAINT`, such as the momentum of weights that have had no gradient for
+    hundreds of steps, less and less.
+    """
     first, third, fifth = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     result: Tensor = matrices.mT if tall else matrices
-    result = result / (result.norm(dim=(1, 2), keepdim=True) + torch.finfo(result.dtype).tiny)
+    result = result / (result.norm(dim=(1, 2), keepdim=True) + FAINT)
     for _ in range(STEPS):
         square = result @ result.mT
         result = first * result + (third * square + fifth * square @ square) @ result
