@@ -1,12 +1,15 @@
 """Mixtures: each set's splits stay its own, whatever is mixed; what does not fit is refused in one line."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixelrnn.data import SPLITS, DataOptions, DataSet, load
 from pixelrnn.data.mixture import mixed, parts_of
-from pixelrnn.errors import DataError
+from pixelrnn.errors import DataError, RecipeError
+from pixelrnn.training import load_recipe
 
 
 @pytest.fixture
@@ -138,3 +141,16 @@ def test_sets_without_validation_or_test():
     assert [data.count(split) for split in SPLITS] == [17, 2, 2]
     assert parts_of(data, "validation") == [("more", slice(0, 2))]
     assert parts_of(more, "validation") == []
+
+
+@pytest.mark.parametrize("spelling", ["scans", "./scans/", "scans/../scans", "link"])
+def test_a_folder_is_found_to_be_there_twice_however_it_is_written(spelling, scans, monkeypatch):
+    monkeypatch.chdir(scans.parent)
+    Path("link").symlink_to("scans")
+    with pytest.raises(DataError, match="names a set twice"):
+        load(str(scans), DataOptions(patch_size=4, also=(spelling,)))
+
+
+def test_an_empty_list_of_further_images_is_refused_as_that():
+    with pytest.raises(RecipeError, match=r"data\.also.*at least 1"):
+        load_recipe("photos-pixelcnn", ["data.also=[]"])

@@ -91,7 +91,7 @@ def _load_mixed(source: str | Path, options: DataOptions) -> DataSet:
     """Return several sets as one, each read with those of the options that apply to it."""
     options, others = options.model_copy(update={"also": None}), options.also or ()
     applying = {str(each): options_of(each) for each in (source, *others)}
-    if len(applying) <= len(others):
+    if len({_place(each) for each in (source, *others)}) <= len(others):
         raise DataError("data.also names a set twice, or the one that is there already")
     check_options(options, frozenset().union(*applying.values()), " + ".join(applying))
     return mixed(
@@ -100,6 +100,14 @@ def _load_mixed(source: str | Path, options: DataOptions) -> DataSet:
             for each in (source, *others)
         ]
     )
+
+
+def _place(source: str | Path) -> Path | str:
+    """Return what is the same for all spellings of a source."""
+    if isinstance(source, str) and source in CATALOGUE:
+        return source
+    path = existing_path(source)
+    return path.resolve() if path else str(source)
 
 
 def options_of(source: str | Path) -> frozenset[str]:

@@ -37,6 +37,7 @@ class DataOptions(BaseModel):
     )
     also: tuple[str, ...] | None = Field(
         default=None,
+        min_length=1,
         description="further images, names or paths, mixed in split by split; they have the size, the "
         "channels and the levels of the others, and are read with those options that apply to them",
     )
