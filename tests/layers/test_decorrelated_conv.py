@@ -52,3 +52,10 @@ def test_gradcheck():
     conv = layer(groups=3)
     maps = torch.randn(1, 4, 3, 4, dtype=torch.float64, requires_grad=True)
     assert gradcheck(lambda *_: conv(maps), (maps, conv.weight, conv.bias))
+
+
+def test_mixed_precision_does_not_round_what_nearly_cancels():
+    conv = layer(groups=3).float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = conv.weights()
+    assert torch.equal(mixed, conv.weights())

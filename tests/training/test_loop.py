@@ -49,4 +49,7 @@ def test_no_thread_of_a_run_computes_with_subnormal_numbers(before):
 )
 def test_half_precision_is_for_processors_with_units_for_it(monkeypatch, asked, units, used):
     monkeypatch.setattr(loop, "_processor_has_matrix_units", lambda: units)
-    assert loop._precision(TrainingTable(epochs=1, accelerator="cpu", precision=asked)) == used
+    said: list[str] = []
+    training = TrainingTable(epochs=1, accelerator="cpu", precision=asked)
+    assert loop._precision(training, said.append) == used
+    assert len(said) == (asked != used and asked != "auto")

@@ -14,7 +14,9 @@ C is not measured, but that of a simple model of photographs, for levels scaled 
 
     C = variance * colour^[c != c'] * neighbour^distance
 
-What else there is beside the colours, the ones that tell pixels from padding, stays as it is.
+What else there is beside the colours, the ones that tell pixels from padding, stays as it is. C^(-1/2) is
+computed when a model is made, by the library at hand: from one to another the last bits of a model in floats
+may differ, those of its integer program do not.
 """
 
 import torch
@@ -33,7 +35,7 @@ class DecorrelatedConv2d(MaskedConv2d):
 
     Args:
         colours: how many of the input maps, the first ones, are colours.
-        in_groups: as of `MaskedConv2d`, and so are the rest.
+        in_groups: as of `MaskedConv2d`, and so are the rest; `out_groups` is in ascending order.
 
     Example:
         >>> group = torch.zeros(4).long()
@@ -57,13 +59,17 @@ class DecorrelatedConv2d(MaskedConv2d):
             self.register_buffer(f"_mixing_{group}", _mixing(reads, colours), persistent=False)
 
     def weights(self) -> Tensor:
-        """Return the weights of the pixels themselves, in the order of `weight`."""
+        """Return the weights of the pixels themselves, in the order of `weight`.
+
+        Also under mixed precision in that of `weight`: they are large, and nearly cancel.
+        """
         result, start = [], 0
-        for group in range(self._num_groups):
-            mixing = self.get_buffer(f"_mixing_{group}")
-            end = start + int((self.out_groups == group).sum()) * len(mixing)
-            result.append((self.weight[start:end].view(-1, len(mixing)) @ mixing).flatten())
-            start = end
+        with torch.autocast(self.weight.device.type, enabled=False):
+            for group in range(self._num_groups):  # its outputs lie side by side
+                mixing = self.get_buffer(f"_mixing_{group}")
+                end = start + int((self.out_groups == group).sum()) * len(mixing)
+                result.append((self.weight[start:end].view(-1, len(mixing)) @ mixing).flatten())
+                start = end
         return torch.cat(result)
 
 

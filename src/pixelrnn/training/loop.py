@@ -39,7 +39,7 @@ def make_trainer(
                 accelerator=training.accelerator,
                 devices=training.devices,
                 num_nodes=training.num_nodes,
-                precision=_precision(training),
+                precision=_precision(training, say),
                 max_epochs=-1,
                 max_steps=total_steps,
                 accumulate_grad_batches=training.accumulate,
@@ -96,13 +96,15 @@ def run_loop(
         ) from error
 
 
-def _precision(training: TrainingTable) -> Any:
+def _precision(training: TrainingTable, say: Callable[[str], None]) -> Any:
     if training.precision == "32-true":
         return training.precision
     if training.accelerator in ("auto", "gpu") and torch.cuda.is_available():
         has_units = torch.cuda.is_bf16_supported()
     else:
         has_units = training.precision == "bf16-mixed" and _processor_has_matrix_units()
+    if training.precision == "bf16-mixed" and not has_units:
+        say("this machine has no units for half precision: training in single precision, 32-true")
     return "bf16-mixed" if has_units else "32-true"
 
 
