@@ -15,8 +15,8 @@ C is not measured, but that of a simple model of photographs, for levels scaled 
     C = variance * colour^[c != c'] * neighbour^distance
 
 What else there is beside the colours, the ones that tell pixels from padding, stays as it is. C^(-1/2) is
-computed when a model is made, by the library at hand: from one to another the last bits of a model in floats
-may differ, those of its integer program do not.
+computed when a model is made, by the library at hand: from one to another the last bits of a model in
+floats may differ, those of its integer program do not.
 """
 
 import torch
