@@ -5,7 +5,7 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import imagecodecs
@@ -147,6 +147,16 @@ def _decode_lzma(data: bytes) -> Pixels:
     return np.frombuffer(lzma.decompress(data), np.uint8)
 
 
+_JPEGXL = Codec(
+    name="JPEG XL",
+    available=lambda: bool(imagecodecs.JPEGXL.available),
+    encode=partial(_encode_jpegxl, effort=9),
+    decode=_decode_jpegxl,
+    note="lossless, effort 9",
+    stores_grey=True,
+    max_side=2**30 - 1,
+)
+
 CODECS = (
     Codec(
         name="PNG",
@@ -166,26 +176,15 @@ CODECS = (
         stores_grey=False,
         max_side=16_383,
     ),
-    Codec(
-        name="JPEG XL",
-        available=lambda: bool(imagecodecs.JPEGXL.available),
-        encode=partial(_encode_jpegxl, effort=9),
-        decode=_decode_jpegxl,
-        note="lossless, effort 9",
-        stores_grey=True,
-        max_side=2**30 - 1,
-    ),
+    _JPEGXL,
 )
 
 MORE_CODECS = (
-    Codec(
+    replace(
+        _JPEGXL,
         name="JPEG XL (effort 7)",
-        available=lambda: bool(imagecodecs.JPEGXL.available),
         encode=partial(_encode_jpegxl, effort=7),
-        decode=_decode_jpegxl,
         note="lossless, effort 7, what its encoder takes if nothing is said",
-        stores_grey=True,
-        max_side=2**30 - 1,
     ),
     Codec(
         name="JPEG-LS",
