@@ -53,23 +53,26 @@ class DecorrelatedConv2d(MaskedConv2d):
         mask_type: MaskType,
     ) -> None:
         super().__init__(in_groups, out_groups, kernel_size, mask_type)
-        self._num_groups = int(out_groups.max()) + 1
-        for group in range(self._num_groups):
-            reads = self.mask[out_groups == group][0]
-            self.register_buffer(f"_mixing_{group}", _mixing(reads, colours), persistent=False)
+        self._lengths: list[
+            int
+        ] = []  # how many weights the outputs of each group have: side by side
+        for group in range(int(out_groups.max()) + 1):
+            of_group = self.mask[out_groups == group]
+            self.register_buffer(
+                f"_mixing_{group}", _mixing(of_group[0], colours), persistent=False
+            )
+            self._lengths.append(int(of_group.sum()))
 
     def weights(self) -> Tensor:
         """Return the weights of the pixels themselves, in the order of `weight`.
 
         Also under mixed precision in that of `weight`: they are large, and nearly cancel.
         """
-        result, start = [], 0
+        result = []
         with torch.autocast(self.weight.device.type, enabled=False):
-            for group in range(self._num_groups):  # its outputs lie side by side
+            for group, weight in enumerate(self.weight.split(self._lengths)):
                 mixing = self.get_buffer(f"_mixing_{group}")
-                end = start + int((self.out_groups == group).sum()) * len(mixing)
-                result.append((self.weight[start:end].view(-1, len(mixing)) @ mixing).flatten())
-                start = end
+                result.append((weight.view(-1, len(mixing)) @ mixing).flatten())
         return torch.cat(result)
 
 
