@@ -36,6 +36,7 @@ LAYERS = (
     (
         "registry",
         "agreement",
+        "lazy",
         "ordering",
         "uncertainty",
         "shipped",

@@ -12,10 +12,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import overload
 
 import numpy as np
 import numpy.typing as npt
+
+from pixelrnn.lazy import LazySequence
 
 Hashes = npt.NDArray[np.int64]
 
@@ -38,7 +39,7 @@ def file_names(names: Sequence[str]) -> "FileNames":
     return FileNames(names)
 
 
-class FileNames(Sequence[str]):
+class FileNames(LazySequence[str]):
     """A PNG file name for each image, with "/" after each folder; all are different.
 
     They are made when they are asked for. What is kept is a few bytes an image, however long its name is.
@@ -74,14 +75,7 @@ class FileNames(Sequence[str]):
     def __repr__(self) -> str:
         return repr(self[:NUM_SHOWN])[:-1] + (", ...]" if len(self) > NUM_SHOWN else "]")
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[n] for n in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
+    def _make(self, index: int) -> str:
         return _numbered(self._stem(index), int(self._copies[index]))
 
     def _stem(self, index: int) -> str:

@@ -6,9 +6,9 @@ added up before memory is taken; `limits.py` says how much is believed.
 
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, overload
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ from pixelrnn.coding.limits import (
 from pixelrnn.coding.names import Names, read_names
 from pixelrnn.coding.varints import BLOCK, CUT_SHORT, Integers, Reader
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.lazy import LazySequence
 
 NOT_THERE = "its index counts images that are not there: it is damaged"
 MESSAGES_AT_ONCE = 1 << 12  # made Python objects of
@@ -65,7 +66,7 @@ class Runs:
         return int((self.counts * self.heights * self.widths * self.bands).sum())
 
 
-class Index(Sequence[Entry]):
+class Index(LazySequence[Entry]):
     """What a file says of its images, a sequence of entries.
 
     Args:
@@ -111,14 +112,7 @@ class Index(Sequence[Entry]):
                     yield Entry(*shape, crc, part, next(names), start)
                 first, place, left = first + count, place + count * messages, left - count
 
-    @overload
-    def __getitem__(self, index: int) -> Entry: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Entry]: ...
-    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
-        if isinstance(index, slice):
-            return [self[n] for n in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
+    def _make(self, index: int) -> Entry:
         runs = self.runs
         run = int(np.searchsorted(self._images_before, index, side="right")) - 1
         count = int(runs.messages[run])

@@ -3,20 +3,20 @@
 import codecs
 import itertools
 import zlib
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Iterator
 
 import numpy as np
 
 from pixelrnn.coding.container import MAX_FILE_NAME_BYTES, most_names_bytes
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.lazy import LazySequence
 
 NAMES_DAMAGED = "the names in its index are damaged; get it again"
 TEXT_AT_ONCE = 1 << 16  # bytes
 NAMES_AT_ONCE = 1 << 12  # made Python objects of
 
 
-class Names(Sequence[str]):
+class Names(LazySequence[str]):
     """The names of images, as bytes until one is asked for.
 
     Args:
@@ -50,14 +50,7 @@ class Names(Sequence[str]):
             end = int(self._ends[min(last, len(self)) - 1])
             yield from self._text[first:end].decode().split("\0")
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[n] for n in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
+    def _make(self, index: int) -> str:
         if self._text is None:
             return ""
         first = int(self._ends[index - 1]) + 1 if index else 0
