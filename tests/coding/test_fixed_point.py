@@ -11,8 +11,8 @@ from pixelrnn.coding.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
 from pixelrnn.coding.fixed_point import CALIBRATION_IMAGES, MAX_SHIFT, export
 from pixelrnn.coding.scales import Widths
 from pixelrnn.errors import ExportError
+from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE, Program
 from pixelrnn.stepper.coder import Coder
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Program
 from pixelrnn.stepper.range_coder import TOTAL_BITS
 from pixelrnn.stepper.runner import Runner
 from pixelrnn.units import bits

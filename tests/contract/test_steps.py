@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from pixelrnn.graph.program import ADD, LSTM
 from pixelrnn.models import CONFIGS
-from pixelrnn.stepper.program import ADD, LSTM
 from pixelrnn.stepper.runner import Runner, UnwrittenError
 
 SIZES = [(5, 7), (7, 5), (1, 6), (6, 1), (1, 1)]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pixelrnn.graph.program import LikelihoodParameters, Program, Tap
 from pixelrnn.stepper.layout import lay_out
-from pixelrnn.stepper.program import LikelihoodParameters, Program, Tap
 from pixelrnn.stepper.runner import Runner, UnwrittenError
 
 

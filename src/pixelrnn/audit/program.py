@@ -8,9 +8,9 @@ from pixelrnn.agreement import SURPRISE_BITS, Sizes, disagreements
 from pixelrnn.audit.violation import ContractViolation, named
 from pixelrnn.coding import CodingModel
 from pixelrnn.coding.measuring import measure_files
+from pixelrnn.graph.program import Program
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.ordering import Place
-from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Runner
 from pixelrnn.units import bits, bits_per_dim
 
@@ -31,7 +31,7 @@ def program_of(model: AutoregressiveModel) -> Program:
         return model.lower()
     except NotImplementedError:
         name = type(model).__name__
-        raise ContractViolation(f"no program: {name}.lower is not written") from None
+        raise ContractViolation(f"no program: {name}.trace is not written") from None
 
 
 @torch.no_grad()

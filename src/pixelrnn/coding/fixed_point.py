@@ -21,8 +21,8 @@ import numpy.typing as npt
 from pixelrnn.coding.bounds import INT32_MAX, largest_magnitudes
 from pixelrnn.coding.scales import Scales, Widths, find_scales, of_features, products
 from pixelrnn.errors import ExportError
-from pixelrnn.stepper.integer_tables import GATE_BITS, curves
-from pixelrnn.stepper.program import (
+from pixelrnn.graph.integer_tables import GATE_BITS, curves
+from pixelrnn.graph.program import (
     ADD,
     LINEAR,
     LSTM,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.stepper.integer_tables import (
+from pixelrnn.graph.integer_tables import (
     COUPLING_STEP_BITS,
     GATE_BITS,
     GATE_STEP_BITS,
@@ -22,7 +22,7 @@ from pixelrnn.stepper.integer_tables import (
     LOG_SCALE_STEP_BITS,
     LOGIT_STEP_BITS,
 )
-from pixelrnn.stepper.program import (
+from pixelrnn.graph.program import (
     ADD,
     LINEAR,
     LSTM,

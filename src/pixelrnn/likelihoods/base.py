@@ -7,8 +7,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from pixelrnn.graph.program import Features, LikelihoodParameters
 from pixelrnn.registry import Registry
-from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 
 def scale_levels(images: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:

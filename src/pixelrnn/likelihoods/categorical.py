@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pixelrnn.graph.program import Features, LikelihoodParameters
 from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, register
-from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 
 @register

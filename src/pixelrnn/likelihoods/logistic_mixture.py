@@ -32,9 +32,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pixelrnn import kernels
+from pixelrnn.graph.program import Features, LikelihoodParameters
 from pixelrnn.kernels import memory, mixture, threads
 from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, register, scale_levels
-from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 MIN_LOG_SCALE = -7.0
 MAX_LOG_SCALE = 20.0  # wider than any image; exp(-x) of more would vanish in float32

@@ -16,11 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from pixelrnn.errors import ImageMismatchError
+from pixelrnn.graph.program import Program
+from pixelrnn.graph.reach import receptive_field
+from pixelrnn.graph.simplify import simplify
+from pixelrnn.graph.traced import Traced
+from pixelrnn.layers.masks import feature_groups
 from pixelrnn.layers.matrices import Matrices
 from pixelrnn.likelihoods import AnyLikelihoodConfig, Likelihood, LogisticMixtureConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
+from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.ordering import Place
-from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Images, Runner
 
 MAX_SIDE = 65536  # pixels
@@ -80,7 +85,7 @@ class AutoregressiveModel(nn.Module, ABC):
             if getattr(getattr(AutoregressiveModel, name, None), "__final__", False):
                 raise TypeError(
                     f"{cls.__name__} overrides {name}, which is the same for all models: what is its own "
-                    "are forward, lower and receptive_field"
+                    "are forward and trace"
                 )
 
     @abstractmethod
@@ -94,13 +99,41 @@ class AutoregressiveModel(nn.Module, ABC):
             `(B, groups, maps, H, W)` in the dtype of the weights.
         """
 
-    @abstractmethod
-    def lower(self) -> Program:
-        """Return the same network as operations on one pixel, for the stepper."""
+    @property
+    def reads_border(self) -> bool:
+        """Whether `trace` is given, beside the colours, a feature that is 1 on pixels and 0 outside."""
+        return False
 
     @abstractmethod
+    def trace(self, image: Traced) -> Traced:
+        """Write the network down, as operations on one pixel.
+
+        Args:
+            image: the colours of a pixel, scaled to [-1, 1], and the border feature if it is read.
+
+        Returns:
+            The likelihood's parameters of all groups, side by side.
+        """
+
+    @final
+    @usual_torch()
+    def lower(self) -> Program:
+        """Return the network as a program of operations on one pixel."""
+        config, likelihood = self.config, self.likelihood
+        program = Program(config.channels, config.num_levels, likelihood.groups)
+        image = program.new_map(config.channels + self.reads_border)
+        program.image = image.part(0, config.channels)
+        program.border = image.part(config.channels, 1) if self.reads_border else None
+        groups = feature_groups(config.channels, likelihood.groups).numpy()
+        with torch.no_grad():
+            parameters = self.trace(Traced(program, image, np.append(groups, 0)[: image.count]))
+        program.likelihood = likelihood.lower(parameters.features)
+        simplify(program)
+        return program
+
     def receptive_field(self, place: Place, *, height: int, width: int) -> npt.NDArray[np.bool_]:
-        """Return which sub-pixels the distribution at `place` may depend on, `(C, height, width)`."""
+        """Return which sub-pixels the distribution at `place` may depend on, bool `(C, height, width)`."""
+        return receptive_field(self.lower(), place, height=height, width=width)
 
     @final
     def log_prob_map(self, images: AnyImages, dtype: torch.dtype | None = None) -> Tensor:

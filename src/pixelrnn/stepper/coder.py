@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.graph.program import Program
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.integer_products import LANES
 from pixelrnn.stepper.integers import Integers
 from pixelrnn.stepper.layout import lay_out_integers
 from pixelrnn.stepper.machine import run_rows
-from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.runner import Images, portions
 from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
 from pixelrnn.stepper.world import Tables

@@ -9,9 +9,9 @@ import math
 import numpy as np
 from numba import njit
 
+from pixelrnn.graph.program import CATEGORICAL
 from pixelrnn.kernels.elementary import exponential
 from pixelrnn.stepper.philox import uniforms
-from pixelrnn.stepper.program import CATEGORICAL
 from pixelrnn.stepper.tables import (
     SPEC_CHANNELS,
     SPEC_COMPONENTS,

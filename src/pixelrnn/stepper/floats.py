@@ -6,10 +6,10 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from pixelrnn.graph.program import ADD, LINEAR, LSTM, RELU
 from pixelrnn.stepper.draws import settle_floats
 from pixelrnn.stepper.kernels import accumulate, add, begin, lstm, rectify, widen
 from pixelrnn.stepper.places import at_column, place
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, RELU
 from pixelrnn.stepper.tables import (
     MAP_FEATURES,
     MAP_STEP,

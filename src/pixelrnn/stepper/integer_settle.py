@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numba import carray, njit  # type: ignore[attr-defined]
 
+from pixelrnn.graph.integer_tables import LEVEL_BITS
+from pixelrnn.graph.program import CATEGORICAL
 from pixelrnn.stepper import cumulative, range_coder
-from pixelrnn.stepper.integer_tables import LEVEL_BITS
-from pixelrnn.stepper.program import CATEGORICAL
 from pixelrnn.stepper.tables import (
     SPEC_CHANNELS,
     SPEC_COMPONENTS,

@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE
 from pixelrnn.stepper.integer_kernels import (
     add,
     gather,
@@ -30,7 +31,6 @@ from pixelrnn.stepper.integer_kernels import (
 )
 from pixelrnn.stepper.integer_products import LANES, product
 from pixelrnn.stepper.integer_settle import settle_integers
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE
 from pixelrnn.stepper.tables import (
     MAP_COLUMNS,
     MAP_STEP,

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.stepper.integer_products import LANES, packed
-from pixelrnn.stepper.program import (
+from pixelrnn.graph.program import (
     CATEGORICAL,
     LINEAR,
     LOGISTIC_MIXTURE,
@@ -22,6 +21,7 @@ from pixelrnn.stepper.program import (
     Program,
     Tap,
 )
+from pixelrnn.stepper.integer_products import LANES, packed
 from pixelrnn.stepper.tables import (
     MAP_BASE,
     MAP_COLUMNS,

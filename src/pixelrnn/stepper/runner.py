@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import ImageMismatchError
+from pixelrnn.graph.program import Program
 from pixelrnn.processes import usable_cores
 from pixelrnn.stepper.floats import Floats
 from pixelrnn.stepper.layout import Layout, lay_out
 from pixelrnn.stepper.machine import run_rows
-from pixelrnn.stepper.program import Program
 from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE
 from pixelrnn.stepper.world import Tables
 

@@ -30,7 +30,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.stepper.integer_tables import Curves
+from pixelrnn.graph.integer_tables import Curves
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]  # float64, or the integers of an integer program
@@ -52,7 +52,7 @@ class Features:
         return Features(self.map, self.first + first, count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tap:
     """Features of a map at an offset from the pixel at hand, and their weights.
 
@@ -69,7 +69,7 @@ class Tap:
     weights: Numbers | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """One line of a program; see the module for what each code does."""
 
@@ -81,6 +81,7 @@ class Operation:
     relu: bool = False  # the result is rectified
     cell: Features | None = None  # where an LSTM writes its cell
     rescale: "Rescale | None" = None  # of an integer program: how the result is made small again
+    largest: Floats | None = None  # magnitude of each result on images, where some were shown
 
 
 @dataclass(frozen=True)
@@ -171,17 +172,16 @@ class Program:
         taps: Sequence[Tap],
         bias: Floats | None = None,
         residual: Features | None = None,
-        *,
-        relu: bool = False,
+        largest: Floats | None = None,
     ) -> None:
-        """Add `out = bias + residual + sum over taps of weights^T features`, rectified or not."""
+        """Add `out = bias + residual + sum over taps of weights^T features`."""
         first = (Tap(residual),) if residual else ()
         taps = (*first, *self._joined(taps))
-        self.append(Operation(LINEAR, out, taps, bias, bool(residual), relu))
+        self.append(Operation(LINEAR, out, taps, bias, bool(residual), largest=largest))
 
-    def relu(self, out: Features, source: Features) -> None:
+    def relu(self, out: Features, source: Features, largest: Floats | None = None) -> None:
         """Add `out = max(source, 0)`."""
-        self.append(Operation(RELU, out, (Tap(source),)))
+        self.append(Operation(RELU, out, (Tap(source),), largest=largest))
 
     def add(self, out: Features, taps: Sequence[Tap]) -> None:
         """Add `out = sum over taps of features`."""
