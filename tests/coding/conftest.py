@@ -86,7 +86,7 @@ def coding_model(tiny_model: Callable[..., PixelRNN]) -> Callable[..., CodingMod
     ) -> CodingModel:
         model = tiny_model(kind, likelihood, channels, num_levels, **settings)
         images = draw_smooth_images(4, channels, 8, 8, num_levels, seed=100)
-        return name_model(name, export(model.lower(), images, widths))
+        return name_model(name, export(model.lower(images), widths))
 
     return build
 

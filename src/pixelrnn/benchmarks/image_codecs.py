@@ -10,7 +10,8 @@ from pixelrnn.baselines.base import Pixels
 from pixelrnn.baselines.codecs import Codec as ImageFormat
 from pixelrnn.baselines.mosaic import as_colour, as_pictures, one_picture
 from pixelrnn.benchmarks.codec_figures import Figures
-from pixelrnn.stepper.runner import Images, spread
+from pixelrnn.stepper.coder import Images
+from pixelrnn.stepper.spreading import spread
 from pixelrnn.units import BITS_PER_BYTE
 
 OnProgress = Callable[[int], None]

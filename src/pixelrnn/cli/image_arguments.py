@@ -14,7 +14,7 @@ from pixelrnn.wording import counted, without_surrogates
 if TYPE_CHECKING:
     from pixelrnn.coding import Codec
     from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
-    from pixelrnn.stepper.runner import Images
+    from pixelrnn.stepper.coder import Images
 
 PLURALS = {"colour profile": "colour profiles", "set of EXIF data": "sets of EXIF data"}
 

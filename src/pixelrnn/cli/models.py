@@ -169,7 +169,7 @@ def export(
     require_fit(model, images)
     make_loop_ready(tell)
     widths = Widths(activation_bits, weight_bits)
-    program = export(model.lower(), images.images("train"), widths)
+    program = export(model.lower(images.images("train")), widths)
     named = name_model(called, program)
     save_program(named, out)
     split, count = ("validation", MEASURED_IMAGES) if images.count("validation") else ("train", 64)

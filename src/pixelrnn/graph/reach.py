@@ -64,13 +64,10 @@ def _common(features: Features, others: Features) -> range:
 def _read(program: Program, operation: Operation, at: Needed) -> Iterator[tuple[Features, Needed]]:
     """Yield what an operation reads when its results are needed at some pixels."""
     for tap in operation.taps:
-        first, count = tap.features.first, tap.features.count
-        size = program.maps[tap.features.map].features
-        for column in range(-(-(first + count) // size)):  # a joined tap runs over several
-            moved = _moved(at, tap.row, tap.column + column)
+        for row, column, features in tap.pieces(program.maps[tap.features.map].features):
+            moved = _moved(at, row, column)
             if moved.any():
-                begin, end = max(first - column * size, 0), min(first + count - column * size, size)
-                yield Features(tap.features.map, begin, end - begin), moved
+                yield features, moved
 
 
 def _moved(at: Needed, rows: int, columns: int) -> Needed:

@@ -91,10 +91,11 @@ def parts(groups: Groups) -> Iterator[tuple[int, npt.NDArray[np.intp], tuple[int
         yield int(group), features, (int(features[0]), len(features))
 
 
-def _largest(value: "Tensor | None", part: tuple[int, int]) -> Floats | None:
-    if value is None:
-        return None
+def _largest(value: "Tensor | None", part: tuple[int, int]) -> Floats:
+    """Return the largest magnitude of some features; NaN where there are no values."""
     first, count = part
+    if value is None:
+        return np.full(count, np.nan)
     found: Floats = (
         value.detach()[:, first : first + count].abs().amax(dim=(0, 2, 3)).double().cpu().numpy()
     )

@@ -32,7 +32,8 @@ from pixelrnn.layers import (
 from pixelrnn.layers.matrices import HasMatrices, Matrices
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
 from pixelrnn.likelihoods import Categorical, scale_levels
-from pixelrnn.models.base import AutoregressiveModel, ModelConfig
+from pixelrnn.models.base import AutoregressiveModel
+from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages
 
 INITIAL_OUTPUT_GAIN = 0.3
