@@ -66,16 +66,8 @@ class MaskedConv2d(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        height, width = kernel_size
-        if height % 2 == 0 or width % 2 == 0:
-            raise ValueError(f"a masked kernel needs a centre: odd sides, not {height} x {width}")
         self.dilation = dilation
-        mask = torch.zeros(
-            len(out_groups), len(in_groups), height // 2 + 1, width, dtype=torch.bool
-        )
-        mask[:, :, :-1, :] = True
-        mask[:, :, -1, : width // 2] = True
-        mask[:, :, -1, width // 2] = connections(in_groups, out_groups, mask_type)
+        mask = self.causal_mask(kernel_size, in_groups, out_groups, mask_type)
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("in_groups", in_groups, persistent=False)
         self.register_buffer("out_groups", out_groups, persistent=False)
@@ -84,6 +76,19 @@ class MaskedConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(out_groups))) if bias else None
         self.plan = plan_layer(mask.numpy(), dilation)
         self.reset_parameters()
+
+    @staticmethod
+    def causal_mask(
+        kernel_size: tuple[int, int], in_groups: Tensor, out_groups: Tensor, mask_type: MaskType
+    ) -> Tensor:
+        """Return which weights there are, bool `(out, in, causal rows, width)`."""
+        height, width = kernel_size
+        if height % 2 == 0 or width % 2 == 0:
+            raise ValueError(f"a masked kernel needs a centre: odd sides, not {height} x {width}")
+        mask = torch.ones(len(out_groups), len(in_groups), height // 2 + 1, width, dtype=torch.bool)
+        mask[:, :, -1, width // 2] = connections(in_groups, out_groups, mask_type)
+        mask[:, :, -1, width // 2 + 1 :] = False
+        return mask
 
     def reset_parameters(self, gain: float = 1.0) -> None:
         """Draw weights of variance gain^2 / (inputs that the output sees), and zero the biases."""
