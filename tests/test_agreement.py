@@ -9,8 +9,8 @@ from pixelrnn import shipped
 from pixelrnn.agreement import Sizes, alarms, disagreements
 from pixelrnn.audit import ContractViolation, check_codes
 from pixelrnn.coding import load_program, name_model
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.models import store
+from pixelrnn.operations.export import export
 
 HONEST = Sizes(
     num_images=297,

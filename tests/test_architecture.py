@@ -32,6 +32,7 @@ LAYERS = (
     ("layers",),
     ("likelihoods",),
     ("stepper",),
+    ("operations",),
     ("graph",),
     ("kernels",),
     (

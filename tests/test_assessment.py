@@ -11,12 +11,12 @@ import pytest
 from pixelrnn import assessment
 from pixelrnn.assessment import FILE_KEYS, assess
 from pixelrnn.coding import Album, Codec, fitting_name, load_program, write
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet
 from pixelrnn.errors import OutputError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
+from pixelrnn.operations.export import export
 from pixelrnn.report.evaluation_file import read_evaluation
 from pixelrnn.report.samples_file import read_samples
 from pixelrnn.training import RunFolder
@@ -174,7 +174,7 @@ def test_fewer_are_measured_of_large_images(shape, count):
 def test_the_export_is_of_the_training_images(run, save, monkeypatch):
     """As that of `pixelrnn models export`: of as many, evenly spread, as `export` looks at."""
     model = save("row-lstm", noise=0.3)
-    monkeypatch.setattr("pixelrnn.coding.fixed_point.CALIBRATION_IMAGES", 3)
+    monkeypatch.setattr("pixelrnn.operations.export.CALIBRATION_IMAGES", 3)
     data = data_set((1, 6, 5))
     looked_at = evenly_spread(data.count("train"), 3)
     train = data.train.copy()

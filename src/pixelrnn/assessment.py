@@ -17,7 +17,6 @@ from pixelrnn.agreement import alarms
 from pixelrnn.audit import field_in_float64, require_kept
 from pixelrnn.baselines import Baseline
 from pixelrnn.coding import Codec, CodingModel, fitting_name, name_model, save_program
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.coding.measuring import measure_files
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.completion import complete, keep
@@ -28,6 +27,7 @@ from pixelrnn.evaluation import Evaluation, evaluate
 from pixelrnn.files import replacing
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
+from pixelrnn.operations.export import export
 from pixelrnn.ordering import place_low_in_the_middle
 from pixelrnn.training import RunFolder
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from pixelrnn.stepper.runner import spread
 
 from pixelrnn.baselines.codecs import CODECS, MORE_CODECS
 from pixelrnn.baselines.mosaic import as_pictures, one_picture
@@ -13,9 +14,8 @@ from pixelrnn.benchmarks import codecs, image_codecs, in_turn
 from pixelrnn.benchmarks.codecs import benchmark_codecs, pixels_to_do
 from pixelrnn.benchmarks.in_turn import Measured
 from pixelrnn.coding import Codec, codec, name_model, write
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.errors import CompressedFileError, ImageMismatchError
-from pixelrnn.stepper.runner import spread
+from pixelrnn.operations.export import export
 
 NAMES = ["PNG", "WebP", "JPEG XL", "JPEG XL (effort 7)", "JPEG-LS", "JPEG 2000", "LZMA"]
 ENCODING, DECODING = "images_per_second_encoding", "images_per_second_decoding"

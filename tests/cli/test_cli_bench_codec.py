@@ -14,8 +14,8 @@ from pixelrnn.benchmarks.codec_figures import Figures, ModelFigures
 from pixelrnn.cli import bench_codec
 from pixelrnn.cli.bench_images import MeasuredImages, measured_images
 from pixelrnn.coding import name_model, save_program
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.data import DataOptions, load
+from pixelrnn.operations.export import export
 
 NAMES = ["PNG", "WebP", "JPEG XL", "JPEG XL (effort 7)", "JPEG-LS", "JPEG 2000", "LZMA"]
 QUICK = ("--repeats", 1, "--threads", 2)

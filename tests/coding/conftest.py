@@ -11,15 +11,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from pixelrnn.coding import CodingModel, load_program, name_model, program_file, program_structure
-from pixelrnn.coding.fixed_point import export
-from pixelrnn.coding.scales import Widths
 from pixelrnn.errors import ModelFileError
-from pixelrnn.graph import integer_tables as tables
+from pixelrnn.graph import curves as tables
 from pixelrnn.graph.program import (
-    ADD,
-    LINEAR,
-    LSTM,
-    REQUANTISE,
     FeatureMap,
     Features,
     LikelihoodParameters,
@@ -29,6 +23,8 @@ from pixelrnn.graph.program import (
     Tap,
 )
 from pixelrnn.models import PixelRNN
+from pixelrnn.operations.export import export
+from pixelrnn.operations.scales import Widths
 from pixelrnn.stepper.coder import Coder
 
 Images = npt.NDArray[np.uint8]
@@ -109,7 +105,7 @@ def make_program_by_hand(likelihood: Any) -> Program:
     def product(features: Features, outputs: int, row: int = 0, column: int = 0) -> Tap:
         return Tap(features, row, column, whole_numbers((features.count, outputs), 999))
 
-    def append(code: int, out: Features, *taps: Tap, shift: int, low: int = 0, **more: Any) -> None:
+    def append(code: str, out: Features, *taps: Tap, shift: int, low: int = 0, **more: Any) -> None:
         wide = program.maps[out.map].wide
         low, high = (-(2**31) + 1, 2**31 - 1) if wide else (low, 4095)
         rescale = Rescale(np.full(out.count, shift, np.int32), low, high)
@@ -117,18 +113,18 @@ def make_program_by_hand(likelihood: Any) -> Program:
         program.append(Operation(code, out, taps, bias, rescale=rescale, **more))
 
     before = [product(image, 12, 0, -1), product(image, 12, -1, 0), product(hidden, 12, -1, 1)]
-    append(LINEAR, gates, *before, shift=0)
+    append("linear", gates, *before, shift=0)
     rescale = Rescale(np.full(1, 16, np.int32), 16, 0)
     lstm = Tap(gates), Tap(cell, -1, 0)
-    program.append(Operation(LSTM, hidden, lstm, cell=cell, rescale=rescale))
-    program.append(Operation(ADD, both, (Tap(hidden), Tap(late, -1, 1))))
-    append(LINEAR, stream, product(both, 9), shift=2)
-    append(REQUANTISE, narrow, Tap(stream), shift=5)
-    append(LINEAR, more, Tap(stream), product(narrow, 9), shift=3, residual=True)
-    append(REQUANTISE, narrow, Tap(more), shift=6, low=-4095)
-    append(LINEAR, parameters, product(narrow, count), shift=12)
+    program.append(Operation("lstm", hidden, lstm, cell=cell, rescale=rescale))
+    program.append(Operation("add", both, (Tap(hidden), Tap(late, -1, 1))))
+    append("linear", stream, product(both, 9), shift=2)
+    append("requantise", narrow, Tap(stream), shift=5)
+    append("linear", more, Tap(stream), product(narrow, 9), shift=3, residual=True)
+    append("requantise", narrow, Tap(more), shift=6, low=-4095)
+    append("linear", parameters, product(narrow, count), shift=12)
     with program.section("row_end"):
-        program.append(Operation(ADD, late, (Tap(hidden),)))
+        program.append(Operation("add", late, (Tap(hidden),)))
     components = 0 if likelihood == "categorical" else 2
     program.likelihood = LikelihoodParameters(likelihood, (parameters,), components)
     program.curves = straight_curves()

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pixelrnn.coding.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
-from pixelrnn.coding.scales import Widths
-from pixelrnn.graph.program import ADD, LINEAR, Operation, Tap
+from pixelrnn.graph.program import Operation, Tap
+from pixelrnn.operations.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
+from pixelrnn.operations.scales import Widths
+from pixelrnn.operations.tables import MAP_BASE, MAP_ROWS, MAP_STRIDE
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
-from pixelrnn.stepper.tables import MAP_BASE, MAP_ROWS, MAP_STRIDE
 
 
 def images_that_go_far(channels, num_levels, height=9, width=8):
@@ -107,7 +107,7 @@ def test_a_weight_made_too_large_later_is_refused(kind, coding_model):
     largest_magnitudes(program)
     refused = 0
     for number, operation in enumerate(program.operations):
-        if operation.code == LINEAR:
+        if operation.kind == "linear":
             first = operation.taps[operation.residual]
             weights = np.full_like(first.weights, INT16_MAX)
             taps = list(operation.taps)
@@ -136,7 +136,7 @@ def test_results_that_are_added_up_are_bounded_too(number, match, program_made_b
     """A sum of narrow maps, and what is added to the residual stream."""
     program = program_made_by_hand("categorical")
     operation = program.operations[number]
-    if operation.code == ADD:
+    if operation.kind == "add":
         changed = with_operation(program, number, taps=(operation.taps[0],) * 9)
     else:
         changed = copy.deepcopy(program)
@@ -155,7 +155,7 @@ def test_the_value_outside_the_image_counts(program_made_by_hand):
 def test_a_sum_that_grows_from_pixel_to_pixel_is_refused(program_made_by_hand):
     program = program_made_by_hand("categorical")
     stream = program.operations[3].out
-    growing = Operation(ADD, stream, (Tap(stream), Tap(stream, 0, -1)))
+    growing = Operation("add", stream, (Tap(stream), Tap(stream, 0, -1)))
     program.append(growing)
     with pytest.raises(ValueError, match=r"grow from pixel to pixel|32 bits"):
         largest_magnitudes(program)

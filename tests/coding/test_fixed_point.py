@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from pixelrnn.coding import name_model
-from pixelrnn.coding.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
-from pixelrnn.coding.fixed_point import MAX_SHIFT, export
-from pixelrnn.coding.scales import Widths
 from pixelrnn.errors import ExportError
-from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE, Program
+from pixelrnn.graph.program import Program
 from pixelrnn.models.base import CALIBRATION_IMAGES
+from pixelrnn.operations.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
+from pixelrnn.operations.export import MAX_SHIFT, export
+from pixelrnn.operations.scales import Widths
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.range_coder import TOTAL_BITS
 from pixelrnn.units import bits
@@ -21,7 +21,7 @@ NARROWEST, WIDEST = Widths(4, 12), Widths(13, 16)
 
 
 def products(program):
-    return [each for each in program.operations if each.code == LINEAR]
+    return [each for each in program.operations if each.kind == "linear"]
 
 
 def bits_of_each(program, images):
@@ -40,7 +40,7 @@ def test_every_integer_fits_its_width(kind, likelihood, channels, widths, coding
             assert tap.weights.dtype == np.int16
             assert np.abs(tap.weights.astype(int)).max() <= largest_weight
     for operation in program.operations:
-        if operation.code in (LINEAR, REQUANTISE):
+        if operation.kind in ("linear", "requantise"):
             shifts = operation.rescale.shifts
             assert operation.bias.dtype == shifts.dtype == np.int32
             assert 0 <= shifts.min() <= shifts.max() <= MAX_SHIFT
@@ -71,8 +71,10 @@ def test_shifts_are_as_large_as_they_can_be(kind, likelihood, coding_model):
 def test_every_operation_has_its_counterpart(kind, tiny_model, smooth_images):
     program = tiny_model(kind, "logistic-mixture", 3, layers=1).lower(smooth_images(2, 3, 6, 6))
     result = export(program)
-    kept = [each.code for each in result.operations if each.code != REQUANTISE]
-    assert kept == [each.code for each in program.operations if each.code in (LINEAR, ADD, LSTM)]
+    kept = [each.kind for each in result.operations if each.kind != "requantise"]
+    assert kept == [
+        each.kind for each in program.operations if each.kind in ("linear", "add", "lstm")
+    ]
     assert result.multiplications == program.multiplications
     assert len(result.sections) == len(program.sections)
 
@@ -213,7 +215,7 @@ def test_a_state_outside_the_image_may_be_larger_than_any_inside(
             block.lstm.recurrence.initial_hidden.fill_(3.5)
             block.out.weight.mul_(3)
     images = smooth_images(3, 1, 6, 6)
-    monkeypatch.setattr("pixelrnn.coding.fixed_point.HIDDEN_ROOMS", rooms)
+    monkeypatch.setattr("pixelrnn.operations.export.HIDDEN_ROOMS", rooms)
     if rooms == (2,):  # the proof does see it
         with pytest.raises(ExportError, match="32 bits"):
             export(model.lower(images))

@@ -6,9 +6,10 @@ import struct
 import numpy as np
 import pytest
 
-from pixelrnn.coding import bounds, checks, limits, load_program
+from pixelrnn.coding import load_program
 from pixelrnn.errors import ModelFileError
-from pixelrnn.graph.program import ADD, LINEAR, REQUANTISE, Features, Operation, Rescale, Tap
+from pixelrnn.graph.program import Features, Operation, Rescale, Tap
+from pixelrnn.operations import OPERATIONS, bounds, checks, limits
 from pixelrnn.untrusted import MAX_HEADER_BYTES
 from spending import spending
 
@@ -21,10 +22,10 @@ def chained(program, count, *, row=0):
         program.maps.append(type(program.maps[0])(9, np.zeros(9, np.int32), True))
         new = Features(len(program.maps) - 1, 0, 9)
         source = last if program.maps[last.map].features == 9 else stream
-        program.append(Operation(ADD, new, (Tap(source),)))
+        program.append(Operation("add", new, (Tap(source),)))
     if row:
         program.sections[0][-count:] = [
-            Operation(ADD, each.out, (Tap(each.taps[0].features, -1),))
+            Operation("add", each.out, (Tap(each.taps[0].features, -1),))
             for each in reversed(program.sections[0][-count:])
         ]
     return program
@@ -34,14 +35,13 @@ def counted(monkeypatch):
     """A list that grows with every operation whose bounds are computed."""
     calls = []
 
-    def count(real):
-        def bound(proof, operation):
+    for kind in map(type, OPERATIONS.values()):
+
+        def bound(self, operation, proof, real=kind.bound):
             calls.append(operation)
-            real(proof, operation)
+            real(self, operation, proof)
 
-        return bound
-
-    monkeypatch.setattr(bounds, "_BOUNDS", {code: count(f) for code, f in bounds._BOUNDS.items()})
+        monkeypatch.setattr(kind, "bound", bound)
     return calls
 
 
@@ -75,7 +75,7 @@ def test_a_map_that_feeds_itself_through_a_clamp_is_bounded(program_made_by_hand
     weights = np.eye(9, dtype=np.int16) * 2
     program.append(
         Operation(
-            LINEAR, narrow, (Tap(narrow, -1, 0, weights),), np.ones(9, np.int32),
+            "linear", narrow, (Tap(narrow, -1, 0, weights),), np.ones(9, np.int32),
             rescale=Rescale(np.ones(9, np.int32), -4095, 4095),
         )
     )  # fmt: skip
@@ -113,7 +113,7 @@ def test_much_work_in_few_bytes_is_refused(program_made_by_hand):
     for _ in range(2):
         program.maps.append(type(program.maps[0])(size, np.zeros(size, np.int32), True))
     a, b = (Features(len(program.maps) - n, 0, size) for n in (2, 1))
-    few = Operation(ADD, b, (Tap(a), Tap(a, -1, 0)))
+    few = Operation("add", b, (Tap(a), Tap(a, -1, 0)))
     program.append(few)
     checks.check_program(program)
     for _ in range(300):
@@ -156,14 +156,14 @@ def test_large_weights_are_not_made_wide_all_at_once():
     """Four million of 64 bits would be 32 MB."""
     weights = np.full((1 << 12, 1 << 10), 3, np.int16)
     with spending() as spent:
-        bounds._product(np.full(1 << 12, 5), weights)
+        bounds.bound_product(np.full(1 << 12, 5), weights)
     assert spent.bytes < 28_000_000
 
 
 def test_a_requantise_has_no_residual(program_made_by_hand, stored):
     """The loop would add none, and the proof left its input out."""
     program = program_made_by_hand("categorical")
-    number = next(n for n, each in enumerate(program.operations) if each.code == REQUANTISE)
+    number = next(n for n, each in enumerate(program.operations) if each.kind == "requantise")
     lines = [line for section in stored.structure["sections"] for line in section]
     lines[number]["residual"] = True
     assert "residual" in stored.refused()

@@ -9,10 +9,9 @@ import copy
 import numpy as np
 import pytest
 
-from pixelrnn.coding.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
-from pixelrnn.coding.scales import of_features
 from pixelrnn.errors import ModelFileError
-from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE
+from pixelrnn.operations.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
+from pixelrnn.operations.scales import of_features
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
@@ -23,13 +22,16 @@ ARRAYS = [0, 1, -1, 31, 2**15 - 1, -(2**15), 2**31 - 1, -(2**31)]
 
 def step(operation, sources):
     """All numbers that an operation computes, its result last; `sources` are those of each tap."""
-    if operation.code == ADD:
+    if operation.kind == "add":
         return list(np.cumsum(sources, axis=0))
-    if operation.code == LSTM:
+    if operation.kind == "lstm":
         return []
-    rescale, inputs = operation.rescale, sources[operation.code == LINEAR and operation.residual :]
+    rescale, inputs = (
+        operation.rescale,
+        sources[operation.kind == "linear" and operation.residual :],
+    )
     total = operation.bias.astype(np.int64)
-    if operation.code == REQUANTISE:
+    if operation.kind == "requantise":
         (values,) = inputs
         total = total + values
     else:
@@ -37,7 +39,7 @@ def step(operation, sources):
         for tap, values in zip(taps, inputs, strict=True):
             total = total + values @ tap.weights.astype(np.int64)
     result = np.clip(total >> rescale.shifts, rescale.low, rescale.high)
-    if operation.code == LINEAR and operation.residual:
+    if operation.kind == "linear" and operation.residual:
         return [total, result, result + sources[0]]
     return [total, result]
 
@@ -47,7 +49,7 @@ def extremes(operation, bounds):
     magnitudes = [of_features(bounds, tap.features) for tap in operation.taps]
     for sign in (1, -1):
         yield [sign * each for each in magnitudes]
-        for out in range(operation.out.count) if operation.code == LINEAR else ():
+        for out in range(operation.out.count) if operation.kind == "linear" else ():
             yield [
                 sign
                 * (
@@ -156,7 +158,7 @@ def test_smaller_bounds_would_be_seen(number, program_made_by_hand):
     program = program_made_by_hand("categorical")
     bounds = largest_magnitudes(program)
     operation = program.operations[number]
-    if operation.code == LSTM:
+    if operation.kind == "lstm":
         pytest.skip("its results are bounded by tables, whatever it reads")
     bounds[operation.out.map] = bounds[operation.out.map] // 3
     with pytest.raises(AssertionError):
@@ -189,8 +191,8 @@ def test_plain_steps_are_those_of_the_loop(program_made_by_hand):
             operation.out.map == other.out.map
             for other in program.operations[program.operations.index(operation) + 1 :]
         )
-        if inside and not rewritten and operation.code != LSTM:
+        if inside and not rewritten and operation.kind != "lstm":
             found = step(operation, [values(tap.features) for tap in operation.taps])[-1]
             np.testing.assert_array_equal(values(operation.out), found)
-            seen.add(operation.code)
-    assert seen >= {LINEAR, REQUANTISE}
+            seen.add(operation.kind)
+    assert seen >= {"requantise"}

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn.graph.oracle import UnwrittenError, parameters_of
-from pixelrnn.graph.program import ADD, LSTM
 from pixelrnn.likelihoods import scale_levels
 from pixelrnn.models import CONFIGS
+from pixelrnn.operations.oracle import UnwrittenError, parameters_of
 
 SIZES = [(5, 7), (7, 5), (1, 6), (6, 1), (1, 1)]
 BY_SIZE = pytest.mark.parametrize("any_size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -98,7 +97,7 @@ class Moved:
 
     rows: int = 0
     columns: int = 0
-    code: int | None = None
+    kind: str | None = None
     from_row: int | None = None
     at_row_end: bool = False
 
@@ -109,7 +108,7 @@ class Moved:
             if self.at_row_end != (number == program.groups):
                 continue
             for n, operation in enumerate(section):
-                if self.code is not None and operation.code != self.code:
+                if self.kind is not None and operation.kind != self.kind:
                     continue
                 taps = []
                 for tap in operation.taps:
@@ -136,10 +135,10 @@ def test_right_to_left_map_shifted_the_wrong_way(likelihood, channels, tiny_mode
     model = rich_model(tiny_model, "diagonal-bilstm", likelihood, channels)
     images = random_images(1, channels, 5, 7)
     with pytest.raises(ValueError, match="later in the order"):
-        step(faulty(model, Moved(rows=2, code=ADD, from_row=-1)), images)
+        step(faulty(model, Moved(rows=2, kind="add", from_row=-1)), images)
     with pytest.raises(UnwrittenError):
-        step(faulty(model, Moved(rows=1, code=ADD, from_row=-1)), images)
-    twice = faulty(model, Moved(rows=-1, code=ADD, from_row=-1))
+        step(faulty(model, Moved(rows=1, kind="add", from_row=-1)), images)
+    twice = faulty(model, Moved(rows=-1, kind="add", from_row=-1))
     with pytest.raises(AssertionError, match="Mismatched"):
         assert_steps_as_it_forwards(model, images, twice)
 
@@ -208,6 +207,6 @@ def faults_of(operation):
         yield dataclasses.replace(operation, taps=taps)
     if operation.bias is not None:
         yield dataclasses.replace(operation, bias=None)
-    if operation.code == LSTM:
+    if operation.kind == "lstm":
         gates, before = operation.taps
         yield dataclasses.replace(operation, taps=(gates, dataclasses.replace(before, row=-2)))

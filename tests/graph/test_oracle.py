@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pixelrnn.graph.oracle import UnwrittenError, parameters_of
 from pixelrnn.graph.order import check_order
 from pixelrnn.graph.program import LikelihoodParameters, Program, Tap
-from pixelrnn.stepper.layout import reaches
+from pixelrnn.graph.reaches import reaches
+from pixelrnn.operations.oracle import UnwrittenError, parameters_of
 
 
 class Small:

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from pixelrnn import shipped
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.data import DataSet, load
 from pixelrnn.errors import DeviceError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import PixelCNNConfig, build, store
 from pixelrnn.models.torch_state import find_device
+from pixelrnn.operations.export import export
 from pixelrnn.training import dry_run, load_recipe, train
 
 

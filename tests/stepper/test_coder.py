@@ -8,8 +8,8 @@ import pytest
 from numba import njit, types
 
 from pixelrnn import units
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.operations.export import export
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from pixelrnn.graph.integer_tables import (
+from pixelrnn.graph.curves import (
     COUPLING_BITS,
     COUPLING_SIDE,
     COUPLING_STEP_BITS,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from pixelrnn.stepper import integer_products
-from pixelrnn.stepper.integer_products import BLOCK, LANES, MAX_VECTORS, packed
+from pixelrnn.operations import products as integer_products
+from pixelrnn.operations.products import BLOCK, LANES, MAX_VECTORS, packed
 
 INT32_MAX = 2**31 - 1
 INT16_MAX = 2**15 - 1

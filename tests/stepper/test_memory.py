@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.models import build
+from pixelrnn.operations.export import export
 from pixelrnn.stepper.layout import lay_out
 from pixelrnn.training.recipe import load_recipe, suite_recipes
 

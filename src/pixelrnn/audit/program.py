@@ -8,11 +8,11 @@ from pixelrnn.agreement import SURPRISE_BITS, Sizes, disagreements
 from pixelrnn.audit.violation import ContractViolation, named
 from pixelrnn.coding import CodingModel
 from pixelrnn.coding.measuring import measure_files
-from pixelrnn.graph.oracle import UnwrittenError, parameters_of
 from pixelrnn.graph.program import Program
 from pixelrnn.likelihoods import scale_levels
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages
+from pixelrnn.operations.oracle import UnwrittenError, parameters_of
 from pixelrnn.ordering import Place
 from pixelrnn.units import bits, bits_per_dim
 

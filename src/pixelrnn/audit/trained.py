@@ -17,11 +17,11 @@ from pixelrnn.audit.program import check_codes, check_samples, check_steps, prog
 from pixelrnn.audit.sums import check_batch_invariant, check_normalised, check_pmf
 from pixelrnn.audit.violation import ContractViolation
 from pixelrnn.coding import CodingModel, name_model
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.data.dataset import Images
 from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.base import CALIBRATION_IMAGES
+from pixelrnn.operations.export import export
 from pixelrnn.uncertainty import evenly_spread
 
 SIZES = ((5, 7), (7, 5))  # neither square nor of the training images

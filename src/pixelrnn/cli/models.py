@@ -138,14 +138,14 @@ def export(
     It says what rounding costs, in bits/dim on validation images.
     """
     from pixelrnn.coding import name_model, save_program
-    from pixelrnn.coding.fixed_point import export
     from pixelrnn.coding.measuring import measure_files
     from pixelrnn.coding.program_file import check_name
-    from pixelrnn.coding.scales import Widths
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.data import load
     from pixelrnn.evaluation import evaluate
     from pixelrnn.models import store
+    from pixelrnn.operations.export import export
+    from pixelrnn.operations.scales import Widths
     from pixelrnn.training import RunFolder
 
     require_writable([("-o", out, ".safetensors")], force=force)

@@ -17,18 +17,9 @@ MAX_NAMES_BYTES = 1 << 26  # of all images together
 FREE_NAMES_BYTES = 1 << 24  # of all names, however well they are packed ...
 NAMES_BYTES_PER_BYTE = 64  # ... and more where they are not packed better than this
 
-# Integer programs; their headers have a limit in `untrusted.py`.
-MAX_PROGRAM_BYTES = 1 << 26  # of a file
-MAX_OPERATIONS = 1 << 12
-MAX_MAPS = 1 << 12
-MAX_FEATURES = 1 << 16  # of all maps together
-MAX_REACH = 1024  # pixels, from the one at hand
-MAX_ROW_NUMBERS = 1 << 24  # that are remembered, for an image of one column
-MAX_INPUTS = 1 << 20  # of one tap
-MAX_STEPS = 1 << 25  # at a pixel, see `checks.steps_of`: some tens of milliseconds
-STEPS_PER_OPERATION = 64
-STEPS_PER_GATE = 64  # curves looked up; of a number that is moved, or a weight: 1
-SETTLE_STEPS = 512  # of a component of a colour: the decoder asks for it at eight levels
+MAX_PROGRAM_BYTES = (
+    1 << 26
+)  # of a file with an integer program; its header has a limit in `untrusted.py`
 
 
 def memory_of(levels: int, working_bytes: int, *, threads: int = 1) -> int:

@@ -16,14 +16,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from pixelrnn.coding.bounds import largest_magnitudes
-from pixelrnn.coding.checks import check_program
 from pixelrnn.coding.container import MAX_NAME_BYTES
 from pixelrnn.coding.limits import MAX_PROGRAM_BYTES
 from pixelrnn.coding.program_structure import Arrays, put_together, take_apart
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing
 from pixelrnn.graph.program import Program
+from pixelrnn.operations.bounds import largest_magnitudes
+from pixelrnn.operations.checks import check_program
 from pixelrnn.shipped import PROGRAM, file_of
 from pixelrnn.untrusted import check_safetensors, read_json
 

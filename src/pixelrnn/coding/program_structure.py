@@ -6,12 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.graph.integer_tables import CURVES, Curves
+from pixelrnn.graph.curves import CURVES, Curves
 from pixelrnn.graph.program import (
-    ADD,
-    LINEAR,
-    LSTM,
-    REQUANTISE,
     FeatureMap,
     Features,
     LikelihoodParameters,
@@ -20,9 +16,8 @@ from pixelrnn.graph.program import (
     Rescale,
     Tap,
 )
+from pixelrnn.operations import OPERATIONS
 
-CODES = {"linear": LINEAR, "add": ADD, "lstm": LSTM, "requantise": REQUANTISE}
-CODE_NAMES = {code: name for name, code in CODES.items()}
 STRUCTURE_KEYS = frozenset(
     [
         "channels",
@@ -87,7 +82,7 @@ def _line(operation: Operation, name: str, arrays: Arrays) -> dict[str, Any]:
     if rescale is not None:
         arrays[f"{name}.shifts"] = rescale.shifts
     return {
-        "code": CODE_NAMES[operation.code],
+        "code": operation.kind,
         "out": _triple(operation.out),
         "taps": [[*_triple(tap.features), tap.row, tap.column] for tap in operation.taps],
         "residual": operation.residual,
@@ -132,6 +127,12 @@ def _require_keys(found: dict[str, Any], keys: frozenset[str]) -> None:
         raise ValueError(f"{min(set(found) ^ keys)} is missing, or there is no use for it")
 
 
+def _kind(name: object) -> str:
+    if not isinstance(name, str) or name not in OPERATIONS:
+        raise ValueError(f"an operation called {name!r}")
+    return name
+
+
 def _truth(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} where true or false should be")
@@ -148,7 +149,7 @@ def _operation(line: dict[str, Any], name: str, arrays: Arrays) -> Operation:
     if (shifts is None) != (line["bounds"] is None):
         raise ValueError("shifts without bounds, or bounds without shifts")
     return Operation(
-        CODES[line["code"]],
+        _kind(line["code"]),
         Features(*line["out"]),
         taps,
         arrays.pop(f"{name}.bias", None),

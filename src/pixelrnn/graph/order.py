@@ -1,6 +1,6 @@
 """No operation reads what comes later in the order, whatever is there."""
 
-from pixelrnn.graph.program import LINEAR, Program
+from pixelrnn.graph.program import Program
 
 
 def check_order(program: Program) -> None:
@@ -17,5 +17,5 @@ def check_order(program: Program) -> None:
                         f"an operation reads row {tap.row}, column {last} of map "
                         f"{tap.features.map}: what comes later in the order"
                     )
-                if operation.code == LINEAR and tap.weights is None and not operation.residual:
+                if operation.kind == "linear" and tap.weights is None and not operation.residual:
                     raise ValueError("a linear operation needs weights at every tap")

@@ -12,8 +12,8 @@ one section for each colour group, each when its colour is due:
     add        taps of maps                   features of a map their sum
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
 
-An integer program (made of a trained one by `coding/fixed_point.py`) has the same operations, with
-integers for weights and a shift behind each sum, and `requantise` in place of `relu`; see `integers.py`.
+An integer program (made of a trained one by `operations/export.py`) has the same operations, with
+integers for weights and a shift behind each sum, and `requantise` in place of `relu`; see `operations/`.
 
 A further section, `row_end`, holds the operations that run over a finished row from right to left. The
 likelihood is no operation: it takes the parameters of the section that has just run, and there, in
@@ -30,12 +30,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.graph.integer_tables import Curves
+from pixelrnn.graph.curves import Curves
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]  # float64, or the integers of an integer program
 
-LINEAR, RELU, ADD, LSTM, REQUANTISE = range(5)
 CATEGORICAL, LOGISTIC_MIXTURE = range(2)
 
 
@@ -82,9 +81,9 @@ class Tap:
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One line of a program; see the module for what each code does."""
+    """One line of a program; `operations/` says what each kind does."""
 
-    code: int
+    kind: str
     out: Features
     taps: tuple[Tap, ...]
     bias: Numbers | None = None
@@ -188,19 +187,19 @@ class Program:
         """Add `out = bias + residual + sum over taps of weights^T features`."""
         first = (Tap(residual),) if residual else ()
         taps = (*first, *self._joined(taps))
-        self.append(Operation(LINEAR, out, taps, bias, bool(residual), largest=largest))
+        self.append(Operation("linear", out, taps, bias, bool(residual), largest=largest))
 
     def relu(self, out: Features, source: Features, largest: Floats | None = None) -> None:
         """Add `out = max(source, 0)`."""
-        self.append(Operation(RELU, out, (Tap(source),), largest=largest))
+        self.append(Operation("relu", out, (Tap(source),), largest=largest))
 
     def add(self, out: Features, taps: Sequence[Tap]) -> None:
         """Add `out = sum over taps of features`."""
-        self.append(Operation(ADD, out, tuple(taps)))
+        self.append(Operation("add", out, tuple(taps)))
 
     def lstm(self, hidden: Features, cell: Features, gates: Features, cell_before: Tap) -> None:
         """Add an LSTM step; `gates` holds input, forget, output and candidate, one after the other."""
-        self.append(Operation(LSTM, hidden, (Tap(gates), cell_before), cell=cell))
+        self.append(Operation("lstm", hidden, (Tap(gates), cell_before), cell=cell))
 
     def append(self, operation: Operation) -> None:
         """Add an operation to the section at hand."""
@@ -240,7 +239,7 @@ class Program:
                 first = operation.out.first - features.first
                 if operation.out.map != features.map or not 0 <= first < features.count:
                     continue
-                if operation.code != LINEAR or operation.residual or operation.relu:
+                if operation.kind != "linear" or operation.residual or operation.relu:
                     raise ValueError("only the results of a product can be adapted")
                 part = slice(first, first + operation.out.count)
                 bias = np.zeros(operation.out.count) if operation.bias is None else operation.bias

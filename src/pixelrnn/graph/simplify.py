@@ -8,7 +8,7 @@ however `forward` puts it.
 from collections import defaultdict
 from dataclasses import replace
 
-from pixelrnn.graph.program import ADD, LINEAR, RELU, Features, Operation, Program, Tap
+from pixelrnn.graph.program import Features, Operation, Program, Tap
 
 
 def simplify(program: Program) -> None:
@@ -21,13 +21,13 @@ def simplify(program: Program) -> None:
 
 def _absorb(program: Program, section: list[Operation], operation: Operation) -> None:
     """Put the sum that an operation alone reads into the operation itself."""
-    rectifies = operation.code == RELU
-    copies = operation.code == ADD and len(operation.taps) == 1
+    rectifies = operation.kind == "relu"
+    copies = operation.kind == "add" and len(operation.taps) == 1
     if not (rectifies or copies or operation.residual):
         return
     at = section.index(operation)
     source, *rest = operation.taps
-    made = [each for each in section[:at] if each.out == source.features and each.code == LINEAR]
+    made = [each for each in section[:at] if each.out == source.features and each.kind == "linear"]
     if len(made) != 1 or made[0].relu or _readers(program, source.features) != 1:
         return
     (total,) = made

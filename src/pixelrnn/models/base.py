@@ -14,7 +14,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from pixelrnn.coding.fixed_point import export
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.program import Floats, Program
 from pixelrnn.graph.reach import receptive_field
@@ -30,6 +29,7 @@ from pixelrnn.models.asked import any_images, check_temperature, checked_size
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.torch_state import usual_torch
+from pixelrnn.operations.export import export
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.coder import Coder, Images
 from pixelrnn.stepper.drawing import draw

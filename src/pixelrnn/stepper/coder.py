@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.graph.program import Program
+from pixelrnn.operations.products import LANES
+from pixelrnn.operations.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
 from pixelrnn.stepper import range_coder
-from pixelrnn.stepper.integer_products import LANES
 from pixelrnn.stepper.integers import Integers, Tables
 from pixelrnn.stepper.layout import lay_out
 from pixelrnn.stepper.machine import run_rows
 from pixelrnn.stepper.spreading import portions
-from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
 from pixelrnn.units import BITS_PER_BYTE
 
 Images = npt.NDArray[np.uint8]

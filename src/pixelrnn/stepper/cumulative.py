@@ -4,7 +4,7 @@
 
 The distribution function never falls, so that F rises by at least 1 at every level, whatever integers
 the parameters are. Encoder and decoder call the same functions, the encoder for two levels of a
-sub-pixel, the decoder for those that its search visits. Units are those of `integer_tables.py`.
+sub-pixel, the decoder for those that its search visits. Units are those of `curves.py`.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from pixelrnn.graph.integer_tables import (
+from pixelrnn.graph.curves import (
     ARGUMENT_BITS,
     COUPLING_BITS,
     COUPLING_SIDE,

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from numba import carray, njit  # type: ignore[attr-defined]
 
-from pixelrnn.graph.integer_tables import LEVEL_BITS
+from pixelrnn.graph.curves import LEVEL_BITS
 from pixelrnn.graph.program import CATEGORICAL
-from pixelrnn.stepper import cumulative, range_coder
-from pixelrnn.stepper.tables import (
+from pixelrnn.operations.tables import (
     SPEC_CHANNELS,
     SPEC_COMPONENTS,
     SPEC_GROUPS,
@@ -16,6 +15,7 @@ from pixelrnn.stepper.tables import (
     SPEC_LEVELS,
     SPEC_PARAMETERS,
 )
+from pixelrnn.stepper import cumulative, range_coder
 
 whole: Any = np.int64  # in compiled code, Python's integers mixed with numpy's
 

@@ -16,13 +16,14 @@ from pixelrnn.graph.order import check_order
 from pixelrnn.graph.program import (
     CATEGORICAL,
     LOGISTIC_MIXTURE,
-    LSTM,
     Operation,
     Program,
     Tap,
 )
-from pixelrnn.stepper.integer_products import LANES, packed
-from pixelrnn.stepper.tables import (
+from pixelrnn.graph.reaches import Reach, reaches
+from pixelrnn.operations import OPERATIONS
+from pixelrnn.operations.products import LANES, packed
+from pixelrnn.operations.tables import (
     MAP_BASE,
     MAP_COLUMNS,
     MAP_ROWS,
@@ -68,7 +69,7 @@ class Layout:
         return table
 
     @cached_property
-    def _reaches(self) -> "list[_Reach]":
+    def _reaches(self) -> list[Reach]:
         return reaches(self.program)
 
     def memory(self, maps: Integers, *, wide: bool = False, room: int = 0) -> npt.NDArray[Any]:
@@ -149,10 +150,11 @@ def _tap_row(tap: Tap) -> list[int]:
 
 def _operation_row(operation: Operation, taps: int, taps_end: int, bias: int) -> list[int]:
     out, cell = operation.out, operation.cell or operation.out
-    return [operation.code, out.map, out.first, out.count, taps, taps_end, bias,
+    return [CODES[operation.kind], out.map, out.first, out.count, taps, taps_end, bias,
             int(operation.residual), cell.map, 0, 0, 0, 0, 0, 0]  # fmt: skip
 
 
+CODES = {kind: code for code, kind in enumerate(OPERATIONS)}  # in the tables of the loop
 _LIKELIHOODS = {"categorical": CATEGORICAL, "logistic-mixture": LOGISTIC_MIXTURE}
 
 
@@ -173,41 +175,3 @@ def _spec(program: Program) -> Integers:
         ],
         dtype=np.int64,
     )
-
-
-@dataclass(frozen=True)
-class _Reach:
-    """How far from the pixel at hand a map is read: rows kept, columns beside the image."""
-
-    rows: int
-    columns: int
-    is_row: bool
-
-
-def reaches(program: Program) -> list[_Reach]:
-    """Return how far each map is read, in one walk through the program."""
-    sizes = [feature_map.features for feature_map in program.maps]
-    rows, columns = [1] * len(sizes), [0] * len(sizes)
-    # A whole row is kept of what is used in one direction and in the other.
-    used_at_row_end, used_before = set[int](), _used_by_the_machine(program)
-    for section, operations in enumerate(program.sections):
-        used = used_at_row_end if section == program.groups else used_before
-        for operation in operations:
-            used |= {operation.out.map, *(tap.features.map for tap in operation.taps)}
-            used |= {operation.cell.map} if operation.code == LSTM and operation.cell else set()
-            for tap in operation.taps:
-                number = tap.features.map
-                last = tap.column + (tap.features.count - 1) // sizes[number]
-                rows[number] = max(rows[number], 1 - tap.row)
-                columns[number] = max(columns[number], -tap.column, last)
-    both = used_at_row_end & used_before
-    return [
-        _Reach(rows[n], columns[n], rows[n] > 1 or columns[n] > 0 or n in both)
-        for n in range(len(sizes))
-    ]
-
-
-def _used_by_the_machine(program: Program) -> set[int]:
-    parameters = program.likelihood.parameters if program.likelihood else ()
-    border = (program.border,) if program.border else ()
-    return {features.map for features in (program.image, *border, *parameters)}

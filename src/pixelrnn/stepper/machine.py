@@ -14,10 +14,7 @@ import numpy as np
 
 from pixelrnn import kernels
 from pixelrnn.kernels.compiled import compiled
-from pixelrnn.stepper.integer_settle import settle
-from pixelrnn.stepper.integers import Integers, Places, Tables, run_operations, workspace
-from pixelrnn.stepper.places import at_column, find_row, place
-from pixelrnn.stepper.tables import (
+from pixelrnn.operations.tables import (
     SPEC_BORDER,
     SPEC_BORDER_FIRST,
     SPEC_GROUPS,
@@ -26,6 +23,10 @@ from pixelrnn.stepper.tables import (
     SPEC_LEVELS,
     SPEC_PARAMETERS,
 )
+from pixelrnn.stepper.integer_settle import settle
+from pixelrnn.stepper.integers import Integers, Places, Tables, workspace
+from pixelrnn.stepper.places import at_column, find_row, place
+from pixelrnn.stepper.steps import run_operations
 
 # numba compiles again where the file of a cached function has changed, but not where a function that it
 # calls has. A default argument is part of what it looks up: this one stands for all the sources.

@@ -3,15 +3,13 @@
 import numpy as np
 from numba import njit
 
-from pixelrnn.graph.program import LSTM
-from pixelrnn.stepper.tables import (
+from pixelrnn.operations.tables import (
     MAP_BASE,
     MAP_PAD,
     MAP_ROWS,
     MAP_STEP,
     MAP_STRIDE,
     OP_CELL,
-    OP_CODE,
     OP_FIRST,
     OP_MAP,
     TAP_COLUMN,
@@ -50,8 +48,7 @@ def find_row(
     """Set the places, at column 0 of a row, of all that the operations write and read."""
     for n in range(len(operations)):
         outs[n] = place(maps, operations[n, OP_MAP], row, operations[n, OP_FIRST])
-        if operations[n, OP_CODE] == LSTM:
-            cells[n] = place(maps, operations[n, OP_CELL], row, operations[n, OP_FIRST])
+        cells[n] = place(maps, operations[n, OP_CELL], row, operations[n, OP_FIRST])
     for t in range(len(taps)):
         which = taps[t, TAP_MAP]
         start = place(maps, which, row + taps[t, TAP_ROW], taps[t, TAP_FIRST])

@@ -2,19 +2,15 @@
 
 Bounds run through the program with its operations: the largest magnitude that each result can have. A
 narrow result is bounded by its clamp, a sum by sum |w| * bound, a residual stream by the sum of all that
-is added to it. What is bounded is what `stepper/integers.py` computes, field by field; a program that has
+is added to it. What is bounded is what the compiled steps compute, field by field; a program that has
 fields of no use is refused before (`checks.py`).
 """
-
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.coding.scales import of_features
-from pixelrnn.graph.integer_tables import GATE_BITS
-from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Operation, Program
-from pixelrnn.stepper.integer_kernels import CELL_LIMIT
+from pixelrnn.graph.program import Features, Operation, Program
+from pixelrnn.operations.base import OPERATIONS
 
 INT32_MAX = 2**31 - 1
 INT16_MAX = 2**15 - 1
@@ -35,10 +31,10 @@ def largest_magnitudes(program: Program) -> Bounds:
     Raises:
         ValueError: if a sum may need more than 32 bits, or a narrow result more than 16.
     """
-    return _Proof(program).run()
+    return Proof(program).run()
 
 
-class _Proof:
+class Proof:
     """Bounds of all maps, made larger until no operation makes them larger still."""
 
     def __init__(self, program: Program) -> None:
@@ -66,42 +62,12 @@ class _Proof:
                 if times and times != EXACT_PASSES and newest <= seen[number]:
                     continue  # it reads what it read before
                 seen[number] = self.now
-                _BOUNDS[operation.code](self, operation)
+                OPERATIONS[operation.kind].bound(operation, self)
             if times and self.now == before:
                 return self.bounds
         raise ValueError("the sums of this program grow from pixel to pixel: they fit no integer")
 
-    def add(self, operation: Operation) -> None:
-        """Bound a sum of maps."""
-        total = sum(of_features(self.bounds, tap.features) for tap in operation.taps)
-        self._widen(operation.out, np.asarray(total))
-
-    def lstm(self, operation: Operation) -> None:
-        """Bound hidden state and cell, which curves and a clamp bound whatever the gates are."""
-        if operation.cell is None or operation.rescale is None:
-            raise ValueError("an LSTM without a cell or a shift")
-        count = operation.out.count
-        self._widen(operation.out, np.full(count, 1 << (2 * GATE_BITS - operation.rescale.low)))
-        self._widen(operation.cell, np.full(count, CELL_LIMIT))
-
-    def linear(self, operation: Operation) -> None:
-        """Bound a product, shifted and clamped, and what is added to it."""
-        sums = np.zeros(operation.out.count, np.int64)
-        for tap in operation.taps[operation.residual :]:
-            if tap.weights is None:
-                raise ValueError("a product without weights")
-            sums += _product(of_features(self.bounds, tap.features), tap.weights)
-        results = self._rescaled(operation, sums)
-        if operation.residual:
-            results = results + of_features(self.bounds, operation.taps[0].features)
-        self._widen(operation.out, results)
-
-    def requantise(self, operation: Operation) -> None:
-        """Bound what is made narrow; the loop reads one tap, shifts and clamps it."""
-        sums = of_features(self.bounds, operation.taps[0].features).copy()
-        self._widen(operation.out, self._rescaled(operation, sums))
-
-    def _rescaled(self, operation: Operation, sums: Integers) -> Integers:
+    def rescaled(self, operation: Operation, sums: Integers) -> Integers:
         """Bound clamp((bias + sum) >> shift)."""
         rescale = operation.rescale
         if rescale is None:
@@ -116,7 +82,8 @@ class _Proof:
         results: Integers = np.minimum((sums >> rescale.shifts) + 1, clamp)
         return results
 
-    def _widen(self, out: Features, results: Integers) -> None:
+    def widen(self, out: Features, results: Integers) -> None:
+        """Note that features may be so large; raises `ValueError` if that does not fit."""
         limit = INT32_MAX if self.program.maps[out.map].wide else INT16_MAX
         if results.max(initial=0) > limit:
             bits = 32 if limit == INT32_MAX else 16
@@ -128,15 +95,7 @@ class _Proof:
             self.moved[out.map] = self.now
 
 
-_BOUNDS: dict[int, Callable[[_Proof, Operation], None]] = {
-    ADD: _Proof.add,
-    LINEAR: _Proof.linear,
-    LSTM: _Proof.lstm,
-    REQUANTISE: _Proof.requantise,
-}
-
-
-def _product(bounds: Integers, weights: npt.NDArray[np.int16]) -> Integers:
+def bound_product(bounds: Integers, weights: npt.NDArray[np.int16]) -> Integers:
     """Return bounds times the magnitudes of weights, some at a time: 64 bits are four times 16."""
     rows = max(1, ROWS_AT_ONCE // weights.shape[1])
     total = np.zeros(weights.shape[1], np.int64)

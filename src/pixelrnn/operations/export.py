@@ -18,16 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.coding.bounds import INT32_MAX, largest_magnitudes
-from pixelrnn.coding.scales import Scales, Widths, find_scales, of_features, products
 from pixelrnn.errors import ExportError
-from pixelrnn.graph.integer_tables import GATE_BITS, curves
+from pixelrnn.graph.curves import curves
 from pixelrnn.graph.program import (
-    ADD,
-    LINEAR,
-    LSTM,
-    RELU,
-    REQUANTISE,
     FeatureMap,
     Features,
     Floats,
@@ -37,6 +30,9 @@ from pixelrnn.graph.program import (
     Rescale,
     Tap,
 )
+from pixelrnn.operations.base import OPERATIONS
+from pixelrnn.operations.bounds import INT32_MAX, largest_magnitudes
+from pixelrnn.operations.scales import Scales, Widths, find_scales, of_features
 
 MAX_SHIFT = 30
 # A hidden state is at most 1, and two are added; but the state outside the image is learned, and may be
@@ -64,7 +60,7 @@ def export(program: Program, widths: Widths = Widths()) -> Program:  # noqa: B00
     """
     scales = find_scales(program, widths)
     for room in HIDDEN_ROOMS:
-        result = _Exporter(program, scales, widths, room).export()
+        result = Exporter(program, scales, room).export()
         try:
             largest_magnitudes(result)  # the proof
             return result
@@ -74,17 +70,17 @@ def export(program: Program, widths: Widths = Widths()) -> Program:  # noqa: B00
 
 
 @dataclass
-class _Exporter:
+class Exporter:
     """One export: narrow and wide maps made of the program's, then its operations one by one."""
 
     source: Program
     scales: Scales
-    widths: Widths
     room: int
     narrow: dict[int, Features] = field(default_factory=dict)
     wide: dict[int, Features] = field(default_factory=dict)
 
     def export(self) -> Program:
+        """Return the integer program."""
         source, likelihood = self.source, self.source.likelihood
         if likelihood is None:
             raise ValueError("an unfinished program has no integers")
@@ -96,10 +92,10 @@ class _Exporter:
         for section, operations in enumerate(source.sections):
             with result.section("row_end" if section == source.groups else section):
                 for operation in operations:
-                    self._convert(operation)
-        result.image = _moved(self.narrow, source.image)
-        result.border = _moved(self.narrow, source.border) if source.border else None
-        parameters = tuple(_moved(self.wide, each) for each in likelihood.parameters)
+                    OPERATIONS[operation.kind].export(operation, self)
+        result.image = moved(self.narrow, source.image)
+        result.border = moved(self.narrow, source.border) if source.border else None
+        parameters = tuple(moved(self.wide, each) for each in likelihood.parameters)
         result.likelihood = LikelihoodParameters(likelihood.kind, parameters, likelihood.components)
         return result
 
@@ -111,82 +107,32 @@ class _Exporter:
         self.result.maps.append(FeatureMap(source.features, fill, wide))
         maps[number] = Features(len(self.result.maps) - 1, 0, source.features)
 
-    def _convert(self, operation: Operation) -> None:
-        if operation.code == LINEAR:
-            self._linear(operation)
-        elif operation.code == RELU:
-            self._requantise(operation.taps[0].features, operation.out, low=0)
-        elif operation.code == ADD:
-            maps = self.narrow if operation.out.map in self.scales.hidden else self.wide
-            taps = tuple(_moved_tap(maps, tap) for tap in operation.taps)
-            self.result.append(Operation(ADD, _moved(maps, operation.out), taps))
-        elif operation.code == LSTM and operation.cell is not None:
-            shift = np.full(1, 2 * GATE_BITS - self.widths.activation_bits, np.int32)
-            self.result.append(
-                Operation(
-                    LSTM,
-                    _moved(self.narrow, operation.out),
-                    tuple(_moved_tap(self.wide, tap) for tap in operation.taps),
-                    cell=_moved(self.wide, operation.cell),
-                    rescale=Rescale(shift, int(shift[0]), 0),
-                )
-            )
-        else:
-            raise ValueError(f"no integers are known for an operation of code {operation.code}")
-
-    def _linear(self, operation: Operation) -> None:
-        """Convert a product; where its sums are multiplied in turn, they are also made narrow."""
-        is_wide = not operation.relu
-        maps, scales = (
-            (self.wide, self.scales.wide) if is_wide else (self.narrow, self.scales.narrow)
-        )
-        taps = products(operation)
-        inputs = np.concatenate([of_features(self.scales.narrow, tap.features) for tap in taps])
-        outputs = of_features(scales, operation.out)
-        bounds = np.concatenate([np.full(t.features.count, self._bound(t.features)) for t in taps])
-        bias = np.zeros(operation.out.count) if operation.bias is None else operation.bias
-        weights = np.concatenate([tap.weights for tap in taps])
-        whole, biases, shifts = self._weights(
-            weights * inputs[:, None] / outputs, bias / outputs, bounds
-        )
-        parts = np.split(whole, np.cumsum([tap.features.count for tap in taps])[:-1])
-        moved = [
-            Tap(_moved(self.narrow, tap.features), tap.row, tap.column, part)
-            for tap, part in zip(taps, parts, strict=True)
-        ]
-        if operation.residual:
-            moved.insert(0, _moved_tap(self.wide, operation.taps[0]))
-        high = INT32_MAX if is_wide else self.widths.largest
-        rescale = Rescale(shifts, -high if is_wide else 0, high)
-        out = _moved(maps, operation.out)
-        self.result.append(
-            Operation(LINEAR, out, tuple(moved), biases, operation.residual, rescale=rescale)
-        )
-        if is_wide and operation.out.map in self.scales.narrow:
-            self._requantise(operation.out, operation.out, low=-self.widths.largest)
-
-    def _bound(self, features: Features) -> int:
+    def bound(self, features: Features) -> int:
         """Return the largest magnitude that a narrow feature can have."""
         if features.map == self.source.image.map:
             return self.source.num_levels - 1
         is_hidden = features.map in self.scales.hidden  # or the sum of two
-        return self.room << self.widths.activation_bits if is_hidden else self.widths.largest
+        return (
+            self.room << self.scales.widths.activation_bits
+            if is_hidden
+            else self.scales.widths.largest
+        )
 
-    def _requantise(self, source: Features, out: Features, *, low: int) -> None:
+    def requantise(self, source: Features, out: Features, *, low: int) -> None:
         """Make wide values narrow, feature by feature: scales differ by powers of two."""
         ratio = of_features(self.scales.narrow, out) / of_features(self.scales.wide, source)
         shifts = np.log2(ratio).round().astype(np.int32)
         self.result.append(
             Operation(
-                REQUANTISE,
-                _moved(self.narrow, out),
-                (Tap(_moved(self.wide, source)),),
-                _halves(shifts),
-                rescale=Rescale(shifts, low, self.widths.largest),
+                "requantise",
+                moved(self.narrow, out),
+                (Tap(moved(self.wide, source)),),
+                halves(shifts),
+                rescale=Rescale(shifts, low, self.scales.widths.largest),
             )
         )
 
-    def _weights(
+    def whole_weights(
         self, weights: Floats, bias: Floats, bounds: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Return integer weights, biases and shifts.
@@ -196,12 +142,12 @@ class _Exporter:
             bias: `(outputs,)`, likewise.
             bounds: the largest magnitude of each input.
         """
-        limit = (1 << (self.widths.weight_bits - 1)) - 1
+        limit = (1 << (self.scales.widths.weight_bits - 1)) - 1
         shifts = np.full(weights.shape[1], MAX_SHIFT, np.int32)
         while True:
             factors = 2.0**shifts
             whole = _rounded(weights * factors)
-            biases = _rounded(bias * factors) + _halves(shifts)
+            biases = _rounded(bias * factors) + halves(shifts)
             sums = bounds @ np.abs(whole) + np.abs(biases)
             too_large = (np.abs(whole).max(axis=0) > limit) | (sums > INT32_MAX)
             if not too_large.any():
@@ -214,13 +160,14 @@ class _Exporter:
             shifts = (shifts - too_large).astype(np.int32)
 
 
-def _moved(maps: dict[int, Features], features: Features) -> Features:
+def moved(maps: dict[int, Features], features: Features) -> Features:
     """Return the same features in the map that was made of theirs."""
     return maps[features.map].part(features.first, features.count)
 
 
-def _moved_tap(maps: dict[int, Features], tap: Tap) -> Tap:
-    return Tap(_moved(maps, tap.features), tap.row, tap.column)
+def moved_tap(maps: dict[int, Features], tap: Tap) -> Tap:
+    """Return a tap of the same features in the map that was made of theirs, without weights."""
+    return Tap(moved(maps, tap.features), tap.row, tap.column)
 
 
 def _rounded(values: Floats) -> npt.NDArray[np.int64]:
@@ -228,6 +175,6 @@ def _rounded(values: Floats) -> npt.NDArray[np.int64]:
     return np.round(values).clip(-TOO_LARGE, TOO_LARGE).astype(np.int64)
 
 
-def _halves(shifts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def halves(shifts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Return what, added before the shift, rounds to the nearest."""
     return ((1 << shifts.astype(np.int64)) >> 1).astype(np.int32)

@@ -4,25 +4,12 @@ Nothing here is fast. It says what a program of floats means; the network on who
 and it fails where a program reads what it has not written yet.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.graph.order import check_order
-from pixelrnn.graph.program import (
-    ADD,
-    LINEAR,
-    LSTM,
-    RELU,
-    Features,
-    Floats,
-    Operation,
-    Program,
-    Tap,
-)
-
-Reads = Callable[[Tap], Floats]
+from pixelrnn.graph.program import Features, Floats, Operation, Program, Tap
+from pixelrnn.operations.base import OPERATIONS
 
 
 class UnwrittenError(ValueError):
@@ -81,18 +68,11 @@ def _step(
         return found
 
     for operation in section:
-        out = _at(maps, operation.out, row, column)
-        match operation.code:
-            case code if code == LINEAR:
-                out[:] = _linear(operation, read)
-            case code if code == RELU:
-                out[:] = np.maximum(read(operation.taps[0]), 0)
-            case code if code == ADD:
-                out[:] = sum(read(tap) for tap in operation.taps)
-            case code if code == LSTM and operation.cell:
-                out[:], _at(maps, operation.cell, row, column)[:] = _lstm(operation, read)
-            case code:
-                raise ValueError(f"the oracle knows no operation of code {code}")
+        result, *cell = OPERATIONS[operation.kind].oracle(operation, read)
+        _at(maps, operation.out, row, column)[:] = result
+        for values in cell:
+            if operation.cell:
+                _at(maps, operation.cell, row, column)[:] = values
 
 
 def _read(
@@ -103,18 +83,3 @@ def _read(
         return _at(maps, features, row, column)
     outside: Floats = program.maps[features.map].fill
     return outside[features.first : features.first + features.count]
-
-
-def _linear(operation: Operation, read: Reads) -> Floats:
-    total = np.zeros(operation.out.count) if operation.bias is None else operation.bias
-    for tap in operation.taps:
-        total = total + (read(tap) if tap.weights is None else read(tap) @ tap.weights)
-    return np.maximum(total, 0) if operation.relu else total
-
-
-def _lstm(operation: Operation, read: Reads) -> tuple[Floats, Floats]:
-    gates, before = (read(tap) for tap in operation.taps)
-    *sigmoids, candidate = np.split(gates, 4)
-    i, f, o = (1 / (1 + np.exp(-gate)) for gate in sigmoids)
-    cell = f * before + i * np.tanh(candidate)
-    return o * np.tanh(cell), cell

@@ -5,7 +5,7 @@ A real number x becomes an integer q with x = scale * q. Every feature of every 
     narrow maps     what is multiplied: 16 bits; the scale is the largest that training images gave,
                     and a margin, over the largest integer
     wide maps       what is summed up: 32 bits; the scale is the unit of who reads it: a table of
-                    `integer_tables.py`, the likelihood, or, in the residual stream, 2^-14
+                    `curves.py`, the likelihood, or, in the residual stream, 2^-14
 """
 
 import math
@@ -13,26 +13,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pixelrnn.graph.integer_tables import (
+from pixelrnn.graph.curves import (
     COUPLING_STEP_BITS,
-    GATE_BITS,
-    GATE_STEP_BITS,
     LEVEL_BITS,
     LOG_SCALE_STEP_BITS,
     LOGIT_STEP_BITS,
 )
-from pixelrnn.graph.program import (
-    ADD,
-    LINEAR,
-    LSTM,
-    RELU,
-    Features,
-    Floats,
-    Numbers,
-    Operation,
-    Program,
-    Tap,
-)
+from pixelrnn.graph.program import Features, Floats, Numbers, Operation, Program, Tap
+from pixelrnn.operations.base import OPERATIONS
 
 STREAM_BITS = 14  # of the residual stream, behind the point, at most
 STEM_BITS = 12  # of a weight of the first layer, at least: few levels are large numbers
@@ -69,11 +57,13 @@ class Scales:
     """The scales of a program's maps; maps that are not narrow, or not wide, are missing there.
 
     Attributes:
+        widths: of the integers.
         narrow: by map, `(features,)`.
         wide: by map, `(features,)`.
         hidden: maps of hidden states, which are narrow from the start.
     """
 
+    widths: Widths
     narrow: dict[int, Floats] = field(default_factory=dict)
     wide: dict[int, Floats] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
@@ -95,69 +85,43 @@ def find_scales(program: Program, widths: Widths) -> Scales:
     Raises:
         ValueError: if it does not.
     """
-    scales = Scales(hidden=_hidden(program))
-    _find_wide(program, scales)
-    levels = program.num_levels - 1
-    scales.narrow[program.image.map] = np.full(program.maps[program.image.map].features, 1 / levels)
-    for number in scales.hidden:
-        size = program.maps[number].features
-        scales.narrow[number] = np.full(size, 2.0**-widths.activation_bits)
-    multiplied = {
-        tap.features.map
-        for operation in program.operations
-        if operation.code == LINEAR
-        for tap in products(operation)
-    }
+    scales = Scales(widths)
+    for parameters, units in zip(_parameters(program), _parameter_units(program), strict=True):
+        set_some(scales.wide, program, parameters, units)
+    for operation in reversed(program.operations):
+        OPERATIONS[operation.kind].find_units(operation, program, scales)
+    scales.narrow[program.image.map] = np.full(
+        program.maps[program.image.map].features, 1 / (program.num_levels - 1)
+    )
     for operation in program.operations:
-        out = operation.out
-        rectified = operation.code == RELU or (operation.code == LINEAR and operation.relu)
-        if rectified or (operation.code == LINEAR and out.map in multiplied):
-            if operation.largest is None or np.isnan(operation.largest).any():
-                raise ValueError("a program that was shown no images has no scales")
-            wanted = _fitting(operation.largest, widths)
-            if not operation.relu:  # from wide to narrow by a shift alone
-                wide = operation.taps[0].features if operation.code == RELU else out
-                unit = of_features(scales.wide, wide)
-                wanted = unit * 2.0 ** np.ceil(np.log2(wanted / unit)).clip(0)
-            size = program.maps[out.map].features
-            of_map = scales.narrow.setdefault(out.map, np.ones(size))
-            of_map[out.first : out.first + out.count] = wanted
+        OPERATIONS[operation.kind].find_scales(operation, program, scales)
     return scales
+
+
+def set_some(
+    by_map: dict[int, Floats], program: Program, features: Features, values: Floats
+) -> None:
+    """Set what some features of a map have; the others of a new one have 1."""
+    of_map = by_map.setdefault(features.map, np.ones(program.maps[features.map].features))
+    of_map[features.first : features.first + features.count] = values
+
+
+def stream_unit(program: Program) -> float:
+    """Return the unit of the residual stream: of sums that nobody else has set a unit for."""
+    bits = min(STREAM_BITS, STEM_BITS + math.floor(math.log2(program.num_levels - 1)))
+    return float(2.0**-bits)
+
+
+def weights_of(tap: Tap) -> Numbers:
+    """Return the weights of a tap that is multiplied."""
+    if tap.weights is None:
+        raise ValueError("a product without weights")
+    return tap.weights
 
 
 def products(operation: Operation) -> tuple[Tap, ...]:
     """Return the taps of a linear operation that are multiplied: all but a residual."""
     return operation.taps[operation.residual :]
-
-
-def _hidden(program: Program) -> set[int]:
-    """Return the maps of hidden states, and of their sums."""
-    hidden = {operation.out.map for operation in program.operations if operation.code == LSTM}
-    for operation in program.operations:
-        if operation.code == ADD and operation.taps[0].features.map in hidden:
-            hidden.add(operation.out.map)
-    return hidden
-
-
-def _find_wide(program: Program, scales: Scales) -> None:
-    """Give each sum the unit of its reader; what is read by none of those below is the residual stream."""
-    for parameters, units in zip(_parameters(program), _parameter_units(program), strict=True):
-        size = program.maps[parameters.map].features
-        of_map = scales.wide.setdefault(parameters.map, np.ones(size))
-        of_map[parameters.first : parameters.first + parameters.count] = units
-    for operation in reversed(program.operations):
-        out = operation.out
-        if operation.code == LSTM and operation.cell is not None:
-            gates, cells = operation.taps[0].features, program.maps[operation.cell.map].features
-            scales.wide[gates.map] = np.full(gates.count, 2.0**-GATE_STEP_BITS)
-            scales.wide[operation.cell.map] = np.full(cells, 2.0**-GATE_BITS)
-        if operation.code == ADD and out.map in scales.wide:  # a copy
-            scales.wide[operation.taps[0].features.map] = of_features(scales.wide, out)
-    stream = 2.0 ** -min(STREAM_BITS, STEM_BITS + math.floor(math.log2(program.num_levels - 1)))
-    for operation in program.operations:
-        if operation.code == LINEAR and not operation.relu:
-            size = program.maps[operation.out.map].features
-            scales.wide.setdefault(operation.out.map, np.full(size, stream))
 
 
 def _parameters(program: Program) -> tuple[Features, ...]:
@@ -187,10 +151,13 @@ def _parameter_units(program: Program) -> list[Floats]:
     return [np.repeat(units, counts)]
 
 
-def _fitting(largest: Floats, widths: Widths) -> Floats:
-    """Return the scales at which values, and somewhat larger ones, still fit.
+def fitting(operation: Operation, widths: Widths) -> Floats:
+    """Return the scales at which the results of an operation, and somewhat larger ones, still fit.
 
     A feature that hardly moved on the calibration images may move more on others.
     """
+    largest = operation.largest
+    if largest is None or np.isnan(largest).any():
+        raise ValueError("a program that was shown no images has no scales")
     least = max(float(largest.max()) / LEAST_SHARE, LEAST)
     return np.maximum(largest, least) * widths.margin / widths.largest

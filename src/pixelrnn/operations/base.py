@@ -1,0 +1,70 @@
+"""What an operation is: its meaning in floats, in integers, and in the compiled loop, in one file each.
+
+A program names its operations; what one of a name does, everything else asks here.
+
+    floats      oracle    its equation, in plain numpy
+    export      find_units, find_scales, export    from floats to integers
+    integers    check, bound    what must hold of it, and how large its results can become
+    the loop    step    the same, compiled
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pixelrnn.graph.program import Floats, Operation, Program, Tap
+from pixelrnn.registry import Registry
+
+if TYPE_CHECKING:
+    from pixelrnn.operations.bounds import Proof
+    from pixelrnn.operations.export import Exporter
+    from pixelrnn.operations.scales import Scales
+
+Reads = Callable[[Tap], Floats]
+
+
+class Kind(ABC):
+    """What operations of one name have in common."""
+
+    name: ClassVar[str]
+
+    def oracle(self, operation: Operation, read: Reads) -> tuple[Floats, ...]:
+        """Return the result at a pixel, and the cell where there is one, in float64.
+
+        Args:
+            operation: of a program of floats.
+            read: gives the features of a tap.
+        """
+        raise ValueError(f"{self.name} is an operation on integers alone")
+
+    def find_units(self, operation: Operation, program: Program, scales: "Scales") -> None:  # noqa: B027
+        """Set the units of wide maps that this operation reads, given those that it writes."""
+
+    def find_scales(self, operation: Operation, program: Program, scales: "Scales") -> None:  # noqa: B027
+        """Set the scales of narrow maps that this operation writes."""
+
+    def export(self, operation: Operation, to: "Exporter") -> None:
+        """Write the operation in integers."""
+        raise ValueError(f"{self.name} is an operation on integers alone")
+
+    @abstractmethod
+    def check(self, operation: Operation, program: Program) -> None:
+        """Raise `ValueError` unless an operation on integers is sound; see `checks.py`."""
+
+    @abstractmethod
+    def bound(self, operation: Operation, proof: "Proof") -> None:
+        """Widen the bounds of what an operation on integers writes; `ValueError` if it may not fit."""
+
+    @property
+    @abstractmethod
+    def step(self) -> Any:
+        """The compiled function `(work, n, column)` that runs operation n on integers at a column."""
+
+
+OPERATIONS = Registry[Kind]("operation")
+
+
+def register(kind: type[Kind]) -> type[Kind]:
+    """Register an operation under its name; a decorator."""
+    OPERATIONS.add(kind.name, kind())
+    return kind

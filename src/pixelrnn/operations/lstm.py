@@ -1,0 +1,143 @@
+"""lstm: the cell of an LSTM (van den Oord et al. 2016, equation 3), given the sums of its gates.
+
+    c = sigmoid(f) . c_before + sigmoid(i) . tanh(g)
+    h = sigmoid(o) . tanh(c)
+
+In integers gates come in steps of 2^-9, the curves are tables, and gates, candidates and cells have 14
+bits behind the point; hidden states are narrow. The gates lie in the order input, forget, output,
+candidate.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numba import njit
+
+from pixelrnn.graph.curves import (
+    GATE_BITS,
+    GATE_STEP_BITS,
+    SIGMOID_SIDE,
+    TANH_SIDE,
+)
+from pixelrnn.graph.program import Features, Floats, Operation, Program, Rescale
+from pixelrnn.operations.base import Kind, Reads, register
+from pixelrnn.operations.bounds import Proof
+from pixelrnn.operations.checks import check_array, check_inside, is_whole, is_wide, require
+from pixelrnn.operations.export import Exporter, moved, moved_tap
+from pixelrnn.operations.scales import Scales
+from pixelrnn.operations.tables import OP_COUNT, OP_LOW, OP_TAPS, OPERATION_COLUMNS
+from pixelrnn.operations.work import cell_of, source_of, target_of, whole
+
+NUM_GATES = 4
+CELL_LIMIT = 64 << GATE_BITS
+
+
+@register
+class LSTM(Kind):
+    """Hidden states and cells from gates, and the cells before."""
+
+    name: ClassVar[str] = "lstm"
+
+    def oracle(self, operation: Operation, read: Reads) -> tuple[Floats, ...]:
+        """Return hidden states and cells; see the base class."""
+        gates, before = (read(tap) for tap in operation.taps)
+        *sigmoids, candidate = np.split(gates, NUM_GATES)
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in sigmoids)
+        cell = f * before + i * np.tanh(candidate)
+        return o * np.tanh(cell), cell
+
+    def find_units(self, operation: Operation, program: Program, scales: Scales) -> None:
+        """Take gates and cells in the units of the curves."""
+        gates, cell = operation.taps[0].features, _cell(operation)
+        scales.wide[gates.map] = np.full(gates.count, 2.0**-GATE_STEP_BITS)
+        scales.wide[cell.map] = np.full(program.maps[cell.map].features, 2.0**-GATE_BITS)
+
+    def find_scales(self, operation: Operation, program: Program, scales: Scales) -> None:
+        """Let hidden states, which are at most 1, use all bits of an activation."""
+        size = program.maps[operation.out.map].features
+        scales.hidden.add(operation.out.map)
+        scales.narrow[operation.out.map] = np.full(size, 2.0**-scales.widths.activation_bits)
+
+    def export(self, operation: Operation, to: Exporter) -> None:
+        """Write the same with integers; the shift takes a product of 28 bits to those of an activation."""
+        shift = np.full(1, 2 * GATE_BITS - to.scales.widths.activation_bits, np.int32)
+        to.result.append(
+            Operation(
+                self.name,
+                moved(to.narrow, operation.out),
+                tuple(moved_tap(to.wide, tap) for tap in operation.taps),
+                cell=moved(to.wide, _cell(operation)),
+                rescale=Rescale(shift, int(shift[0]), 0),
+            )
+        )
+
+    def check(self, operation: Operation, program: Program) -> None:
+        """Require four gates, a cell before and a cell, all wide, and a narrow hidden state."""
+        require(len(operation.taps) == 2 and operation.cell is not None, "an LSTM")
+        (gates, before), cell, count = operation.taps, _cell(operation), operation.out.count
+        check_inside(program, cell)
+        # The loop finds a cell by the first feature of its hidden state.
+        require(cell.first == operation.out.first, "an LSTM's cell")
+        sizes = gates.features.count == NUM_GATES * count and before.features.count == count
+        require(sizes, "gates")
+        wide = [is_wide(program, each) for each in (gates.features, before.features, cell)]
+        narrow = not is_wide(program, operation.out)
+        require(cell.count == count and all(wide) and narrow, "an LSTM")
+        rescale = operation.rescale
+        if rescale is None:
+            raise ValueError("an LSTM without a shift")
+        check_array(rescale.shifts, np.int32, (1,))
+        shift, idle = rescale.low, rescale.high
+        require(is_whole(shift, 2 * GATE_BITS - 14, 2 * GATE_BITS - 1), "an LSTM's shift")
+        said_twice = int(rescale.shifts[0]) == shift and is_whole(idle, 0, 0)
+        require(said_twice, "an LSTM's shift")
+
+    def bound(self, operation: Operation, proof: Proof) -> None:
+        """Bound hidden state and cell, which curves and a clamp bound whatever the gates are."""
+        count = operation.out.count
+        if operation.rescale is None:
+            raise ValueError("an LSTM without a shift")
+        largest = 1 << (2 * GATE_BITS - operation.rescale.low)
+        proof.widen(operation.out, np.full(count, largest))
+        proof.widen(_cell(operation), np.full(count, CELL_LIMIT))
+
+    @property
+    def step(self) -> Any:
+        """See the base class."""
+        return _step
+
+
+def _cell(operation: Operation) -> Features:
+    if operation.cell is None:
+        raise ValueError("an LSTM without a cell")
+    return operation.cell
+
+
+@njit(inline="always")
+def _curve(table: Any, side: int, value: int) -> int:
+    """Return the entry of a table around 0, or the last one on its side."""
+    entry: int = whole(table[min(max(whole(value), -side), side) + side])
+    return entry
+
+
+@njit(error_model="numpy")
+def _step(work: Any, n: int, column: int) -> None:
+    row = n * OPERATION_COLUMNS
+    operations, narrow, wide = work.operations, work.narrow, work.wide
+    sigmoid, tanh = work.sigmoid, work.tanh
+    count, shift, tap = (
+        operations[row + OP_COUNT], operations[row + OP_LOW], operations[row + OP_TAPS],
+    )  # fmt: skip
+    gates, before = source_of(work, tap, column), source_of(work, tap + 1, column)
+    hidden, cell = target_of(work, n, column), cell_of(work, n, column)
+    half_gate, to_step = 1 << (GATE_BITS - 1), GATE_BITS - GATE_STEP_BITS
+    for j in range(count):
+        keep = _curve(sigmoid, SIGMOID_SIDE, wide[gates + count + j])
+        add = _curve(sigmoid, SIGMOID_SIDE, wide[gates + j])
+        candidate = _curve(tanh, TANH_SIDE, wide[gates + 3 * count + j])
+        value = (keep * whole(wide[before + j]) + add * candidate + half_gate) >> GATE_BITS
+        value = min(max(value, -CELL_LIMIT), CELL_LIMIT)
+        wide[cell + j] = value
+        shown = _curve(tanh, TANH_SIDE, (value + (1 << (to_step - 1))) >> to_step)
+        show = _curve(sigmoid, SIGMOID_SIDE, wide[gates + 2 * count + j])
+        narrow[hidden + j] = (show * shown + (1 << (shift - 1))) >> shift
