@@ -282,7 +282,7 @@ def test_npz_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path, monkeyp
     path = tmp_path / "images.npz"
     path.write_bytes(bomb(8, names))
     monkeypatch.setattr("pixelrnn.untrusted.UNPACKED_BYTES", 1 << 22)
-    monkeypatch.setattr("pixelrnn.data.arrays._read_array", None)  # nothing is read
+    monkeypatch.setattr("pixelrnn.data.arrays.read_images", None)  # nothing is read
     with pytest.raises(DataError, match=r"claims to unpack to .*save the images as \.npy"):
         load(path)
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pixelrnn.data import DataOptions, load
-from pixelrnn.data.layouts import LAYOUTS, find, find_one, folder_of_part
+from pixelrnn.data.finding import LAYOUTS, find, find_one, folder_of_part
 from pixelrnn.errors import DataError
 from published import amat_files, binary_files, mnist_files, python_files, write
 

@@ -18,7 +18,7 @@ from pixelrnn.audit.sums import check_batch_invariant, check_normalised, check_p
 from pixelrnn.audit.violation import ContractViolation
 from pixelrnn.coding import CodingModel, name_model
 from pixelrnn.coding.fixed_point import CALIBRATION_IMAGES, export
-from pixelrnn.data.dataset import Images
+from pixelrnn.data import Images
 from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.uncertainty import evenly_spread

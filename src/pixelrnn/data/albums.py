@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelrnn.data.dataset import SPLITS, WHOLE_RULE, DataSet, Images, carve_all_indices
+from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.folder import assemble, read_all
 from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
 from pixelrnn.data.options import DataOptions
+from pixelrnn.data.splits import Images, complete, rule
 from pixelrnn.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,12 +39,11 @@ def load_album(path: Path, options: DataOptions) -> DataSet:
     from pixelrnn.coding import Album  # noqa: PLC0415 - only those who read albums wait for numba
 
     with Album(path) as album:
-        headers = _headers(path, album)
-        parts = carve_all_indices(len(headers))
+        parts = {"train": _headers(path, album)}
         return assemble(
             path,
-            {split: [headers[i] for i in part] for split, part in zip(SPLITS, parts, strict=True)},
-            f"in the order of the file, {WHOLE_RULE}",
+            complete(parts),
+            rule(parts, "as in the file", "in the order of the file, "),
             options,
             read=_reader(album),
             num_levels=album.model.program.num_levels,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelrnn.data.dataset import Images
+from pixelrnn.data.archives import damage_named
+from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
 
@@ -18,14 +19,12 @@ def read_amat(path: Path) -> Images:
     Raises:
         DataError: if it holds anything else, or not a whole number of images.
     """
-    try:
-        if kind := not_a_file(path):
-            raise DataError(f"{path} is {kind}, not an .amat file")
+    if kind := not_a_file(path):
+        raise DataError(f"{path} is {kind}, not an .amat file")
+    with damage_named(path):
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path} is larger than any file of binarised MNIST")
         text = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     digits = text[(text == ord("0")) | (text == ord("1"))]
     num_spaces = int(np.isin(text, np.frombuffer(b" \r\n\t", np.uint8)).sum())
     if not digits.size or digits.size % (SIDE * SIDE) or digits.size + num_spaces != text.size:

@@ -8,13 +8,13 @@ import gzip
 import hashlib
 import math
 import struct
-import zlib
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.data.archives import damage_named
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
 from pixelrnn.untrusted import unpacked_limit
@@ -44,39 +44,34 @@ def read_idx(path: Path, num_axes: int) -> tuple[npt.NDArray[np.uint8], str]:
     """
     if kind := not_a_file(path):
         raise DataError(f"{path} is {kind}, not an idx file of {HOLDS[num_axes]}")
-    try:
-        with path.open("rb") as stored:
-            is_packed = stored.read(2) == GZIP
-            stored.seek(0)
-            size = path.stat().st_size
-            if not is_packed:
-                return _read(stored, path, num_axes, size)
-            with gzip.GzipFile(fileobj=stored) as unpacked:
-                return _read(unpacked, path, num_axes, unpacked_limit(size))
-    except (OSError, EOFError, zlib.error) as error:
-        if reason := getattr(error, "strerror", None):
-            raise DataError(f"{path} cannot be read: {reason}") from error
-        raise DataError(f"{path} is truncated or damaged ({error}): fetch it again") from error
+    with damage_named(path), path.open("rb") as stored:
+        is_packed = stored.read(2) == GZIP
+        stored.seek(0)
+        size = path.stat().st_size
+        if not is_packed:
+            return _read(stored, path, num_axes, size)
+        with gzip.GzipFile(fileobj=stored) as unpacked:
+            return _read(unpacked, path, num_axes, unpacked_limit(size))
 
 
 def _read(
     stream: IO[bytes] | gzip.GzipFile, path: Path, num_axes: int, limit: int
 ) -> tuple[npt.NDArray[np.uint8], str]:
+    what = HOLDS[num_axes]
     header = stream.read(4 + 4 * num_axes)
     if header[:4] != bytes([0, 0, 8, num_axes]) or len(header) < 4 + 4 * num_axes:
-        raise DataError(f"{path} is not an idx file of {HOLDS[num_axes]}: fetch it again")
+        raise DataError(f"{path} is not an idx file of {what}: fetch it again")
     shape = struct.unpack(f">{num_axes}I", header[4:])
     num_bytes = math.prod(shape)
     if num_bytes > min(limit, MAX_BYTES):
         raise DataError(
-            f"{path} claims {HOLDS[num_axes]} of shape {shape}, which is more than a file of its size "
-            "holds: fetch it again"
+            f"{path} claims {what} of shape {shape}, which is more than a file of its size holds: fetch "
+            "it again"
         )
     content = stream.read(num_bytes + 1)
     if len(content) != num_bytes or not content:
         raise DataError(
-            f"{path} does not hold the {num_bytes:,} bytes of {HOLDS[num_axes]} that it claims: fetch it "
-            "again"
+            f"{path} does not hold the {num_bytes:,} bytes of {what} that it claims: fetch it again"
         )
     digest = hashlib.md5(header, usedforsecurity=False)
     digest.update(content)

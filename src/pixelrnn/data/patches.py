@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.data.dataset import Images
+from pixelrnn.data.splits import Images
 
 RANDOM_CROPS = "in each epoch training patches are cut at other places, anywhere in their pictures"
 

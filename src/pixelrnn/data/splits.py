@@ -1,42 +1,90 @@
-"""The rules of `dataset` applied to arrays: to images, and to labels in the same way."""
+"""The rules by which splits are made, for anything that comes one per image: pixels, labels, files.
 
-from typing import TypeVar
+Splits are a function of an image's index (or of its whole photograph) and of nothing else: no
+random generator, whose stream may change from version to version, says what is held out.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.data.dataset import (
-    VALIDATION_RULE,
-    WHOLE_RULE,
-    carve_all_indices,
-    carve_validation_indices,
-)
 from pixelrnn.errors import DataError
+from pixelrnn.uncertainty import Pictures
 
-T = TypeVar("T", bound=np.generic)
-Three = tuple[npt.NDArray[T], npt.NDArray[T], npt.NDArray[T]]
+T = TypeVar("T")
+Rows = TypeVar("Rows", list[Any], npt.NDArray[Any])
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Three = tuple[T, T, T]
 
-
-def carve_validation(rows: npt.NDArray[T]) -> tuple[npt.NDArray[T], npt.NDArray[T]]:
-    """Split training images, or their labels, into (train, validation) by `VALIDATION_RULE`."""
-    train, validation = carve_validation_indices(len(rows))
-    return rows[train], rows[validation]
-
-
-def carve_all(rows: npt.NDArray[T]) -> Three[T]:
-    """Split what came without splits into (train, validation, test) by `WHOLE_RULE`."""
-    train, validation, test = carve_all_indices(len(rows))
-    return rows[train], rows[validation], rows[test]
+SPLITS = ("train", "validation", "test")
+VALIDATION_RULE = "validation: training images whose index % 10 is 9; train: the others"
+WHOLE_RULE = (
+    "test: images whose index % 10 is 9; validation: those whose index % 10 is 8; train: the others"
+)
 
 
-def splits_of(
-    parts: dict[str, npt.NDArray[T]], given: str, whose: str = ""
-) -> tuple[Three[T], str]:
-    """Return train, validation and test images, and their rule: as they are given, the others carved.
+class Split(TypedDict):
+    """What a `DataSet` is told of its splits."""
+
+    train: Images
+    validation: Images
+    test: Images
+    split_rule: str
+    labels: Three[Labels] | None
+
+
+def complete(parts: Mapping[str, Rows]) -> dict[str, Rows]:
+    """Return train, validation and test: those given as they are, the others carved out of train.
 
     Args:
-        parts: those of "train" alone, with "test", or of all three; or their labels.
-        given: where splits come from that are not carved, such as "as in the file".
+        parts: one row per image, of "train" alone, of "train" and "test", or of all three.
+
+    Example:
+        >>> complete({"train": list(range(12))})
+        {'train': [0, 1, 2, 3, 4, 5, 6, 7, 10, 11], 'validation': [8], 'test': [9]}
+        >>> complete({"train": list(range(12)), "test": [7]})["validation"]
+        [9]
+    """
+    if "validation" in parts:
+        return {split: parts[split] for split in SPLITS}
+    train = parts["train"]
+    digit = np.arange(len(train)) % 10
+    if "test" in parts:
+        carved = {"train": _where(train, digit < 9), "validation": _where(train, digit == 9)}
+        return carved | {"test": parts["test"]}
+    held_out = {"validation": _where(train, digit == 8), "test": _where(train, digit == 9)}
+    return {"train": _where(train, digit < 8)} | held_out
+
+
+def rule(parts: Collection[str], given: str, order: str = "") -> str:
+    """Return in words how `complete` makes splits out of those that are given.
+
+    Args:
+        parts: the names of those given.
+        given: where they come from, such as "as in the file".
+        order: what the index of an image is one of, such as "sorted by name, ".
+    """
+    if "validation" in parts:
+        return given
+    return f"test: {given}; {order}{VALIDATION_RULE}" if "test" in parts else order + WHOLE_RULE
+
+
+def split_images(
+    parts: Mapping[str, Images],
+    given: str,
+    labels: Mapping[str, Labels] | None = None,
+    whose: str = "",
+) -> Split:
+    """Return the splits of images, and of their labels, if there are any; see `complete` and `rule`.
+
+    Args:
+        parts: uint8 `(N, C, H, W)` each.
+        given: where they come from.
+        labels: int64 `(N,)`, of the same splits.
         whose: what has the images, for the error.
 
     Raises:
@@ -45,8 +93,38 @@ def splits_of(
     shapes = {split: images.shape[1:] for split, images in parts.items()}
     if len(set(shapes.values())) > 1:
         raise DataError(f"{whose}images of more than one shape (C, H, W): {shapes}")
-    if set(parts) == {"train"}:
-        return carve_all(parts["train"]), WHOLE_RULE
-    if "validation" in parts:
-        return (parts["train"], parts["validation"], parts["test"]), given
-    return (*carve_validation(parts["train"]), parts["test"]), f"test: {given}; {VALIDATION_RULE}"
+    images = complete(parts)
+    return Split(
+        train=images["train"],
+        validation=images["validation"],
+        test=images["test"],
+        split_rule=rule(parts, given),
+        labels=three(complete(labels)) if labels else None,
+    )
+
+
+def three(parts: Mapping[str, T]) -> Three[T]:
+    """Return what each split has, in the order of `SPLITS`."""
+    return parts["train"], parts["validation"], parts["test"]
+
+
+def number_pictures(counts: Mapping[str, Sequence[int]]) -> Three[Pictures]:
+    """Number pictures from 0, over all splits, and repeat each number for its patches.
+
+    Args:
+        counts: of each split, how many patches each picture gave.
+
+    Example:
+        >>> numbers = number_pictures({"train": [2, 1], "validation": [], "test": [3]})
+        >>> [each.tolist() for each in numbers]
+        [[0, 0, 1], [], [2, 2, 2]]
+    """
+    flat = [count for split in SPLITS for count in counts[split]]
+    numbers = np.repeat(np.arange(len(flat)), flat)
+    ends = np.cumsum([sum(counts[split]) for split in SPLITS])
+    train, validation, test, _ = np.split(numbers, ends)
+    return train, validation, test
+
+
+def _where(rows: Rows, mask: npt.NDArray[np.bool_]) -> Rows:
+    return rows[mask] if isinstance(rows, np.ndarray) else list(compress(rows, mask))

@@ -2,13 +2,12 @@
 
 import gzip
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pixelrnn.data import DataOptions, cifar_versions, download, load, located, mnist
-from pixelrnn.data import mnist_files as files_module
+from pixelrnn.data import DataOptions, cifar, download, finding, load, mnist
+from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.download import RemoteFile
 from pixelrnn.errors import DataError, DownloadError
 from published import amat_files, binary_files, draw, idx, mnist_files, python_files, write
@@ -24,22 +23,22 @@ def remote(name, content):
 def cache(tmp_path, monkeypatch):
     """A cache of its own, no network; and the small files are those that were published."""
     monkeypatch.setattr(download, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(located, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(finding, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("PIXELRNN_DATA", raising=False)
     for name, content in mnist_files().items():
         md5 = hashlib.md5(content).hexdigest()
-        monkeypatch.setitem(files_module.CONTENT_MD5, name, md5)
+        monkeypatch.setitem(mnist.CONTENT_MD5, name, md5)
     for name, content in binary_files().items():
         md5 = hashlib.md5(content).hexdigest()
-        monkeypatch.setitem(cifar_versions.VERSIONS[0].md5s, name, md5)
-        monkeypatch.setitem(cifar_versions.VERSIONS[1].record_md5s, Path(name).stem, md5)
-    fixed = tuple(remote(*each) for each in amat_files().items())
-    monkeypatch.setattr(mnist, "FIXED_FILES", fixed)
-    monkeypatch.setattr(files_module, "FIXED_FILES", fixed)
+        monkeypatch.setitem(cifar.VERSIONS[0].md5s, name, md5)
     packed = [(f"{name}.gz", gzip.compress(each, mtime=0)) for name, each in mnist_files().items()]
-    monkeypatch.setattr(mnist, "IDX_FILES", tuple(remote(*each) for each in packed))
+    files = {
+        "remote_files": tuple(remote(*each) for each in packed),
+        "fixed_files": tuple(remote(*each) for each in amat_files().items()),
+    }
+    monkeypatch.setitem(CATALOGUE, "mnist", CATALOGUE["mnist"].model_copy(update=files))
     return tmp_path / "cache"
 
 
@@ -71,7 +70,7 @@ def test_a_name_and_its_path_are_one_data_set(named, name, place, files):
     for split in ("train", "validation", "test"):
         assert data.sha256(split) == by_path.sha256(split)
         np.testing.assert_array_equal(data.labels_of(split), by_path.labels_of(split))
-    assert located.locate(name, DataOptions()).path == folder
+    assert finding.locate(name, DataOptions()).path == folder
 
 
 def test_each_binarisation_is_looked_for_by_itself(named):
@@ -141,7 +140,7 @@ def test_what_is_downloaded_is_found(cache, monkeypatch):
         write(cache, {each.name: gzip.compress(mnist_files()[each.name.removesuffix(".gz")])})
         return cache / each.name
 
-    monkeypatch.setattr(located, "fetch_file", fetch_file)
+    monkeypatch.setattr(finding, "fetch_file", fetch_file)
     for _ in range(2):
         assert load("mnist").labels_of("test").tolist() == [*range(7), *range(5)]
     assert asked == [f"{name}.gz" for name in mnist_files()]
