@@ -129,8 +129,11 @@ def dictionary(**items):
         (pickled(IMAGES, [*LABELS[:9], 10]), "a label that CIFAR-10 lacks"),
         (pickled(IMAGES, [*LABELS[:9], -1]), "a label that CIFAR-10 lacks"),
         (pickled(IMAGES, LABELS, key="fine_labels"), "has no 'labels': it is not CIFAR-10, Python"),
-        (pickled(IMAGES[:0], []), r"images of shape \(0, 3072\)"),
-        (pickled(IMAGES[..., :30], LABELS), r"images of shape \(10, 2880\), not \(N, 3,072\)"),
+        (pickled(IMAGES[:0], []), r"an array of shape \(0, 3072\), not .* for its images"),
+        (
+            pickled(IMAGES[..., :30], LABELS),
+            r"an array of shape \(10, 2880\), not \(N, 3,072\), for its images",
+        ),
         (pickled(IMAGES, LABELS, shape=(10**9, 3072)), "an array of shape .* with 30,720 bytes"),
         (pickled(IMAGES, LABELS)[:-500], "truncated, damaged or no pickle"),
         (pickled(IMAGES, LABELS)[:20_000], "truncated, damaged or no pickle"),

@@ -82,7 +82,7 @@ def test_carving_is_by_index_and_loses_nothing(count):
 def test_images_are_pictures_of_their_own_unless_they_are_patches():
     assert data_set().pictures_of("test") is None
     parts = [images(count) for count in (3, 2, 1)]
-    numbers = number_pictures({"train": [2, 1], "validation": [2], "test": [1]})
+    numbers = number_pictures({"train": "aab", "validation": "cc", "test": "d"})
     data = DataSet("some", 256, *parts, "source", "licence", (), "by hand", numbers)
     assert data.pictures_of("train").tolist() == [0, 0, 1]
     assert data.pictures_of("test").tolist() == [3]
@@ -102,7 +102,7 @@ def test_pictures_must_be_one_number_an_image():
             "",
             (),
             "",
-            number_pictures({"train": [2, 1], "validation": [1], "test": [1]}),
+            number_pictures({"train": "aab", "validation": "c", "test": "d"}),
         )
 
 

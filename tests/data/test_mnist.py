@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pixelrnn.data import DataOptions, load, mnist
-from pixelrnn.data.amat import read_amat
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.download import RemoteFile
+from pixelrnn.data.mnist_files import read_amat
 from pixelrnn.errors import DataError
 from published import amat_files, draw, idx, mnist_files, write
 

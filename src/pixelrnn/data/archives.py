@@ -5,6 +5,7 @@ memory is taken. Whatever damaged bytes make a library raise is one line that na
 """
 
 import gzip
+import hashlib
 import struct
 import tarfile
 import zipfile
@@ -60,6 +61,12 @@ def members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str,
         yield from (_of_folder if path.is_dir() else _of_archive)(path, is_wanted)
 
 
+def md5_of(path: Path) -> str:
+    """Return the MD5 of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def _of_folder(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     for child in sorted(path.iterdir()):
         if is_wanted(child.name):
@@ -71,7 +78,7 @@ def _of_folder(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[s
 
 
 def _of_archive(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    with path.open("rb") as packed, _BoundedGzip(fileobj=packed) as stream:
+    with path.open("rb") as packed, _BoundedGzip(path, fileobj=packed) as stream:
         stream.limit = min(MAX_ARCHIVE_BYTES, unpacked_limit(path.stat().st_size))
         with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|") as archive:
             for number, member in enumerate(archive):

@@ -11,12 +11,13 @@ with that of the file, before any memory is taken for the images. Nothing is eve
 
 import re
 import zipfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
 from pixelrnn.data.archives import damage_named
 from pixelrnn.data.dataset import DataSet
+from pixelrnn.data.listing import some
 from pixelrnn.data.npy import WANTED, read_images, read_labels
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.splits import SPLITS, Images, Labels, split_images
@@ -24,13 +25,13 @@ from pixelrnn.errors import DataError
 from pixelrnn.untrusted import directory_bytes, most_unpacked, unpacked_limit
 from pixelrnn.wording import as_ascii
 
+# What the splits are called, and the names of the arrays that hold their images and labels.
+PARTS = {"train": ["train"], "validation": ["validation", "val"], "test": ["test"]}
 NAMES = {
-    "train": ("train", "train_images", "x_train"),
-    "validation": ("validation", "val", "validation_images", "val_images", "x_validation", "x_val"),
-    "test": ("test", "test_images", "x_test"),
+    split: [name for name in ("{}", "{}_images", "x_{}") for name in map(name.format, parts)]
+    for split, parts in PARTS.items()
 }
 READ = "; ".join(f"{split}: {', '.join(names)}" for split, names in NAMES.items())
-PARTS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
 KINDS_OF_LABELS = ("labels", "label", "targets", "target", "y")
 LABELS = re.compile(r"y|y_.*|labels?|targets?|.*_(labels?|targets?)", re.IGNORECASE)
 MAX_MEMBERS = 1000
@@ -54,19 +55,19 @@ def load_arrays(path: Path, options: DataOptions) -> DataSet:
             arrays, labels, aside = _read_npz(path, stream)
         else:
             images = read_images(stream, path.stat().st_size, str(path))
-            arrays, labels, aside = {"train": images}, None, []
+            arrays, labels, aside = {"train": images}, {}, []
     return DataSet(
         name=path.name,
         num_levels=options.num_levels or 256,
         source=str(path),
-        notes=(f"left aside: {_listed(aside)}",) if aside else (),
+        notes=(f"left aside: {some(aside, SHOWN_NAMES)}",) if aside else (),
         **split_images(arrays, "as in the file", labels, f"{path} has "),
     )
 
 
 def _read_npz(
     path: Path, file: IO[bytes]
-) -> tuple[dict[str, Images], dict[str, Labels] | None, list[str]]:
+) -> tuple[dict[str, Images], dict[str, Labels], list[str]]:
     """Return the arrays of images by split, those of labels, and the names left aside."""
     if directory_bytes(file) > MAX_DIRECTORY_BYTES:
         raise DataError(f"{path} holds far too many arrays: it must hold {WANTED}")
@@ -79,18 +80,17 @@ def _read_npz(
         with archive.open(members[name]) as stream:
             size = members[name].file_size
             images[split] = read_images(stream, size, f"{path} ({as_ascii(name)})")
-    of_labels = label_names(chosen, set(members) - set(chosen.values()))
-    labels: dict[str, Labels] = {}
+    of_labels = label_names(list(chosen), set(members) - set(chosen.values()))
+    labels = {}
     for split, name in of_labels.items():
         with archive.open(members[name]) as stream:
             where = f"{path} ({as_ascii(members[name].filename)})"
-            read = read_labels(stream, len(images[split]), split, where)
-        if read is None:
-            of_labels, labels = {}, {}
-            break
-        labels[split] = read
-    aside = set(members) - set(chosen.values()) - set(of_labels.values())
-    return images, labels or None, sorted(aside)
+            labels[split] = read_labels(stream, len(images[split]), split, where)
+    known = {split: numbers for split, numbers in labels.items() if numbers is not None}
+    if len(known) < len(labels):
+        known, of_labels = {}, {}
+    aside = set(members).difference(chosen.values(), of_labels.values())
+    return images, known, sorted(map(as_ascii, aside))
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -125,15 +125,16 @@ def _chosen(path: Path, names: list[str]) -> dict[str, str]:
     if len(images) == 1:
         return {"train": images[0]}
     if not {"train", "test"} <= set(chosen) or set(images) - set(chosen.values()):
+        named = some([as_ascii(name) for name in sorted(names)], SHOWN_NAMES)
         raise DataError(
-            f"{path} holds arrays named {_listed(sorted(names))}: give it one array of images, or arrays "
+            f"{path} holds arrays named {named}: give it one array of images, or arrays "
             f"for train, test and, if wanted, validation; the names that are read are {READ}, and labels "
             "beside them, such as y_train or train_labels"
         )
     return chosen
 
 
-def label_names(splits: Iterable[str], names: Collection[str]) -> dict[str, str]:
+def label_names(splits: list[str], names: Collection[str]) -> dict[str, str]:
     """Return which array holds the labels of each split; nothing if one has none, or several.
 
     Args:
@@ -146,23 +147,16 @@ def label_names(splits: Iterable[str], names: Collection[str]) -> dict[str, str]
         >>> label_names(["train"], ["labels"])
         {'train': 'labels'}
     """
-    splits = list(splits)
     found = {}
     for split in splits:
-        wanted = {f"y_{part}" for part in PARTS[split]}
-        wanted |= {f"{part}_{kind}" for part in PARTS[split] for kind in KINDS_OF_LABELS}
-        if splits == ["train"]:
-            wanted |= set(KINDS_OF_LABELS)
+        wanted = set(KINDS_OF_LABELS if splits == ["train"] else [])
+        for part in PARTS[split]:
+            wanted |= {f"y_{part}", *(f"{part}_{kind}" for kind in KINDS_OF_LABELS)}
         there = wanted.intersection(names)
         if len(there) != 1:
             return {}
         found[split] = there.pop()
     return found
-
-
-def _listed(names: list[str]) -> str:
-    more = ", ..." if len(names) > SHOWN_NAMES else ""
-    return ", ".join(map(as_ascii, names[:SHOWN_NAMES])) + more
 
 
 def _check_sizes(path: Path, members: list[zipfile.ZipInfo]) -> None:

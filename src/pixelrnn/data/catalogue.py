@@ -28,6 +28,7 @@ class NamedSet(BaseModel):
         options: the options that apply to it.
         remote_files: what must be downloaded; nothing if it is installed.
         fixed_counts, fixed_files: the same of the fixed binarisation.
+        content_md5s: the checksums of what packed files hold, by name, however it is packed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class NamedSet(BaseModel):
     remote_files: tuple[RemoteFile, ...] = ()
     fixed_counts: Counts = (0, 0, 0)
     fixed_files: tuple[RemoteFile, ...] = ()
+    content_md5s: dict[str, str] = {}
 
     @property
     def num_classes(self) -> int:

@@ -15,10 +15,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pixelrnn.data.archives import members
+from pixelrnn.data.archives import md5_of, members
 from pixelrnn.data.catalogue import CATALOGUE, read_table
 from pixelrnn.data.dataset import DataSet
-from pixelrnn.data.layout import Layout, md5_of
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.pickles import PickledArray, read_pickle
 from pixelrnn.data.splits import Images, Labels, split_images
@@ -26,12 +25,13 @@ from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 
 PIXEL_BYTES = 3072
+IMAGES = (-1, 3, 32, 32)
 OFFICIAL_COUNTS = (50_000, 10_000)
 PICKLE = b"\x80"  # what a pickle of any protocol but the first two begins with
 
 
 class Batch(NamedTuple):
-    """What one file holds: images `(N, 3072)` and labels `(N,)`; what is not as published, or ""."""
+    """What one file holds: images `(N, 3, 32, 32)` and labels `(N,)`; what is not as published, or ""."""
 
     images: Images
     labels: Labels
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Version(Layout):
+class Version:
     """One version of one CIFAR, as `cifar.toml` has it.
 
     Attributes:
@@ -116,32 +116,31 @@ class Version(Layout):
         for name in (*train_files, self.test_file):
             if name not in batches:
                 raise DataError(f"{path} has no {name}: it is incomplete, fetch it again")
-        parts = {
-            "train": [batches[name] for name in train_files],
-            "test": [batches[self.test_file]],
-        }
-        images = {
-            split: np.concatenate([batch.images for batch in part]).reshape(-1, 3, 32, 32)
-            for split, part in parts.items()
-        }
-        labels = {
-            split: np.concatenate([batch.labels for batch in part]) for split, part in parts.items()
-        }
-        trouble, counts = self._trouble(path, batches), tuple(map(len, images.values()))
-        if trouble and counts == OFFICIAL_COUNTS and not path.is_dir():
-            raise DataError(
-                f"{path} is damaged or altered: it has as many images as {self.title} but {trouble}; "
-                f"fetch it again with `pixelrnn data fetch {self.name}`"
-            )
+        train, test = _joined([batches[name] for name in train_files]), batches[self.test_file]
+        trouble, counts = self._trouble(path, batches), (len(train.images), len(test.images))
+        note = f"the official files of {self.title}, of the published checksums"
+        if trouble and counts == OFFICIAL_COUNTS:
+            if path.is_file():
+                raise DataError(
+                    f"{path} is damaged or altered: it has as many images as {self.title} but {trouble}; "
+                    f"fetch it again with `pixelrnn data fetch {self.name}`"
+                )
+            note = f"as many images as {self.title}, but not known to be it: {trouble}"
+        elif trouble:
+            note = f"an excerpt of {sum(counts):,} images, not {self.title}"
         entry = CATALOGUE[self.name]
         data = DataSet(
             name=path.resolve().name if trouble else self.name,
             num_levels=options.num_levels or entry.levels,
             source=f"{entry.source}; read from {path}",
             licence=entry.licence,
-            notes=(self._note(trouble, sum(counts)),),
+            notes=(note,),
             class_names=entry.class_names,
-            **split_images(images, "as published", labels),
+            **split_images(
+                {"train": train.images, "test": test.images},
+                "as published",
+                {"train": train.labels, "test": test.labels},
+            ),
         )
         return data, trouble
 
@@ -169,7 +168,8 @@ class Version(Layout):
         if (md5 := _md5(content)) == self.md5s[name]:
             return ""
         # The same images and labels, however they are pickled.
-        records = np.column_stack([batch.labels.astype(np.uint8), batch.images])
+        images = batch.images.reshape(len(batch.images), -1)
+        records = np.column_stack([batch.labels.astype(np.uint8), images])
         same_set = (other for other in VERSIONS if other.name == self.name)
         if _md5(records.tobytes()) in {other.md5s.get(f"{name}.bin") for other in same_set}:
             return ""
@@ -180,19 +180,13 @@ class Version(Layout):
         if path.is_file() and not self.md5s:
             md5 = md5_of(path)
             return "" if md5 == self.archive_md5 else f"it has md5 {md5}, not {self.archive_md5}"
+        for batch in batches.values():
+            if batch.trouble:
+                return batch.trouble
         others = {*self.train_files, self.test_file}.symmetric_difference(batches)
-        troubles = [batch.trouble for batch in batches.values() if batch.trouble] + [
-            f"{name} is {'one too many' if name in batches else 'missing'}"
-            for name in sorted(others)
-        ]
-        return troubles[0] if troubles else ""
-
-    def _note(self, trouble: str, count: int) -> str:
-        if not trouble:
-            return f"the official files of {self.title}, of the published checksums"
-        if count == sum(OFFICIAL_COUNTS):
-            return f"as many images as {self.title}, but not known to be it: {trouble}"
-        return f"an excerpt of {count:,} images, not {self.title}"
+        for name in sorted(others):
+            return f"{name} is {'one too many' if name in batches else 'missing'}"
+        return ""
 
 
 VERSIONS = tuple(Version(**facts) for facts in read_table("cifar.toml")["versions"])
@@ -231,6 +225,11 @@ def _read_batches(path: Path, known: Sequence[Version]) -> tuple[Version, dict[s
     return next(iter(found)), batches
 
 
+def _joined(batches: Sequence[Batch]) -> Batch:
+    images, labels, _ = zip(*batches, strict=True)
+    return Batch(np.concatenate(images), np.concatenate(labels))
+
+
 def _read_records(version: Version, content: bytes, where: str) -> Batch:
     columns = len(version.label_columns)
     if not content or len(content) % (columns + PIXEL_BYTES):
@@ -241,9 +240,8 @@ def _read_records(version: Version, content: bytes, where: str) -> Batch:
     records = np.frombuffer(content, np.uint8).reshape(-1, columns + PIXEL_BYTES)
     if (records[:, :columns] >= version.label_columns).any():
         raise DataError(f"{where} has a label that {version.title} lacks: fetch it again")
-    return Batch(
-        np.ascontiguousarray(records[:, columns:]), records[:, columns - 1].astype(np.int64)
-    )
+    images = np.ascontiguousarray(records[:, columns:]).reshape(IMAGES)
+    return Batch(images, records[:, columns - 1].astype(np.int64))
 
 
 def _read_dictionary(version: Version, content: bytes, where: str) -> Batch:
@@ -269,13 +267,11 @@ def _pixels(value: object, where: str) -> Images:
         if not isinstance(value, PickledArray):
             raise ValueError(f"a {type(value).__name__}")
         pixels = value.to_numpy()
+        if pixels.ndim != 2 or pixels.shape[1] != PIXEL_BYTES or not len(pixels):
+            raise ValueError(f"an array of shape {pixels.shape}, not (N, {PIXEL_BYTES:,}),")
     except ValueError as error:
         raise DataError(f"{where} has {error} for its images: fetch it again") from error
-    if pixels.ndim != 2 or pixels.shape[1] != PIXEL_BYTES or not len(pixels):
-        raise DataError(
-            f"{where} has images of shape {pixels.shape}, not (N, {PIXEL_BYTES:,}): fetch it again"
-        )
-    return pixels
+    return pixels.reshape(IMAGES)
 
 
 def _md5(content: bytes) -> str:

@@ -109,14 +109,10 @@ def fetch_file(remote: RemoteFile) -> Path:
             if not remote.is_here():  # whoever held the lock may have fetched it
                 _retrieve(remote)
     except (OSError, HTTPError, _WrongContentError, _BrokenOffError) as error:
-        by_hand = (
-            f"Download {remote.url} ({remote.num_bytes / 1e6:.1f} MB) by other means, put it at "
-            f"{remote.path} ({remote.checksum.replace(':', ' ')}; another folder: set "
-            f"{FOLDER_VARIABLE}), and try again"
-        )
-        reason = _reason(error, remote.host, remote.path)
         raise DownloadError(
-            f"{remote.name} could not be downloaded: {reason}. {by_hand}"
+            f"{remote.name} could not be downloaded: {_reason(error, remote)}. Download {remote.url} "
+            f"({remote.num_bytes / 1e6:.1f} MB) by other means, put it at {remote.path} "
+            f"({remote.checksum.replace(':', ' ')}; another folder: set {FOLDER_VARIABLE}), and try again"
         ) from error
     return remote.path
 
@@ -131,8 +127,13 @@ def _retrieve(remote: RemoteFile) -> None:
     while True:
         start = part.stat().st_size if part.exists() else 0
         try:
-            _download(remote, part, start)
-            break
+            if start != remote.num_bytes:
+                _append(remote, part, start)
+            if remote.is_published(part):
+                break
+            raise _WrongContentError(
+                f"what {remote.host} sent has another checksum than was published"
+            )
         except _WrongContentError:
             part.unlink(missing_ok=True)
             if not is_resumed:
@@ -146,19 +147,11 @@ def _retrieve(remote: RemoteFile) -> None:
     part.replace(remote.path)
 
 
-def _download(remote: RemoteFile, part: Path, start: int) -> None:
-    """Append to `part`, which has `start` bytes, what it lacks, and compare its checksum."""
-    if start > remote.num_bytes:
-        raise _WrongContentError("what was downloaded before is not part of the file")
-    if start < remote.num_bytes:
-        _append(remote, part, start)
-    if not remote.is_published(part):
-        raise _WrongContentError(f"what {remote.host} sent has another checksum than was published")
-
-
 def _append(remote: RemoteFile, part: Path, start: int) -> None:
     import requests  # noqa: PLC0415
 
+    if start > remote.num_bytes:
+        raise _WrongContentError("what was downloaded before is not part of the file")
     # "identity": a server that calls .gz a transfer encoding must not have it unpacked on the way.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     timeout = (CONNECT_SECONDS, READ_SECONDS)
@@ -170,7 +163,7 @@ def _append(remote: RemoteFile, part: Path, start: int) -> None:
             if response.status_code != requests.codes.partial_content or not resumes:
                 position = 0
             with part.open("ab" if position else "wb") as stream:
-                for chunk in _with_progress(response, remote, position):
+                for chunk in _received(response, remote, position):
                     position += len(chunk)
                     if position > remote.num_bytes:
                         raise _WrongContentError(
@@ -181,19 +174,13 @@ def _append(remote: RemoteFile, part: Path, start: int) -> None:
         raise _BrokenOffError(f"the server sent {position:,} of {remote.num_bytes:,} bytes")
 
 
-def _with_progress(
-    response: "requests.Response", remote: RemoteFile, start: int
-) -> Iterator[bytes]:
-    from rich import progress  # noqa: PLC0415
+def _received(response: "requests.Response", remote: RemoteFile, start: int) -> Iterator[bytes]:
     from rich.console import Console  # noqa: PLC0415
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn  # noqa: PLC0415
 
     console = Console(stderr=True)
-    columns = (
-        *progress.Progress.get_default_columns(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-    )
-    with progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(remote.name, total=remote.num_bytes, completed=start)
         # The raw bytes, not `iter_content`: see "identity".
         for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
@@ -201,17 +188,17 @@ def _with_progress(
             bar.advance(task, len(chunk))
 
 
-def _reason(error: Exception, host: str, place: Path) -> str:
+def _reason(error: Exception, remote: RemoteFile) -> str:
     import requests  # noqa: PLC0415
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
     match error:
         case requests.HTTPError(response=requests.Response() as response):
-            return f"{host} answers {response.status_code} {response.reason}"
+            return f"{remote.host} answers {response.status_code} {response.reason}"
         case requests.Timeout():
-            return f"{host} does not answer"
+            return f"{remote.host} does not answer"
         case requests.RequestException() | HTTPError():
-            return f"no connection to {host}, or it broke"
+            return f"no connection to {remote.host}, or it broke"
         case OSError():
-            return f"{error.filename or place} cannot be written: {error.strerror or error}"
+            return f"{error.filename or remote.path} cannot be written: {error.strerror or error}"
     return str(error)

@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pixelrnn.data.archives import md5_of
 from pixelrnn.data.catalogue import CATALOGUE
-from pixelrnn.data.cifar import VERSIONS
+from pixelrnn.data.cifar import VERSIONS, Version
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.download import FOLDER_VARIABLE, cache_folder, fetch_file, named_folder
-from pixelrnn.data.layout import Layout, md5_of
 from pixelrnn.data.listing import list_images
 from pixelrnn.data.mnist import Mnist
 from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
 from pixelrnn.wording import joined
 
+# The forms in which published sets lie in folders: what is in one, what it lacks, and how it is read.
+Layout = Mnist | Version
 LAYOUTS: tuple[Layout, ...] = (Mnist(), *VERSIONS)
 
 

@@ -17,8 +17,8 @@ from pixelrnn.data.image_files import (
 )
 from pixelrnn.data.listing import Listing, grouped, list_images, some
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.patches import RANDOM_CROPS, cut_patches, uncut
-from pixelrnn.data.splits import SPLITS, Images, complete, number_pictures, rule
+from pixelrnn.data.patches import RANDOM_CROPS, Cut, cut_patches, gather
+from pixelrnn.data.splits import SPLITS, Images, complete, rule
 from pixelrnn.errors import DataError
 
 T = TypeVar("T")
@@ -43,22 +43,16 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
             their sizes differ from what is asked; the message names them.
     """
     listing = _listed(path)
-    parts = _parts(path, listing)
-    files = complete(parts)
-    headers = {split: _all(read_header, files[split], path) for split in SPLITS}
-    return assemble(
-        path,
-        headers,
-        rule(parts, "as in the sub-folders", "sorted by name, "),
-        options,
-        left_aside=listing.left_aside,
-    )
+    headers = {
+        split: _all(read_header, files, path) for split, files in _parts(path, listing).items()
+    }
+    return assemble(path, headers, "sorted by name, ", options, left_aside=listing.left_aside)
 
 
 def assemble(
     path: Path,
-    headers: Mapping[str, Sequence[ImageHeader]],
-    split_rule: str,
+    parts: Mapping[str, list[ImageHeader]],
+    order: str,
     options: DataOptions,
     *,
     read: ReadPixels = read_pixels,
@@ -69,41 +63,36 @@ def assemble(
 
     Args:
         path: what they are in; the paths of the headers are below it.
-        headers: of each split.
-        split_rule: how the splits were made.
+        parts: headers of the splits that are given; see `splits.complete`.
+        order: what the others are carved from, such as "sorted by name, ".
         options: what the user asks for.
         read: a header to its pixels `(C, H, W)`; by default the file is read.
         left_aside: what is not among them, and why.
         num_levels: unless the options say.
     """
-    everything = [(split, header) for split in SPLITS for header in headers[split]]
-    _check_sizes([header for _, header in everything], options, path)
-    side, channels = options.patch_size, max(header.channels for _, header in everything)
-    trained_on: list[Images] = []
+    items = [(split, header) for split, headers in complete(parts).items() for header in headers]
+    everything = [header for _, header in items]
+    _check_sizes(everything, options, path)
+    side, channels = options.patch_size, max(header.channels for header in everything)
 
-    def cut(item: tuple[str, ImageHeader]) -> Images:
+    def cut(item: tuple[str, ImageHeader]) -> Cut:
         split, header = item
         picture = _with_channels(read(header), channels)
-        if options.random_crops and split == "train":
-            trained_on.append(picture)
-        return cut_patches(picture, side, side) if side else picture[np.newaxis]
+        if not side:
+            return Cut(picture[np.newaxis])
+        is_kept = options.random_crops and split == "train"
+        return Cut(cut_patches(picture, side, side), id(header), picture if is_kept else None)
 
-    parts: dict[str, list[Images]] = {split: [] for split in SPLITS}
-    for (split, _), patches in zip(everything, _all(cut, everything, path), strict=True):
-        parts[split].append(patches)
-    nothing = np.empty((0, *next(each[0] for each in parts.values() if each).shape[1:]), np.uint8)
-    counts = {split: [len(patches) for patches in each] for split, each in parts.items()}
+    cuts: dict[str, list[Cut]] = {split: [] for split in SPLITS}
+    for (split, _), found in zip(items, _all(cut, items, path), strict=True):
+        cuts[split].append(found)
     return DataSet(
         name=path.resolve().name + (f" ({side}x{side} patches)" if side else ""),
         num_levels=options.num_levels or num_levels,
-        train=np.concatenate([nothing, *parts["train"]]),
-        validation=np.concatenate([nothing, *parts["validation"]]),
-        test=np.concatenate([nothing, *parts["test"]]),
         source=str(path),
-        notes=_notes([header for _, header in everything], channels, options, left_aside),
-        split_rule=split_rule,
-        pictures=number_pictures(counts) if side else None,
-        uncut=uncut(trained_on, counts["train"]) if options.random_crops else None,
+        notes=_notes(everything, channels, options, left_aside),
+        split_rule=rule(parts, "as in the sub-folders", order),
+        **gather(cuts),
     )
 
 
@@ -117,7 +106,7 @@ def read_all(
 
 def folder_pictures(path: Path, count: int | None = None) -> list[Images]:
     """Return the images of a folder and its sub-folders, the first `count`, each at its own size."""
-    files = [image.path for image in _listed(path).images][:count]
+    files = [path / name for name in _listed(path).images[:count]]
     return read_all(_all(read_header, files, path), path)
 
 
@@ -139,16 +128,16 @@ def _listed(path: Path) -> Listing:
 def _parts(path: Path, listing: Listing) -> dict[str, list[Path]]:
     """Return the images of each split that has a sub-folder; those of a folder without them are "train"."""
     # By characters, and not in natural order: a split is what it was when a run was trained on it.
-    images = sorted(listing.images, key=lambda image: image.name.split("/"))
+    images = sorted(listing.images, key=lambda name: name.split("/"))
     folders = [split for split in SPLITS if (path / split).is_dir()]
     if not folders:
         if not images:
             raise DataError(no_images(path, listing))
-        return {"train": [image.path for image in images]}
+        return {"train": [path / name for name in images]}
     by_folder: dict[str, list[Path]] = {}
-    for image in images:
-        folder, slash, _ = image.name.partition("/")
-        by_folder.setdefault(folder if slash else "", []).append(image.path)
+    for name in images:
+        folder, slash, _ = name.partition("/")
+        by_folder.setdefault(folder if slash else "", []).append(path / name)
     if "" in by_folder:
         raise DataError(
             f"{path} has images beside its sub-folder {folders[0]}: move them into sub-folders "

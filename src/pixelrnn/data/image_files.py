@@ -26,24 +26,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
-SUFFIXES = frozenset(
-    {
-        *(
-            ".png",
-            ".apng",
-            ".jpg",
-            ".jpeg",
-            ".jpe",
-            ".jfif",
-            ".webp",
-            ".bmp",
-            ".dib",
-            ".tif",
-            ".tiff",
-        ),
-        *(".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
-    }
-)
+_READ = ".png .apng .jpg .jpeg .jpe .jfif .webp .bmp .dib .tif .tiff .gif .ppm .pgm .pbm .pnm"
+SUFFIXES = frozenset(_READ.split())
 # Read where Pillow, or a plug-in that is installed, does: the format, the plug-in's module and its package.
 PLUG_INS = {
     ".avif": ("AVIF", "", "a newer Pillow"),
@@ -53,19 +37,14 @@ PLUG_INS = {
     ".jxl": ("JXL", "pillow_jxl", "pillow-jxl-plugin"),
 }
 # Files that are pictures to their owner: leaving them out without a word would be a surprise.
-OTHER_IMAGES = frozenset(
-    {
-        *PLUG_INS,
-        *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2"),
-        *(".exr", ".hdr", ".ico", ".j2k", ".jp2", ".jpx", ".jxr", ".pcx", ".pfm", ".psb", ".psd"),
-        *(".qoi", ".sgi", ".svg", ".tga", ".xcf"),
-    }
+_UNREAD = (
+    ".arw .cr2 .cr3 .dng .nef .orf .pef .raf .raw .rw2 .exr .hdr .ico .j2k .jp2 .jpx .jxr .pcx .pfm .psb "
+    ".psd .qoi .sgi .svg .tga .xcf"
 )
+OTHER_IMAGES = frozenset([*PLUG_INS, *_UNREAD.split()])
 MAX_PIXELS = 1 << 27  # as many as an image of a compressed file has
 CHANNELS = {"1": 1, "L": 1, "LA": 1, "P": 3, "RGB": 3, "RGBA": 3}
 REFUSED_MODES = {
-    "CMYK": "CMYK",
-    "YCbCr": "YCbCr",
     "LAB": "CIE Lab",
     "F": "floating point",
     "I": "32-bit",
@@ -143,11 +122,22 @@ def read_pixels(header: ImageHeader) -> Images:
     Raises:
         UnreadableImageError: if the file is truncated or damaged, or a pixel is transparent.
     """
-    with _upright(header) as image:
-        if header.has_alpha and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-            raise UnreadableImageError(header.path, "alpha that is not opaque")
-        pixels = np.array(image.convert("L" if header.channels == 1 else "RGB"), np.uint8)
-    return pixels.reshape(*header.size, header.channels).transpose(2, 0, 1)
+    return without_alpha(read_bands(header), header)
+
+
+def without_alpha(bands: Images, header: ImageHeader) -> Images:
+    """Return all bands of an image but alpha, `(C, H, W)`.
+
+    Args:
+        bands: uint8 `(H, W, 1 to 4)`.
+        header: of the image.
+
+    Raises:
+        UnreadableImageError: if a pixel is transparent.
+    """
+    if header.has_alpha and bands[..., -1].min() < 255:
+        raise UnreadableImageError(header.path, "alpha that is not opaque")
+    return bands[..., : header.channels].transpose(2, 0, 1)
 
 
 def read_bands(header: ImageHeader) -> Images:
@@ -158,9 +148,7 @@ def read_bands(header: ImageHeader) -> Images:
     Raises:
         UnreadableImageError: if the file is truncated or damaged.
     """
-    mode = "L" if header.channels == 1 else "RGB"
-    if header.has_alpha:
-        mode += "A"
+    mode = ("L" if header.channels == 1 else "RGB") + ("A" if header.has_alpha else "")
     with _upright(header) as image:
         pixels = np.array(image.convert(mode), np.uint8)
     return pixels.reshape(*header.size, len(mode))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.data.dataset import DataSet
+from pixelrnn.data.npy import require_images
 from pixelrnn.data.splits import SPLITS, Images, Labels, split_images
 from pixelrnn.errors import DataError
 
@@ -78,17 +79,13 @@ def _data_set(
 def _channels_first(images: Any, channels: Channels | None, split: str) -> Images:
     array = _array(images)
     found = f"{split} images are {array.dtype} {array.shape}, but must be {WANTED}"
-    _require_bytes(array, found)
-    if array.ndim not in (3, 4):
-        raise DataError(f"{found}: a single image needs a first axis, x[None]")
+    require_images(array.shape, array.dtype, found, "give")
     if array.ndim == 3:
         array = array[:, np.newaxis]
     elif (channels or _guess(array.shape, found)) == "last":
         array = array.transpose(0, 3, 1, 2)
     if array.shape[1] not in (1, 3):
         raise DataError(f"{found}: {array.shape[1]} channels are neither 1 nor 3")
-    if 0 in array.shape:
-        raise DataError(f"{found}: there are no pixels in it")
     return np.ascontiguousarray(array)
 
 
@@ -99,15 +96,6 @@ def _guess(shape: tuple[int, ...], found: str) -> Channels:
     if not first and not last:
         raise DataError(f"{found}: neither axis 1 nor axis 3 has 1 or 3 channels")
     return "first" if first else "last"
-
-
-def _require_bytes(array: Array, found: str) -> None:
-    if array.dtype.kind == "f":
-        raise DataError(
-            f"{found}: if its values are 0 ... 1, give (x * 255).round().astype('uint8')"
-        )
-    if array.dtype != np.uint8:
-        raise DataError(f"{found}: convert with x.astype('uint8') if every value is 0 ... 255")
 
 
 def _array(images: Any) -> Array:
@@ -181,9 +169,12 @@ def _image(item: Any, where: str) -> Images:
 
 def _as_bytes(array: Array, where: str) -> Images:
     """Return levels, or floats that are levels / 255, as levels."""
-    if array.dtype.kind != "f":
-        _require_bytes(array, f"{where} is of {array.dtype}")
+    if array.dtype == np.uint8:
         return array
+    if array.dtype.kind != "f":
+        raise DataError(
+            f"{where} is of {array.dtype}: convert with x.astype('uint8') if every value is 0 ... 255"
+        )
     levels = array.astype(np.float64) * 255
     nearest = np.clip(np.nan_to_num(levels).round(), 0, 255)
     if not np.all(np.abs(levels - nearest) < NEAR):

@@ -70,8 +70,8 @@ def _pictures(sets: Sequence[DataSet]) -> Three[Pictures] | None:
     parts: dict[str, list[Pictures]] = {split: [] for split in SPLITS}
     begin = 0
     for each in sets:
-        counts = {split: [1] * each.count(split) for split in SPLITS}
-        numbers = each.pictures or number_pictures(counts)
+        single = {split: [(split, n) for n in range(each.count(split))] for split in SPLITS}
+        numbers = each.pictures or number_pictures(single)
         for split, of_split in zip(SPLITS, numbers, strict=True):
             parts[split].append(of_split + begin)
         begin += 1 + max(int(of_split.max(initial=-1)) for of_split in numbers)

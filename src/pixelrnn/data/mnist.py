@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelrnn.data.amat import read_amat
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.dataset import DataSet
-from pixelrnn.data.idx import read_idx
-from pixelrnn.data.layout import Layout
+from pixelrnn.data.mnist_files import read_amat, read_idx
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.splits import SPLITS, Images, Labels, split_images
 from pixelrnn.errors import DataError
@@ -29,13 +27,7 @@ BINARISED = {
     "fixed": " (fixed, Larochelle)",
 }
 FIXED_SOURCE = "Larochelle and Murray, The Neural Autoregressive Distribution Estimator (2011)"
-# The MD5 of the unpacked contents: files that were packed anew are the same images.
-CONTENT_MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
+CONTENT_MD5 = CATALOGUE["mnist"].content_md5s
 # Of the fixed binarisation, in the order of the splits.
 AMAT_FILES = [remote.name for remote in CATALOGUE["mnist"].fixed_files]
 # Keys of the generator that draws each pixel of `sampled`, once and for all.
@@ -50,7 +42,7 @@ class _Contents(NamedTuple):
     trouble: str
 
 
-class Mnist(Layout):
+class Mnist:
     """The idx and `.amat` files of MNIST, in any folder."""
 
     name = "mnist"

@@ -102,12 +102,7 @@ def _check_header(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> N
     found = f"{where} holds {dtype} {shape}, but must hold {WANTED}"
     if dtype.hasobject:
         raise DataError(f"{found}: Python objects are not read; stack the images into one array")
-    if dtype.kind == "f":
-        raise DataError(
-            f"{found}: if its values are 0 ... 1, save (x * 255).round().astype('uint8')"
-        )
-    if dtype != np.uint8:
-        raise DataError(f"{found}: convert with x.astype('uint8') if every value is 0 ... 255")
+    require_images(shape, dtype, found, "save")
     if len(shape) == 4 and shape[3] not in (1, 3):
         hint = f"{shape[3]} channels are neither 1 nor 3"
         if shape[1] in (1, 3):
@@ -115,6 +110,23 @@ def _check_header(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> N
         elif shape[3] in (2, 4):
             hint = "drop the alpha channel, if it is opaque, with x[..., :-1]"
         raise DataError(f"{found}: {hint}")
+
+
+def require_images(shape: tuple[int, ...], dtype: np.dtype[Any], found: str, give: str) -> None:
+    """Raise a DataError unless arrays of this shape and type may hold images, wherever their channels are.
+
+    Args:
+        shape: as a header says.
+        dtype: likewise.
+        found: the error's beginning: what there is, and what must be.
+        give: how images are handed over, "save" or "give".
+    """
+    if dtype.kind == "f":
+        raise DataError(
+            f"{found}: if its values are 0 ... 1, {give} (x * 255).round().astype('uint8')"
+        )
+    if dtype != np.uint8:
+        raise DataError(f"{found}: convert with x.astype('uint8') if every value is 0 ... 255")
     if len(shape) not in (3, 4):
         raise DataError(f"{found}: a single image needs a first axis, x[None]")
     if any(type(side) is not int for side in shape):  # to Python, True is a number

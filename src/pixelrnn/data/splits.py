@@ -4,7 +4,7 @@ Splits are a function of an image's index (or of its whole photograph) and of no
 random generator, whose stream may change from version to version, says what is held out.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from itertools import compress
 from typing import Any, TypedDict, TypeVar
 
@@ -108,22 +108,24 @@ def three(parts: Mapping[str, T]) -> Three[T]:
     return parts["train"], parts["validation"], parts["test"]
 
 
-def number_pictures(counts: Mapping[str, Sequence[int]]) -> Three[Pictures]:
-    """Number pictures from 0, over all splits, and repeat each number for its patches.
+def number_pictures(keys: Mapping[str, Iterable[Hashable]]) -> Three[Pictures]:
+    """Number pictures from 0, over all splits, in the order in which they come.
 
     Args:
-        counts: of each split, how many patches each picture gave.
+        keys: of each split, for each image what tells the picture that it is from.
 
     Example:
-        >>> numbers = number_pictures({"train": [2, 1], "validation": [], "test": [3]})
+        >>> numbers = number_pictures({"train": "aab", "validation": "", "test": "cc"})
         >>> [each.tolist() for each in numbers]
-        [[0, 0, 1], [], [2, 2, 2]]
+        [[0, 0, 1], [], [2, 2]]
     """
-    flat = [count for split in SPLITS for count in counts[split]]
-    numbers = np.repeat(np.arange(len(flat)), flat)
-    ends = np.cumsum([sum(counts[split]) for split in SPLITS])
-    train, validation, test, _ = np.split(numbers, ends)
-    return train, validation, test
+    known: dict[Hashable, int] = {}
+    return three(
+        {
+            split: np.array([known.setdefault(key, len(known)) for key in keys[split]], np.intp)
+            for split in SPLITS
+        }
+    )
 
 
 def _where(rows: Rows, mask: npt.NDArray[np.bool_]) -> Rows:

@@ -1,7 +1,8 @@
-"""idx files: images and labels as MNIST and its relatives are published, packed with gzip or not.
+"""The forms of MNIST's files: idx, as it and its relatives are published, and the text of `.amat`.
 
-Two zeros, the type (8: bytes) and the number of axes; their lengths, each in four bytes; then the bytes.
-What a header claims is compared with the size of the file before memory is taken.
+An idx file, packed with gzip or not, is two zeros, the type (8: bytes) and the number of axes; their
+lengths, each in four bytes; then the bytes. What a header claims is compared with the size of the file
+before memory is taken. An `.amat` file has binarised images as text, one a line.
 """
 
 import gzip
@@ -15,12 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.data.archives import damage_named
+from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
 from pixelrnn.untrusted import unpacked_limit
 
 GZIP = b"\x1f\x8b"
-MAX_BYTES = 1 << 30  # the largest relative of MNIST, EMNIST by class, has 0.55 GB of images
+MAX_IDX_BYTES = 1 << 30  # the largest relative of MNIST, EMNIST by class, has 0.55 GB of images
+SIDE = 28
+MAX_AMAT_BYTES = 1 << 28  # the largest published file has 78.4 MB
 HOLDS = {3: "images", 1: "labels"}  # by the number of axes
 
 
@@ -63,7 +67,7 @@ def _read(
         raise DataError(f"{path} is not an idx file of {what}: fetch it again")
     shape = struct.unpack(f">{num_axes}I", header[4:])
     num_bytes = math.prod(shape)
-    if num_bytes > min(limit, MAX_BYTES):
+    if num_bytes > min(limit, MAX_IDX_BYTES):
         raise DataError(
             f"{path} claims {what} of shape {shape}, which is more than a file of its size holds: fetch "
             "it again"
@@ -76,3 +80,23 @@ def _read(
     digest = hashlib.md5(header, usedforsecurity=False)
     digest.update(content)
     return np.frombuffer(content, np.uint8).reshape(shape), digest.hexdigest()
+
+
+def read_amat(path: Path) -> Images:
+    """Return the images `(N, 1, 28, 28)` of a text file of zeros and ones, one image a line.
+
+    Raises:
+        DataError: if it holds anything else, or not a whole number of images.
+    """
+    if kind := not_a_file(path):
+        raise DataError(f"{path} is {kind}, not an .amat file")
+    with damage_named(path):
+        if path.stat().st_size > MAX_AMAT_BYTES:
+            raise DataError(f"{path} is larger than any file of binarised MNIST")
+        text = np.fromfile(path, np.uint8)
+    digits = text[(text == ord("0")) | (text == ord("1"))]
+    num_spaces = int(np.isin(text, np.frombuffer(b" \r\n\t", np.uint8)).sum())
+    if not digits.size or digits.size % (SIDE * SIDE) or digits.size + num_spaces != text.size:
+        raise DataError(f"{path} is not a whole number of binary 28x28 images: fetch it again")
+    images: Images = (digits == ord("1")).astype(np.uint8)
+    return images.reshape(-1, 1, SIDE, SIDE)
