@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pixelrnn.data import SPLITS, DataSet, load
-from pixelrnn.data.splits import complete, number_pictures
+from pixelrnn.data.splits import carve, number_pictures
 from pixelrnn.errors import DataError
 
 
@@ -69,11 +69,11 @@ def test_wrong_arrays_are_a_bug_not_a_user_error(wrong):
 @pytest.mark.parametrize("count", [0, 1, 8, 9, 10, 37])
 def test_carving_is_by_index_and_loses_nothing(count):
     numbered = np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    train, validation, test = complete({"train": numbered}).values()
+    train, validation, test = carve({"train": numbered}).values()
     assert [int(i) for i in test.ravel()] == [i for i in range(count) if i % 10 == 9]
     assert [int(i) for i in validation.ravel()] == [i for i in range(count) if i % 10 == 8]
     assert sorted(np.concatenate([train, validation, test]).ravel().tolist()) == list(range(count))
-    train, validation, test = complete({"train": numbered, "test": numbered}).values()
+    train, validation, test = carve({"train": numbered, "test": numbered}).values()
     assert [int(i) for i in validation.ravel()] == [i for i in range(count) if i % 10 == 9]
     assert sorted(np.concatenate([train, validation]).ravel().tolist()) == list(range(count))
     assert test is numbered

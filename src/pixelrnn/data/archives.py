@@ -31,7 +31,7 @@ DAMAGED = (
 
 
 @contextmanager
-def damage_named(path: Path, remedy: str = "fetch it again") -> Iterator[None]:
+def reporting_damage(path: Path, remedy: str = "fetch it again") -> Iterator[None]:
     """Turn what a library raises over a file into a DataError that names it.
 
     Raises:
@@ -57,7 +57,7 @@ def members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str,
         DataError: if one cannot be read, or is larger than it can be; an archive also if it is truncated,
             damaged, or unpacks to more than any of CIFAR.
     """
-    with damage_named(path):
+    with reporting_damage(path):
         yield from (_of_folder if path.is_dir() else _of_archive)(path, is_wanted)
 
 

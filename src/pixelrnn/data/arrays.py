@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
-from pixelrnn.data.archives import damage_named
+from pixelrnn.data.archives import reporting_damage
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.listing import some
 from pixelrnn.data.npy import WANTED, read_images, read_labels
@@ -50,7 +50,7 @@ def load_arrays(path: Path, options: DataOptions) -> DataSet:
         DataError: if the file is damaged, holds anything but uint8 images, or a value that is not
             below `num_levels`.
     """
-    with damage_named(path, "save it again"), path.open("rb") as stream:
+    with reporting_damage(path, "save it again"), path.open("rb") as stream:
         if path.suffix.lower() == ".npz":
             arrays, labels, aside = _read_npz(path, stream)
         else:

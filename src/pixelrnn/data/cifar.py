@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 
     images: Images
     labels: Labels
-    trouble: str = ""
+    mismatch: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +81,11 @@ class Version:
         """Return whether a file of this name is one of images."""
         return name == self.test_file or self.is_train(name)
 
-    def is_in(self, folder: Path, names: Iterable[str]) -> bool:
+    def is_present(self, folder: Path, names: Iterable[str]) -> bool:
         """Return whether a folder that holds these names has files of this version, all of them or not."""
         return any(self.has(name) and self._may_be(folder / name) for name in names)
 
-    def missing(self, folder: Path, options: DataOptions) -> list[str]:
+    def missing_files(self, folder: Path, options: DataOptions) -> list[str]:
         """Return which files a folder lacks."""
         files = (*self.train_files, self.test_file)
         return [name for name in files if not (folder / name).is_file()]
@@ -101,7 +101,7 @@ class Version:
             DataError: if they are not those of a file of this version.
         """
         batch = (_read_records if self.form == "binary" else _read_dictionary)(self, content, where)
-        return batch._replace(trouble=self._file_trouble(name, content, batch))
+        return batch._replace(mismatch=self._file_mismatch(name, content, batch))
 
     def data_set(
         self, path: Path, batches: Mapping[str, Batch], options: DataOptions
@@ -117,20 +117,20 @@ class Version:
             if name not in batches:
                 raise DataError(f"{path} has no {name}: it is incomplete, fetch it again")
         train, test = _joined([batches[name] for name in train_files]), batches[self.test_file]
-        trouble, counts = self._trouble(path, batches), (len(train.images), len(test.images))
+        mismatch, counts = self._mismatch(path, batches), (len(train.images), len(test.images))
         note = f"the official files of {self.title}, of the published checksums"
-        if trouble and counts == OFFICIAL_COUNTS:
+        if mismatch and counts == OFFICIAL_COUNTS:
             if path.is_file():
                 raise DataError(
-                    f"{path} is damaged or altered: it has as many images as {self.title} but {trouble}; "
+                    f"{path} is damaged or altered: it has as many images as {self.title} but {mismatch}; "
                     f"fetch it again with `pixelrnn data fetch {self.name}`"
                 )
-            note = f"as many images as {self.title}, but not known to be it: {trouble}"
-        elif trouble:
+            note = f"as many images as {self.title}, but not known to be it: {mismatch}"
+        elif mismatch:
             note = f"an excerpt of {sum(counts):,} images, not {self.title}"
         entry = CATALOGUE[self.name]
         data = DataSet(
-            name=path.resolve().name if trouble else self.name,
+            name=path.resolve().name if mismatch else self.name,
             num_levels=options.num_levels or entry.levels,
             source=f"{entry.source}; read from {path}",
             licence=entry.licence,
@@ -142,7 +142,7 @@ class Version:
                 {"train": train.labels, "test": test.labels},
             ),
         )
-        return data, trouble
+        return data, mismatch
 
     def _may_be(self, path: Path) -> bool:
         """Return whether a path may be a file of this version: others have a `train` and a `test`, too."""
@@ -162,7 +162,7 @@ class Version:
         count = max(1, sum(map(self.is_train, batches)))
         return [self.train_files[0].replace("1", str(number + 1)) for number in range(count)]
 
-    def _file_trouble(self, name: str, content: bytes, batch: Batch) -> str:
+    def _file_mismatch(self, name: str, content: bytes, batch: Batch) -> str:
         if name not in self.md5s:
             return f"no checksum of {name} is known"
         if (md5 := _md5(content)) == self.md5s[name]:
@@ -175,14 +175,14 @@ class Version:
             return ""
         return f"{name} has md5 {md5}, not {self.md5s[name]}"
 
-    def _trouble(self, path: Path, batches: Mapping[str, Batch]) -> str:
+    def _mismatch(self, path: Path, batches: Mapping[str, Batch]) -> str:
         """Return what is not as it was published; "" if all is."""
         if path.is_file() and not self.md5s:
             md5 = md5_of(path)
             return "" if md5 == self.archive_md5 else f"it has md5 {md5}, not {self.archive_md5}"
         for batch in batches.values():
-            if batch.trouble:
-                return batch.trouble
+            if batch.mismatch:
+                return batch.mismatch
         others = {*self.train_files, self.test_file}.symmetric_difference(batches)
         for name in sorted(others):
             return f"{name} is {'one too many' if name in batches else 'missing'}"

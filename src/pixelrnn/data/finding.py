@@ -36,11 +36,11 @@ class Found(NamedTuple):
     def has_all(self, options: DataOptions) -> bool:
         """Return whether no file is missing; files that nobody may look for are."""
         try:
-            return self.path.is_file() or not self.layout.missing(self.path, options)
+            return self.path.is_file() or not self.layout.missing_files(self.path, options)
         except OSError:
             return False
 
-    def trouble(self, options: DataOptions) -> str:
+    def mismatch(self, options: DataOptions) -> str:
         """Return what is not as it was published, or cannot be read; "" if all is."""
         try:
             if self.path.is_file() and md5_of(self.path) == self.layout.archive_md5:
@@ -76,7 +76,7 @@ def find(folder: Path) -> list[Found]:
     unpacked, archives = [], []
     for place, names in _places(folder):
         for layout in LAYOUTS:
-            if layout.is_in(place, names):
+            if layout.is_present(place, names):
                 unpacked.append(Found(layout, place))
             if layout.archive in names:
                 archives.append(Found(layout, place / layout.archive))
@@ -111,9 +111,9 @@ def find_one(folder: Path) -> Found | None:
 def folder_of_part(file: Path) -> str:
     """Return in which folder the set of a file is, and what lacks there; "" if it is part of none."""
     for layout in LAYOUTS:
-        if layout.is_in(file.parent, [file.name]):
+        if layout.is_present(file.parent, [file.name]):
             options = DataOptions(binarisation="fixed" if file.suffix == ".amat" else "none")
-            missing = layout.missing(file.parent, options)
+            missing = layout.missing_files(file.parent, options)
             lacks = f", which has no {joined(missing)}" if missing else ""
             return f"{file.absolute().parent}{lacks}"
     return ""
@@ -121,7 +121,7 @@ def folder_of_part(file: Path) -> str:
 
 def locate(name: str, options: DataOptions) -> Found | None:
     """Return where the official files of a named set are on this machine; `None` if they are not."""
-    return next((found for found, trouble in _candidates(name, options) if not trouble), None)
+    return next((found for found, mismatch in _candidates(name, options) if not mismatch), None)
 
 
 def load_official(name: str, options: DataOptions) -> DataSet:
@@ -147,11 +147,11 @@ def fetch(name: str, options: DataOptions) -> list[Path]:
         DownloadError: if one cannot be had.
     """
     folder = named_folder()
-    for found, trouble in _candidates(name, options):
+    for found, mismatch in _candidates(name, options):
         if folder and found.path.is_relative_to(folder):
             raise DataError(
                 f"{found.path}, in the folder that {FOLDER_VARIABLE} names, is not the official {name}: "
-                f"{trouble}; use it as it is with --data {found.path}, or take it out of there"
+                f"{mismatch}; use it as it is with --data {found.path}, or take it out of there"
             )
     return [fetch_file(remote) for remote in CATALOGUE[name].files(options)]
 
@@ -163,7 +163,7 @@ def _candidates(name: str, options: DataOptions) -> Iterator[tuple[Found, str]]:
     everything = [found for place in [*places, cache_folder()] for found in find(place)]
     for found in dict.fromkeys(everything):
         if found.layout.name == name and found.has_all(options):
-            yield found, found.trouble(options)
+            yield found, found.mismatch(options)
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, frozenset[str]]]:

@@ -18,7 +18,7 @@ from pixelrnn.data.image_files import (
 from pixelrnn.data.listing import Listing, grouped, list_images, some
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.patches import RANDOM_CROPS, Cut, cut_patches, gather
-from pixelrnn.data.splits import SPLITS, Images, complete, rule
+from pixelrnn.data.splits import SPLITS, Images, carve, describe_rule
 from pixelrnn.errors import DataError
 
 T = TypeVar("T")
@@ -63,14 +63,14 @@ def assemble(
 
     Args:
         path: what they are in; the paths of the headers are below it.
-        parts: headers of the splits that are given; see `splits.complete`.
+        parts: headers of the splits that are given; see `splits.carve`.
         order: what the others are carved from, such as "sorted by name, ".
         options: what the user asks for.
         read: a header to its pixels `(C, H, W)`; by default the file is read.
         left_aside: what is not among them, and why.
         num_levels: unless the options say.
     """
-    items = [(split, header) for split, headers in complete(parts).items() for header in headers]
+    items = [(split, header) for split, headers in carve(parts).items() for header in headers]
     everything = [header for _, header in items]
     _check_sizes(everything, options, path)
     side, channels = options.patch_size, max(header.channels for header in everything)
@@ -91,7 +91,7 @@ def assemble(
         num_levels=options.num_levels or num_levels,
         source=str(path),
         notes=_notes(everything, channels, options, left_aside),
-        split_rule=rule(parts, "as in the sub-folders", order),
+        split_rule=describe_rule(parts, "as in the sub-folders", order),
         **gather(cuts),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.patches import Uncut
-from pixelrnn.data.splits import SPLITS, Images, Three, number_pictures, three
+from pixelrnn.data.splits import SPLITS, Images, Three, in_split_order, number_pictures
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
 
@@ -75,7 +75,7 @@ def _pictures(sets: Sequence[DataSet]) -> Three[Pictures] | None:
         for split, of_split in zip(SPLITS, numbers, strict=True):
             parts[split].append(of_split + begin)
         begin += 1 + max(int(of_split.max(initial=-1)) for of_split in numbers)
-    return three({split: np.concatenate(part) for split, part in parts.items()})
+    return in_split_order({split: np.concatenate(part) for split, part in parts.items()})
 
 
 def _uncut(sets: Sequence[DataSet]) -> Uncut | None:

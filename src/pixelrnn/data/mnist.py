@@ -35,11 +35,11 @@ TRAIN_KEY, TEST_KEY = 1601_06759_0, 1601_06759_1
 
 
 class _Contents(NamedTuple):
-    """Images and labels as published, or as somebody else's: then `trouble` says how that is known."""
+    """Images and labels as published, or as somebody else's: then `mismatch` says how that is known."""
 
     images: dict[str, Images]
     labels: dict[str, Labels]
-    trouble: str
+    mismatch: str
 
 
 class Mnist:
@@ -49,12 +49,12 @@ class Mnist:
     archive = archive_md5 = ""  # it has none
     label = "idx or .amat files as of MNIST"
 
-    def is_in(self, folder: Path, names: Iterable[str]) -> bool:
+    def is_present(self, folder: Path, names: Iterable[str]) -> bool:
         """Return whether a folder that holds these names has idx or `.amat` files, all of them or not."""
         known = {*AMAT_FILES, *(spelling for name in CONTENT_MD5 for spelling in spellings(name))}
         return any(not_a_file(folder / name) != FOLDER for name in known.intersection(names))
 
-    def missing(self, folder: Path, options: DataOptions) -> list[str]:
+    def missing_files(self, folder: Path, options: DataOptions) -> list[str]:
         """Return which of the files that a binarisation is made from a folder lacks."""
         if options.binarisation == "fixed":
             return [name for name in AMAT_FILES if not (folder / name).is_file()]
@@ -73,23 +73,23 @@ class Mnist:
             options = options.model_copy(update={"binarisation": "fixed"})
         is_fixed = options.binarisation == "fixed"
         found = _read_fixed(path) if is_fixed else _read_idx(path, options.binarisation)
-        entry, trouble = CATALOGUE[self.name], found.trouble
+        entry, mismatch = CATALOGUE[self.name], found.mismatch
         source = f"{entry.source}; {FIXED_SOURCE}" if is_fixed else entry.source
         notes = [f"binarisation: {options.binarisation}"]
-        if trouble:
-            notes.append(f"not the official MNIST: {trouble}")
+        if mismatch:
+            notes.append(f"not the official MNIST: {mismatch}")
         if not is_fixed and not found.labels:
             notes.append("there are no labels beside the images")
         data = DataSet(
-            name=_base_name(path, trouble) + BINARISED[options.binarisation],
+            name=_base_name(path, mismatch) + BINARISED[options.binarisation],
             num_levels=options.num_levels or entry.num_levels(options),
-            source=str(path) if trouble else f"{source}; read from {path}",
-            licence="the owner's" if trouble else entry.licence,
+            source=str(path) if mismatch else f"{source}; read from {path}",
+            licence="the owner's" if mismatch else entry.licence,
             notes=tuple(notes),
-            class_names=entry.class_names if found.labels and not trouble else (),
+            class_names=entry.class_names if found.labels and not mismatch else (),
             **split_images(found.images, "as published", found.labels, f"{path} has "),
         )
-        return data, trouble
+        return data, mismatch
 
     def _is_fixed(self, folder: Path, options: DataOptions) -> bool:
         """Return whether the fixed binarisation is what is asked for, or all that there is.
@@ -97,7 +97,7 @@ class Mnist:
         Raises:
             DataError: if that is not in the folder, or something else is asked for that is not.
         """
-        missing = self.missing(folder, DataOptions(binarisation="fixed"))
+        missing = self.missing_files(folder, DataOptions(binarisation="fixed"))
         has_idx = any(_idx_path(folder, name) for name in CONTENT_MD5 if "images" in name)
         wanted = options.binarisation
         if wanted != "fixed" and (has_idx or len(missing) == len(AMAT_FILES)):
@@ -137,9 +137,9 @@ def _idx_path(folder: Path, name: str) -> Path | None:
     return next((path for path in paths if path.exists() and not path.is_dir()), None)
 
 
-def _base_name(folder: Path, trouble: str) -> str:
+def _base_name(folder: Path, mismatch: str) -> str:
     """Return what to call the images: nothing is called MNIST unless it is."""
-    if not trouble:
+    if not mismatch:
         return "mnist"
     path = folder.resolve()
     return f"{path.parent.name if path.name == 'raw' else path.name}, not the official MNIST"
@@ -149,19 +149,19 @@ def _read_fixed(folder: Path) -> _Contents:
     images = {
         split: read_amat(folder / name) for split, name in zip(SPLITS, AMAT_FILES, strict=True)
     }
-    troubles = [
+    mismatches = [
         f"{remote.name} has not the checksum that is known, {remote.checksum.replace(':', ' ')}"
         for remote in CATALOGUE["mnist"].fixed_files
         if not remote.is_published(folder / remote.name)
     ]
-    return _Contents(images, {}, next(iter(troubles), ""))
+    return _Contents(images, {}, next(iter(mismatches), ""))
 
 
 def _read_idx(folder: Path, binarisation: str) -> _Contents:
     """Read the images of both parts and, if they are there, their labels."""
     paths = {name: path for name in CONTENT_MD5 if (path := _idx_path(folder, name))}
     has_labels = any("labels" in name for name in paths)
-    arrays, troubles = {}, []
+    arrays, mismatches = {}, []
     for name, official in CONTENT_MD5.items():
         if "labels" in name and not has_labels:
             continue
@@ -169,7 +169,7 @@ def _read_idx(folder: Path, binarisation: str) -> _Contents:
             raise DataError(f"{folder} has no {name} (or .gz): it is incomplete, fetch it again")
         arrays[name], md5 = read_idx(paths[name], num_axes=3 if "images" in name else 1)
         if md5 != official:
-            troubles.append(f"{paths[name].name} holds contents of md5 {md5}, not {official}")
+            mismatches.append(f"{paths[name].name} holds contents of md5 {md5}, not {official}")
     images, labels = {}, {}
     for split, part, key in (("train", "train", TRAIN_KEY), ("test", "t10k", TEST_KEY)):
         of_images, of_labels = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
@@ -181,7 +181,7 @@ def _read_idx(folder: Path, binarisation: str) -> _Contents:
                     f"{paths[of_images]} has {len(images[split]):,} images and {paths[of_labels].name} "
                     f"{len(labels[split]):,} labels: they do not belong together"
                 )
-    return _Contents(images, labels, next(iter(troubles), ""))
+    return _Contents(images, labels, next(iter(mismatches), ""))
 
 
 def binarise(images: Images, binarisation: str, key: int) -> Images:

@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.data.archives import damage_named
+from pixelrnn.data.archives import reporting_damage
 from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
@@ -48,7 +48,7 @@ def read_idx(path: Path, num_axes: int) -> tuple[npt.NDArray[np.uint8], str]:
     """
     if kind := not_a_file(path):
         raise DataError(f"{path} is {kind}, not an idx file of {HOLDS[num_axes]}")
-    with damage_named(path), path.open("rb") as stored:
+    with reporting_damage(path), path.open("rb") as stored:
         is_packed = stored.read(2) == GZIP
         stored.seek(0)
         size = path.stat().st_size
@@ -90,7 +90,7 @@ def read_amat(path: Path) -> Images:
     """
     if kind := not_a_file(path):
         raise DataError(f"{path} is {kind}, not an .amat file")
-    with damage_named(path):
+    with reporting_damage(path):
         if path.stat().st_size > MAX_AMAT_BYTES:
             raise DataError(f"{path} is larger than any file of binarised MNIST")
         text = np.fromfile(path, np.uint8)

@@ -30,9 +30,9 @@ def read_images(stream: IO[bytes], num_bytes: int, where: str) -> Images:
     expected_bytes = math.prod(shape)
     body_bytes = num_bytes - stream.tell()
     if expected_bytes != body_bytes:
-        trouble = "is cut short" if expected_bytes > body_bytes else "has bytes left over"
+        problem = "is cut short" if expected_bytes > body_bytes else "has bytes left over"
         raise DataError(
-            f"{where} {trouble}: its header announces {expected_bytes:,} bytes of images and "
+            f"{where} {problem}: its header announces {expected_bytes:,} bytes of images and "
             f"{body_bytes:,} follow; save it again"
         )
     array = _read_body(stream, header)
@@ -112,18 +112,18 @@ def _check_header(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> N
         raise DataError(f"{found}: {hint}")
 
 
-def require_images(shape: tuple[int, ...], dtype: np.dtype[Any], found: str, give: str) -> None:
+def require_images(shape: tuple[int, ...], dtype: np.dtype[Any], found: str, verb: str) -> None:
     """Raise a DataError unless arrays of this shape and type may hold images, wherever their channels are.
 
     Args:
         shape: as a header says.
         dtype: likewise.
         found: the error's beginning: what there is, and what must be.
-        give: how images are handed over, "save" or "give".
+        verb: how images are handed over, "save" or "give".
     """
     if dtype.kind == "f":
         raise DataError(
-            f"{found}: if its values are 0 ... 1, {give} (x * 255).round().astype('uint8')"
+            f"{found}: if its values are 0 ... 1, {verb} (x * 255).round().astype('uint8')"
         )
     if dtype != np.uint8:
         raise DataError(f"{found}: convert with x.astype('uint8') if every value is 0 ... 255")

@@ -37,16 +37,16 @@ class Split(TypedDict):
     labels: Three[Labels] | None
 
 
-def complete(parts: Mapping[str, Rows]) -> dict[str, Rows]:
+def carve(parts: Mapping[str, Rows]) -> dict[str, Rows]:
     """Return train, validation and test: those given as they are, the others carved out of train.
 
     Args:
         parts: one row per image, of "train" alone, of "train" and "test", or of all three.
 
     Example:
-        >>> complete({"train": list(range(12))})
+        >>> carve({"train": list(range(12))})
         {'train': [0, 1, 2, 3, 4, 5, 6, 7, 10, 11], 'validation': [8], 'test': [9]}
-        >>> complete({"train": list(range(12)), "test": [7]})["validation"]
+        >>> carve({"train": list(range(12)), "test": [7]})["validation"]
         [9]
     """
     if "validation" in parts:
@@ -60,8 +60,8 @@ def complete(parts: Mapping[str, Rows]) -> dict[str, Rows]:
     return {"train": _where(train, digit < 8)} | held_out
 
 
-def rule(parts: Collection[str], given: str, order: str = "") -> str:
-    """Return in words how `complete` makes splits out of those that are given.
+def describe_rule(parts: Collection[str], given: str, order: str = "") -> str:
+    """Return in words how `carve` makes splits out of those that are given.
 
     Args:
         parts: the names of those given.
@@ -79,7 +79,7 @@ def split_images(
     labels: Mapping[str, Labels] | None = None,
     whose: str = "",
 ) -> Split:
-    """Return the splits of images, and of their labels, if there are any; see `complete` and `rule`.
+    """Return the splits of images, and of their labels, if there are any; see `carve` and `describe_rule`.
 
     Args:
         parts: uint8 `(N, C, H, W)` each.
@@ -93,17 +93,17 @@ def split_images(
     shapes = {split: images.shape[1:] for split, images in parts.items()}
     if len(set(shapes.values())) > 1:
         raise DataError(f"{whose}images of more than one shape (C, H, W): {shapes}")
-    images = complete(parts)
+    images = carve(parts)
     return Split(
         train=images["train"],
         validation=images["validation"],
         test=images["test"],
-        split_rule=rule(parts, given),
-        labels=three(complete(labels)) if labels else None,
+        split_rule=describe_rule(parts, given),
+        labels=in_split_order(carve(labels)) if labels else None,
     )
 
 
-def three(parts: Mapping[str, T]) -> Three[T]:
+def in_split_order(parts: Mapping[str, T]) -> Three[T]:
     """Return what each split has, in the order of `SPLITS`."""
     return parts["train"], parts["validation"], parts["test"]
 
@@ -120,7 +120,7 @@ def number_pictures(keys: Mapping[str, Iterable[Hashable]]) -> Three[Pictures]:
         [[0, 0, 1], [], [2, 2]]
     """
     known: dict[Hashable, int] = {}
-    return three(
+    return in_split_order(
         {
             split: np.array([known.setdefault(key, len(known)) for key in keys[split]], np.intp)
             for split in SPLITS
