@@ -174,6 +174,14 @@ def test_a_pipe_among_the_files(folder):
         load(folder)
 
 
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_a_pipe_that_may_be_a_file_of_cifar_is_not_waited_for(tmp_path, name):
+    """Opening a pipe waits for ever: this test would not end."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match=f"has no images .*{name} \\(a pipe\\)"):
+        load(tmp_path)
+
+
 def test_files_of_both_versions_in_one_folder(folder):
     write(folder, binary_files())
     with pytest.raises(

@@ -152,7 +152,7 @@ def test_fixed_is_three_files(tmp_path, missing, binarisation):
     [
         (amat_files(), "threshold", "threshold does not apply .* are binarised already"),
         (amat_files(), "sampled", "sampled does not apply .* are binarised already"),
-        (mnist_files(), "fixed", "has no binarized_mnist_train.amat, .*give none, threshold"),
+        (mnist_files(), "fixed", "has no binarized_mnist_train.amat, .*or give none, threshold"),
     ],
 )
 def test_what_does_not_apply_is_refused(tmp_path, files, binarisation, message):

@@ -149,6 +149,8 @@ class Version:
         kind = not_a_file(path)
         if self.form == "binary" or "batch" in path.name:
             return kind != FOLDER
+        if kind:  # opening a pipe waits for a writer
+            return False
         try:
             with path.open("rb") as stream:
                 return stream.read(1) == PICKLE
@@ -157,8 +159,6 @@ class Version:
 
     def _expected_train_files(self, batches: Iterable[str]) -> list[str]:
         """Return the names of the training files, in order, and of those that must be between them."""
-        if len(self.train_files) == 1:
-            return list(self.train_files)
         count = max(1, sum(map(self.is_train, batches)))
         return [self.train_files[0].replace("1", str(number + 1)) for number in range(count)]
 

@@ -31,9 +31,7 @@ SUFFIXES = frozenset(_READ.split())
 # Read where Pillow, or a plug-in that is installed, does: the format, the plug-in's module and its package.
 PLUG_INS = {
     ".avif": ("AVIF", "", "a newer Pillow"),
-    ".heic": ("HEIF", "pillow_heif", "pillow-heif"),
-    ".heif": ("HEIF", "pillow_heif", "pillow-heif"),
-    ".hif": ("HEIF", "pillow_heif", "pillow-heif"),
+    **dict.fromkeys((".heic", ".heif", ".hif"), ("HEIF", "pillow_heif", "pillow-heif")),
     ".jxl": ("JXL", "pillow_jxl", "pillow-jxl-plugin"),
 }
 # Files that are pictures to their owner: leaving them out without a word would be a surprise.
@@ -100,7 +98,7 @@ def read_header(path: Path) -> ImageHeader:
         if depth > 8 or image.mode.startswith("I;"):
             raise UnreadableImageError(path, f"{depth if depth > 8 else 16}-bit")
         if image.mode not in CHANNELS:
-            raise UnreadableImageError(path, REFUSED_MODES.get(image.mode, f"mode {image.mode}"))
+            raise UnreadableImageError(path, REFUSED_MODES.get(image.mode, image.mode))
         has_alpha = image.mode in ("LA", "RGBA") or "transparency" in image.info
         turn = orientation(image, path)
         size = (image.height, image.width)
@@ -149,32 +147,28 @@ def read_bands(header: ImageHeader) -> Images:
         UnreadableImageError: if the file is truncated or damaged.
     """
     mode = ("L" if header.channels == 1 else "RGB") + ("A" if header.has_alpha else "")
-    with _upright(header) as image:
-        pixels = np.array(image.convert(mode), np.uint8)
+    with _opened(header.path) as image:
+        image.load()
+        upright = _upright(image, header.orientation)
+        if (upright.height, upright.width) != header.size:
+            raise UnreadableImageError(header.path, "not the image that it was a moment ago")
+        pixels = np.array(upright.convert(mode), np.uint8)
     return pixels.reshape(*header.size, len(mode))
 
 
-def _turns_itself(image: "Image.Image") -> bool:
-    return image.format == "TIFF"  # Pillow turns these when it reads their pixels
-
-
-@contextlib.contextmanager
-def _upright(header: ImageHeader) -> Iterator["Image.Image"]:
-    """Open an image and read its pixels, turned upright."""
+def _upright(image: "Image.Image", orientation: int) -> "Image.Image":
     from PIL.Image import Transpose  # noqa: PLC0415
 
     turns = (
         *(Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM),
         *(Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90),
     )
-    with _opened(header.path) as image:
-        image.load()
-        turned = image
-        if header.orientation > 1 and not _turns_itself(image):
-            turned = image.transpose(turns[header.orientation - 2])
-        if (turned.height, turned.width) != header.size:
-            raise UnreadableImageError(header.path, "not the image that it was a moment ago")
-        yield turned
+    is_turned = orientation == 1 or _turns_itself(image)
+    return image if is_turned else image.transpose(turns[orientation - 2])
+
+
+def _turns_itself(image: "Image.Image") -> bool:
+    return image.format == "TIFF"  # Pillow turns these when it reads their pixels
 
 
 @contextlib.contextmanager

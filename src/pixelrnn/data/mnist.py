@@ -107,15 +107,11 @@ class Mnist:
                 f"data.binarisation = {wanted} does not apply to {folder}, whose .amat files are binarised "
                 "already: leave it out, or give a folder with the idx files of grey images"
             )
-        if missing and wanted == "fixed" and has_idx:
-            raise DataError(
-                f"{folder} has no {joined(missing)}, which data.binarisation = fixed is read from: add "
-                "what is missing, or give none, threshold or sampled"
-            )
         if missing:
+            others = "; or give none, threshold or sampled" if has_idx else ""
             raise DataError(
                 f"{folder} has no {joined(missing)}: the fixed binarisation is all of "
-                f"{joined(AMAT_FILES)}, in one folder"
+                f"{joined(AMAT_FILES)}, in one folder{others}"
             )
         return True
 
