@@ -53,9 +53,8 @@ class RemoteFile:
     def is_here(self) -> bool:
         """Return whether the file is in its place and is the one that was published."""
         path = self.path
-        if not path.is_file() or path.stat().st_size != self.num_bytes:
-            return False
-        return self.is_published(path)
+        has_size = path.is_file() and path.stat().st_size == self.num_bytes
+        return has_size and self.is_published(path)
 
     def is_published(self, path: Path) -> bool:
         """Return whether a file has the checksum that was published."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelrnn.data.image_facts import bit_depth, highest_level, not_kept, orientation
+from pixelrnn.data.image_facts import bit_depth, highest_level, metadata
 from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
@@ -100,7 +100,7 @@ def read_header(path: Path) -> ImageHeader:
         if image.mode not in CHANNELS:
             raise UnreadableImageError(path, REFUSED_MODES.get(image.mode, image.mode))
         has_alpha = image.mode in ("LA", "RGBA") or "transparency" in image.info
-        turn = orientation(image, path)
+        turn, not_kept = metadata(image, path)
         size = (image.height, image.width)
         return ImageHeader(
             path=path,
@@ -110,7 +110,7 @@ def read_header(path: Path) -> ImageHeader:
             has_alpha=has_alpha,
             conversion=_conversion(image, depth, has_alpha=has_alpha),
             orientation=turn,
-            not_kept=not_kept(image, path),
+            not_kept=not_kept,
         )
 
 

@@ -7,7 +7,6 @@ files of the fixed binarisation.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -34,12 +33,8 @@ AMAT_FILES = [remote.name for remote in CATALOGUE["mnist"].fixed_files]
 TRAIN_KEY, TEST_KEY = 1601_06759_0, 1601_06759_1
 
 
-class _Contents(NamedTuple):
-    """Images and labels as published, or as somebody else's: then `mismatch` says how that is known."""
-
-    images: dict[str, Images]
-    labels: dict[str, Labels]
-    mismatch: str
+# Images and labels of the splits, and how it is known that they are somebody else's; "" if they are not.
+_Contents = tuple[dict[str, Images], dict[str, Labels], str]
 
 
 class Mnist:
@@ -72,13 +67,13 @@ class Mnist:
         if self._is_fixed(path, options):
             options = options.model_copy(update={"binarisation": "fixed"})
         is_fixed = options.binarisation == "fixed"
-        found = _read_fixed(path) if is_fixed else _read_idx(path, options.binarisation)
-        entry, mismatch = CATALOGUE[self.name], found.mismatch
+        read = _read_fixed(path) if is_fixed else _read_idx(path, options.binarisation)
+        entry, (images, labels, mismatch) = CATALOGUE[self.name], read
         source = f"{entry.source}; {FIXED_SOURCE}" if is_fixed else entry.source
         notes = [f"binarisation: {options.binarisation}"]
         if mismatch:
             notes.append(f"not the official MNIST: {mismatch}")
-        if not is_fixed and not found.labels:
+        if not is_fixed and not labels:
             notes.append("there are no labels beside the images")
         data = DataSet(
             name=_base_name(path, mismatch) + BINARISED[options.binarisation],
@@ -86,8 +81,8 @@ class Mnist:
             source=str(path) if mismatch else f"{source}; read from {path}",
             licence="the owner's" if mismatch else entry.licence,
             notes=tuple(notes),
-            class_names=entry.class_names if found.labels and not mismatch else (),
-            **split_images(found.images, "as published", found.labels, f"{path} has "),
+            class_names=entry.class_names if labels and not mismatch else (),
+            **split_images(images, "as published", labels, f"{path} has "),
         )
         return data, mismatch
 
@@ -150,7 +145,7 @@ def _read_fixed(folder: Path) -> _Contents:
         for remote in CATALOGUE["mnist"].fixed_files
         if not remote.is_published(folder / remote.name)
     ]
-    return _Contents(images, {}, next(iter(mismatches), ""))
+    return images, {}, next(iter(mismatches), "")
 
 
 def _read_idx(folder: Path, binarisation: str) -> _Contents:
@@ -177,7 +172,7 @@ def _read_idx(folder: Path, binarisation: str) -> _Contents:
                     f"{paths[of_images]} has {len(images[split]):,} images and {paths[of_labels].name} "
                     f"{len(labels[split]):,} labels: they do not belong together"
                 )
-    return _Contents(images, labels, next(iter(mismatches), ""))
+    return images, labels, next(iter(mismatches), "")
 
 
 def binarise(images: Images, binarisation: str, key: int) -> Images:

@@ -49,15 +49,15 @@ def carve(parts: Mapping[str, Rows]) -> dict[str, Rows]:
         >>> carve({"train": list(range(12)), "test": [7]})["validation"]
         [9]
     """
-    if "validation" in parts:
-        return {split: parts[split] for split in SPLITS}
     train = parts["train"]
     digit = np.arange(len(train)) % 10
-    if "test" in parts:
-        carved = {"train": _where(train, digit < 9), "validation": _where(train, digit == 9)}
-        return carved | {"test": parts["test"]}
-    held_out = {"validation": _where(train, digit == 8), "test": _where(train, digit == 9)}
-    return {"train": _where(train, digit < 8)} | held_out
+    masks = {}
+    if "test" not in parts:
+        masks = {"train": digit < 8, "validation": digit == 8, "test": digit == 9}
+    elif "validation" not in parts:
+        masks = {"train": digit < 9, "validation": digit == 9}
+    rows = dict(parts) | {split: _where(train, mask) for split, mask in masks.items()}
+    return {split: rows[split] for split in SPLITS}
 
 
 def describe_rule(parts: Collection[str], given: str, order: str = "") -> str:
