@@ -20,8 +20,7 @@ from pixelrnn.coding import Codec, CodingModel, fitting_name, name_model, save_p
 from pixelrnn.coding.measuring import measure_files
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.completion import complete, keep
-from pixelrnn.data import DataSet
-from pixelrnn.data.dataset import Images
+from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.evaluation import Evaluation, evaluate
 from pixelrnn.files import replacing

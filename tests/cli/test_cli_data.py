@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import published
 from pixelrnn.cli.data import app
-from pixelrnn.data import load, mnist_files
+from pixelrnn.data import load, mnist
 from pixelrnn.data.catalogue import CATALOGUE
 
 
@@ -92,7 +92,7 @@ def test_info_of_a_path_with_an_option(tmp_path):
 def root(tmp_path, monkeypatch):
     """A root as torchvision has it, in the folder that PIXELRNN_DATA names; its MNIST is the real one."""
     for name, content in published.mnist_files().items():
-        monkeypatch.setitem(mnist_files.CONTENT_MD5, name, hashlib.md5(content).hexdigest())
+        monkeypatch.setitem(mnist.CONTENT_MD5, name, hashlib.md5(content).hexdigest())
     published.write(tmp_path / "downloads" / "cifar-10-batches-py", published.python_files())
     return published.write(tmp_path / "downloads" / "MNIST" / "raw", published.mnist_files())
 

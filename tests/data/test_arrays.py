@@ -1,14 +1,11 @@
 """Array files, sound and damaged."""
 
-import contextlib
 import io
 import struct
 import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from pixelrnn.data import DataOptions, load
 from pixelrnn.errors import DataError
@@ -27,15 +24,6 @@ def saved(tmp_path, content, name="images.npy"):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else npy_bytes(content))
     return path
-
-
-def load_or_refuse(path):
-    """The only two ends that a file may come to: images, or one line that says what is wrong."""
-    with contextlib.suppress(DataError):
-        return load(path)
-    with pytest.raises(DataError, match=r"\A[^\n]+\Z"):
-        load(path)
-    return None
 
 
 @pytest.mark.parametrize("array", [RGB, RGB[..., :1], np.asfortranarray(RGB)])
@@ -190,33 +178,7 @@ def test_npz_member_that_claims_the_impossible(tmp_path):
         load(path)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    start=st.sampled_from([b"", b"\x93NUMPY\x01\x00", npy_bytes(RGB)[:60], npy_bytes(RGB)[:128]]),
-    rest=st.binary(max_size=80),
-    suffix=st.sampled_from([".npy", ".npz"]),
-)
-def test_random_bytes_give_a_data_error_or_a_valid_set(tmp_path, start, rest, suffix):
-    path = saved(tmp_path, start + rest, "random" + suffix)
-    data = load_or_refuse(path)
-    if data is not None:
-        assert data.images("all").dtype == np.uint8
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(position=st.integers(0, 10**6), value=st.integers(0, 255), suffix=st.booleans())
-def test_a_changed_byte_gives_a_data_error_or_a_valid_set(tmp_path, position, value, suffix):
-    buffer = io.BytesIO()
-    (np.savez_compressed if suffix else np.save)(buffer, RGB[:2])
-    content = bytearray(buffer.getvalue())
-    content[position % len(content)] = value
-    path = saved(tmp_path, bytes(content), "changed.npz" if suffix else "changed.npy")
-    data = load_or_refuse(path)
-    if data is not None:
-        assert data.images("all").size == RGB[:2].size
-
-
-IMAGES, LABEL = RGB[..., 0], np.arange(20)
+IMAGES = RGB[..., 0]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +213,7 @@ def test_npz_named_as_others_name_them(tmp_path, arrays, counts, labels):
         (("x_train", "x_test", "x_extra"), "x_extra.*names that are read"),
         (("train_images", "val_images"), "named train_images, val_images.*names that are read"),
         (("a\x1b[31m", "b"), r"a\\x1b\[31m"),
-        (tuple(f"a{n}" for n in range(30)), r"\.\.\.: give it one"),
+        (tuple(f"a{n}" for n in range(30)), r"a19 and 18 more: give it one"),
     ],
 )
 def test_npz_of_other_names_says_which_are_read(tmp_path, names, message):
@@ -282,7 +244,7 @@ def test_npz_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path, monkeyp
     path = tmp_path / "images.npz"
     path.write_bytes(bomb(8, names))
     monkeypatch.setattr("pixelrnn.untrusted.UNPACKED_BYTES", 1 << 22)
-    monkeypatch.setattr("pixelrnn.data.arrays._read_array", None)  # nothing is read
+    monkeypatch.setattr("pixelrnn.data.arrays.read_images", None)  # nothing is read
     with pytest.raises(DataError, match=r"claims to unpack to .*save the images as \.npy"):
         load(path)
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pixelrnn.data import SPLITS, DataSet, load
-from pixelrnn.data.dataset import number_pictures
-from pixelrnn.data.splits import carve_all, carve_validation
+from pixelrnn.data.splits import carve, number_pictures
 from pixelrnn.errors import DataError
 
 
@@ -70,19 +69,20 @@ def test_wrong_arrays_are_a_bug_not_a_user_error(wrong):
 @pytest.mark.parametrize("count", [0, 1, 8, 9, 10, 37])
 def test_carving_is_by_index_and_loses_nothing(count):
     numbered = np.arange(count, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    train, validation, test = carve_all(numbered)
+    train, validation, test = carve({"train": numbered}).values()
     assert [int(i) for i in test.ravel()] == [i for i in range(count) if i % 10 == 9]
     assert [int(i) for i in validation.ravel()] == [i for i in range(count) if i % 10 == 8]
     assert sorted(np.concatenate([train, validation, test]).ravel().tolist()) == list(range(count))
-    train, validation = carve_validation(numbered)
+    train, validation, test = carve({"train": numbered, "test": numbered}).values()
     assert [int(i) for i in validation.ravel()] == [i for i in range(count) if i % 10 == 9]
     assert sorted(np.concatenate([train, validation]).ravel().tolist()) == list(range(count))
+    assert test is numbered
 
 
 def test_images_are_pictures_of_their_own_unless_they_are_patches():
     assert data_set().pictures_of("test") is None
     parts = [images(count) for count in (3, 2, 1)]
-    numbers = number_pictures([[2, 1], [2], [1]])
+    numbers = number_pictures({"train": "aab", "validation": "cc", "test": "d"})
     data = DataSet("some", 256, *parts, "source", "licence", (), "by hand", numbers)
     assert data.pictures_of("train").tolist() == [0, 0, 1]
     assert data.pictures_of("test").tolist() == [3]
@@ -94,7 +94,16 @@ def test_images_are_pictures_of_their_own_unless_they_are_patches():
 def test_pictures_must_be_one_number_an_image():
     parts = [images(count) for count in (3, 2, 1)]
     with pytest.raises(ValueError, match="one number for each image"):
-        DataSet("some", 256, *parts, "", "", (), "", number_pictures([[2, 1], [1], [1]]))
+        DataSet(
+            "some",
+            256,
+            *parts,
+            "",
+            "",
+            (),
+            "",
+            number_pictures({"train": "aab", "validation": "c", "test": "d"}),
+        )
 
 
 def test_labels_are_one_number_an_image():

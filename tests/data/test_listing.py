@@ -29,7 +29,7 @@ def touch(folder, *names):
 
 def found(folder):
     listing = list_images(folder)
-    return [image.name for image in listing.images], dict(listing.left_aside)
+    return listing.images, dict(listing.left_aside)
 
 
 def test_sub_folders_in_natural_order(tmp_path):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pixelrnn.data import DataOptions, load, mnist
-from pixelrnn.data import mnist_files as files_module
-from pixelrnn.data.amat import read_amat
+from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.download import RemoteFile
+from pixelrnn.data.mnist_files import read_amat
 from pixelrnn.errors import DataError
 from published import amat_files, draw, idx, mnist_files, write
 
@@ -22,12 +22,13 @@ def official(monkeypatch):
     """The small files are those that were published."""
     for name, content in mnist_files().items():
         md5 = hashlib.md5(content).hexdigest()
-        monkeypatch.setitem(files_module.CONTENT_MD5, name, md5)
+        monkeypatch.setitem(mnist.CONTENT_MD5, name, md5)
     fixed = tuple(
         RemoteFile(name, "", f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
         for name, content in amat_files().items()
     )
-    monkeypatch.setattr(files_module, "FIXED_FILES", fixed)
+    entry = CATALOGUE["mnist"].model_copy(update={"fixed_files": fixed})
+    monkeypatch.setitem(CATALOGUE, "mnist", entry)
 
 
 def packed(files):
@@ -151,7 +152,7 @@ def test_fixed_is_three_files(tmp_path, missing, binarisation):
     [
         (amat_files(), "threshold", "threshold does not apply .* are binarised already"),
         (amat_files(), "sampled", "sampled does not apply .* are binarised already"),
-        (mnist_files(), "fixed", "has no binarized_mnist_train.amat, .*give none, threshold"),
+        (mnist_files(), "fixed", "has no binarized_mnist_train.amat, .*or give none, threshold"),
     ],
 )
 def test_what_does_not_apply_is_refused(tmp_path, files, binarisation, message):

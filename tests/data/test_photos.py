@@ -68,6 +68,15 @@ def test_patches_are_counted_by_scene():
     assert data.pictures_of("test")[:217].tolist() == [4] * 216 + [5]
 
 
+def test_whose_each_photograph_is_and_under_which_licence_is_said():
+    entry = CATALOGUE["photos"]
+    for scene in {photo.scene for photo in photos.PHOTOGRAPHS}:
+        assert f"{scene}: " in entry.source
+        assert scene in entry.licence
+    for distribution in {photo.distribution for photo in photos.PHOTOGRAPHS}:
+        assert f"inside the {distribution} wheel: " in entry.source
+
+
 def test_what_models_were_trained_on_is_never_in_the_test():
     trained_on = {"astronaut.png", "motorcycle_left.png", "motorcycle_right.png", "rocket.jpg"}
     assert trained_on == {photo.file for photo in photos.PHOTOGRAPHS if photo.split == "train"}
@@ -83,9 +92,10 @@ def test_patch_size_of_photos():
 
 
 def test_another_photograph_of_that_name_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(photos, "_folder_of", lambda package: tmp_path)
+    monkeypatch.setattr(photos, "_folder_of", lambda photograph: tmp_path)
     with pytest.raises(DataError, match="cannot be read"):
         load("photos")
-    (tmp_path / "astronaut.png").write_bytes(b"another")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "astronaut.png").write_bytes(b"another")
     with pytest.raises(DataError, match="not the photograph that is meant"):
         load("photos")

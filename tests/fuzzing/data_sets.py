@@ -10,8 +10,7 @@ import numpy as np
 import published
 from fuzzing.damage import damaged, pick
 from pixelrnn.data import load
-from pixelrnn.data.amat import read_amat
-from pixelrnn.data.idx import read_idx
+from pixelrnn.data.mnist_files import read_amat, read_idx
 
 
 class DataFiles:

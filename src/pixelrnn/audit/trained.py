@@ -17,7 +17,7 @@ from pixelrnn.audit.program import check_codes, check_samples, check_steps, prog
 from pixelrnn.audit.sums import check_batch_invariant, check_normalised, check_pmf
 from pixelrnn.audit.violation import ContractViolation
 from pixelrnn.coding import CodingModel, name_model
-from pixelrnn.data.dataset import Images
+from pixelrnn.data import Images
 from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.base import CALIBRATION_IMAGES

@@ -12,7 +12,7 @@ from pixelrnn.cli.options import images_progress
 if TYPE_CHECKING:
     from pixelrnn.audit import Check
     from pixelrnn.coding import CodingModel
-    from pixelrnn.data.dataset import Images
+    from pixelrnn.data import Images
 
 
 def check(

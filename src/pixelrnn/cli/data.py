@@ -12,7 +12,7 @@ from pixelrnn.wording import suggestion
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataOptions, DataSet
-    from pixelrnn.data.catalogue import CatalogueEntry
+    from pixelrnn.data.catalogue import NamedSet
 
 app = typer.Typer(
     cls=Verbs, no_args_is_help=True, help="Sets of images: what there is, and fetching it."
@@ -86,7 +86,7 @@ def fetch(
     settings: Settings = None,
 ) -> None:
     """Download a named set; an interrupted download is resumed. Nothing to do if it is here."""
-    from pixelrnn.data import located
+    from pixelrnn.data import finding
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.data.loading import check_options, nothing_called
     from pixelrnn.errors import DataError
@@ -98,10 +98,10 @@ def fetch(
     files = CATALOGUE[name].files(options)
     if not files:
         say(f"{name} is here: it is part of an installed package")
-    elif found := located.locate(name, options):
+    elif found := finding.locate(name, options):
         say(f"{name} is here: {found.path}, checked")
     else:
-        for path, remote in zip(located.fetch(name, options, files), files, strict=True):
+        for path, remote in zip(finding.fetch(name, options), files, strict=True):
             say(f"{path}  ({remote.checksum.replace(':', ' ')})")
 
 
@@ -134,9 +134,9 @@ def _options(settings: list[str]) -> "DataOptions":
         raise RecipeError(f"there is no option data.{key}{meant}: there are {known}") from error
 
 
-def _catalogue_facts(entry: "CatalogueEntry", options: "DataOptions") -> dict[str, Any]:
+def _catalogue_facts(entry: "NamedSet", options: "DataOptions") -> dict[str, Any]:
     from pixelrnn.data import SPLITS
-    from pixelrnn.data.located import locate
+    from pixelrnn.data.finding import locate
 
     files = entry.files(options)
     found = locate(entry.name, options) if files else None

@@ -173,7 +173,7 @@ def given_images(paths: Sequence[Path]) -> GivenImages:
             prefix = f"{_name(path)}/" if len(paths) > 1 else ""
             given.refused += listing.unreadable
             given.left_aside += [(prefix + name, why) for name, why in listing.left_aside]
-            _add(given, ((image.path, prefix + image.name) for image in listing.images))
+            _add(given, ((path / image, prefix + image) for image in listing.images))
         elif os.path.exists(path):  # noqa: PTH110 - never raises
             folder = f"{_name(path.absolute().parent)}/" if alike[path.name] > 1 else ""
             _add(given, [(path, folder + path.name)])

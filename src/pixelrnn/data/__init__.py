@@ -11,8 +11,9 @@ Example:
     ((150, 1, 8, 8), 17)
 """
 
-from pixelrnn.data.dataset import SPLITS, DataSet, Images
+from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.loading import load
 from pixelrnn.data.options import DataOptions
+from pixelrnn.data.splits import SPLITS, Images
 
 __all__ = ["SPLITS", "DataOptions", "DataSet", "Images", "load"]

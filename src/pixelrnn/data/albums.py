@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pixelrnn.data.dataset import SPLITS, WHOLE_RULE, DataSet, Images, carve_all_indices
+from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.folder import assemble, read_all
-from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
+from pixelrnn.data.image_files import ImageHeader, without_alpha
 from pixelrnn.data.options import DataOptions
+from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,12 +38,10 @@ def load_album(path: Path, options: DataOptions) -> DataSet:
     from pixelrnn.coding import Album  # noqa: PLC0415 - only those who read albums wait for numba
 
     with Album(path) as album:
-        headers = _headers(path, album)
-        parts = carve_all_indices(len(headers))
         return assemble(
             path,
-            {split: [headers[i] for i in part] for split, part in zip(SPLITS, parts, strict=True)},
-            f"in the order of the file, {WHOLE_RULE}",
+            {"train": _headers(path, album)},
+            "in the order of the file, ",
             options,
             read=_reader(album),
             num_levels=album.model.program.num_levels,
@@ -77,15 +75,10 @@ def _headers(path: Path, album: "Album") -> list[ImageHeader]:
 
 def _reader(album: "Album") -> Callable[[ImageHeader], Images]:
     """Return what reads an image; at the first call all are decoded, on all cores."""
-    pictures: list[Images] = []
+    pictures = cache(lambda: list(album.in_turn()))
 
     def read(header: ImageHeader) -> Images:
         assert isinstance(header, _Stored)
-        if not pictures:
-            pictures.extend(album.in_turn())
-        bands = pictures[header.number]
-        if header.has_alpha and bands[..., -1].min() < 255:
-            raise UnreadableImageError(header.path, "alpha that is not opaque")
-        return np.ascontiguousarray(bands[..., : header.channels].transpose(2, 0, 1))
+        return without_alpha(pictures()[header.number], header)
 
     return read

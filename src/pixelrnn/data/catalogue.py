@@ -1,19 +1,19 @@
-"""The named sets: what each is, whose, its size, files, checksums and splits."""
+"""The named sets, as `catalogue.toml` has them: what each is, whose, its size, files and splits."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from pixelrnn.data import cifar, digits, mnist, photos
-from pixelrnn.data.cifar_versions import VERSIONS, Version
-from pixelrnn.data.dataset import DataSet
+from pydantic import BaseModel, ConfigDict
+
 from pixelrnn.data.download import RemoteFile
-from pixelrnn.data.located import load_located
 from pixelrnn.data.options import DataOptions
 
+Counts = tuple[int, int, int]
 
-@dataclass(frozen=True)
-class CatalogueEntry:
+
+class NamedSet(BaseModel):
     """One named set.
 
     Attributes:
@@ -22,84 +22,54 @@ class CatalogueEntry:
         source: where they come from.
         licence: what its owners allow.
         image_shape: (C, H, W).
-        num_levels: for given options; pixel values are 0 ... num_levels - 1.
-        splits: number of images in train, validation and test, for given options.
-        load: reads it, downloading first where that is needed.
-        num_classes: that its labels tell apart; 0 if it has none.
+        levels: pixel values are 0 ... levels - 1, unless they are binarised.
+        counts: number of images in train, validation and test.
+        class_names: that its labels tell apart; none if it has no labels.
         options: the options that apply to it.
-        files: what must be downloaded for given options; nothing if it is installed.
+        remote_files: what must be downloaded; nothing if it is installed.
+        fixed_counts, fixed_files: the same of the fixed binarisation.
+        content_md5s: the checksums of what packed files hold, by name, however it is packed.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     description: str
     source: str
     licence: str
     image_shape: tuple[int, int, int]
-    num_levels: Callable[[DataOptions], int]
-    splits: Callable[[DataOptions], tuple[int, int, int]]
-    load: Callable[[DataOptions], DataSet]
-    num_classes: int = 0
+    levels: int = 256
+    counts: Counts
+    class_names: tuple[str, ...] = ()
     options: frozenset[str] = frozenset({"num_levels"})
-    files: Callable[[DataOptions], tuple[RemoteFile, ...]] = field(default=lambda _: ())
+    remote_files: tuple[RemoteFile, ...] = ()
+    fixed_counts: Counts = (0, 0, 0)
+    fixed_files: tuple[RemoteFile, ...] = ()
+    content_md5s: dict[str, str] = {}
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the labels tell apart; 0 if there are no labels."""
+        return len(self.class_names)
+
+    def num_levels(self, options: DataOptions) -> int:
+        """Return how many values a pixel may have, as the images are read."""
+        return self.levels if options.binarisation == "none" else 2
+
+    def splits(self, options: DataOptions) -> Counts:
+        """Return the number of images in train, validation and test."""
+        return self.fixed_counts if options.binarisation == "fixed" else self.counts
+
+    def files(self, options: DataOptions) -> tuple[RemoteFile, ...]:
+        """Return what must be downloaded; nothing if it is installed."""
+        return self.fixed_files if options.binarisation == "fixed" else self.remote_files
 
 
-def _cifar_entry(version: Version, description: str, num_bytes: int) -> CatalogueEntry:
-    remote = RemoteFile(version.archive, version.url, f"md5:{version.archive_md5}", num_bytes)
-    return CatalogueEntry(
-        name=version.name,
-        description=description,
-        source=cifar.SOURCE,
-        licence=cifar.LICENCE,
-        image_shape=(3, 32, 32),
-        num_levels=lambda _: 256,
-        splits=lambda _: (45_000, 5_000, 10_000),
-        load=lambda options: load_located(version.name, options, (remote,)),
-        num_classes=len(version.class_names),
-        files=lambda _: (remote,),
-    )
+def read_table(name: str) -> dict[str, Any]:
+    """Return what one of the `.toml` files beside this one says."""
+    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
 
 
-_CIFAR10, _CIFAR100 = (version for version in VERSIONS if version.form == "binary")
-_ENTRIES = (
-    CatalogueEntry(
-        name="digits",
-        description="handwritten digits, grey, 17 levels",
-        source=digits.SOURCE,
-        licence=digits.LICENCE,
-        image_shape=(1, 8, 8),
-        num_levels=lambda _: digits.NUM_LEVELS,
-        splits=lambda _: (1_350, 150, 297),
-        load=digits.load_digits,
-        num_classes=10,
-    ),
-    CatalogueEntry(
-        name="photos",
-        description="32x32 patches of twelve photographs",
-        source=photos.photograph_sources(),
-        licence=photos.photograph_licences(),
-        image_shape=(3, 32, 32),
-        num_levels=lambda _: 256,
-        splits=lambda _: (4_636, 126, 1_464),
-        load=photos.load_photos,
-        options=frozenset({"num_levels", "patch_size", "random_crops"}),
-    ),
-    _cifar_entry(_CIFAR10, "small photographs of ten kinds of things", 170_052_171),
-    _cifar_entry(_CIFAR100, "small photographs of a hundred kinds of things", 168_513_733),
-    CatalogueEntry(
-        name="mnist",
-        description="handwritten digits, grey or binarised",
-        source=mnist.SOURCE,
-        licence=mnist.LICENCE,
-        image_shape=(1, 28, 28),
-        num_levels=mnist.mnist_levels,
-        splits=mnist.mnist_splits,
-        load=lambda options: load_located("mnist", options, mnist.mnist_files(options)),
-        num_classes=10,
-        options=frozenset({"num_levels", "binarisation"}),
-        files=mnist.mnist_files,
-    ),
-)
-
-CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType(
-    {entry.name: entry for entry in _ENTRIES}
-)
+CATALOGUE: Mapping[str, NamedSet] = {
+    name: NamedSet(name=name, **facts) for name, facts in read_table("catalogue.toml").items()
+}

@@ -1,32 +1,20 @@
-"""A data set: three splits of uint8 images, and the rules by which splits are made.
-
-Splits are a function of an image's index (or of its whole photograph) and of nothing else: no
-random generator, whose stream may change from version to version, says what is held out.
-"""
+"""A data set: three splits of uint8 images, where they come from, and what was done to them."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.data.splits import SPLITS, Images, Labels, Three
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
 
 if TYPE_CHECKING:
     from pixelrnn.data.patches import Uncut
 
-Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.intp]
-
-SPLITS = ("train", "validation", "test")
-VALIDATION_RULE = "validation: training images whose index % 10 is 9; train: the others"
-WHOLE_RULE = (
-    "test: images whose index % 10 is 9; validation: those whose index % 10 is 8; train: the others"
-)
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +57,13 @@ class DataSet:
     validation: Images
     test: Images
     source: str
-    licence: str
-    notes: tuple[str, ...]
-    split_rule: str
-    pictures: tuple[Pictures, Pictures, Pictures] | None = None
+    licence: str = "the owner's"
+    notes: tuple[str, ...] = ()
+    split_rule: str = ""
+    pictures: Three[Pictures] | None = None
     uncut: "Uncut | None" = None
     parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    labels: tuple[Labels, Labels, Labels] | None = None
+    labels: Three[Labels] | None = None
     class_names: tuple[str, ...] = ()
 
     @classmethod
@@ -204,7 +192,7 @@ class DataSet:
         Raises:
             DataError: if there is no such split.
         """
-        return self._part_of(self.pictures, split)
+        return _of_split(self.pictures, split)
 
     def labels_of(self, split: str) -> Labels | None:
         """Return the class of each image of a split, int64 `(N,)`; `None` where there are no labels.
@@ -218,7 +206,7 @@ class DataSet:
             >>> digits.labels_of("train")[:4].tolist(), digits.num_classes, digits.class_names[3]
             ([0, 1, 2, 3], 10, '3')
         """
-        return self._part_of(self.labels, split)
+        return _of_split(self.labels, split)
 
     @property
     def num_classes(self) -> int:
@@ -239,51 +227,16 @@ class DataSet:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    def _part_of(self, parts: "tuple[Labels, Labels, Labels] | None", split: str) -> Labels | None:
-        _require_split(split)
-        if parts is None:
-            return None
-        return np.concatenate(parts) if split == "all" else parts[SPLITS.index(split)]
-
     def _split(self, split: str) -> Images:
-        _require_split(split)
-        if split == "all":
-            return np.concatenate([self.train, self.validation, self.test])
-        images: Images = getattr(self, split)
+        images = _of_split((self.train, self.validation, self.test), split)
+        assert images is not None
         return images
 
 
-def _require_split(split: str) -> None:
+def _of_split(parts: Three[npt.NDArray[T]] | None, split: str) -> npt.NDArray[T] | None:
+    """Return what one split has, or "all" of them have; `None` where there is nothing to have."""
     if split not in (*SPLITS, "all"):
         raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, all")
-
-
-def number_pictures(
-    counts: Sequence[Sequence[int]],
-) -> tuple[Pictures, Pictures, Pictures]:
-    """Number pictures from 0, over all splits, and repeat each number for its patches.
-
-    Args:
-        counts: for each split in the order of `SPLITS`, how many patches each picture gave.
-
-    Example:
-        >>> [numbers.tolist() for numbers in number_pictures([[2, 1], [], [3]])]
-        [[0, 0, 1], [], [2, 2, 2]]
-    """
-    flat = [count for split in counts for count in split]
-    numbers = np.repeat(np.arange(len(flat)), flat)
-    ends = np.cumsum([sum(split) for split in counts])
-    train, validation, test, _ = np.split(numbers, ends)
-    return train, validation, test
-
-
-def carve_validation_indices(count: int) -> tuple[Indices, Indices]:
-    """Return the indices (train, validation) of `count` training images by `VALIDATION_RULE`."""
-    held_out = np.arange(count) % 10 == 9
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
-
-
-def carve_all_indices(count: int) -> tuple[Indices, Indices, Indices]:
-    """Return the indices (train, validation, test) of `count` images by `WHOLE_RULE`."""
-    remainder = np.arange(count) % 10
-    return np.flatnonzero(remainder < 8), np.arange(8, count, 10), np.arange(9, count, 10)
+    if parts is None:
+        return None
+    return np.concatenate(parts) if split == "all" else parts[SPLITS.index(split)]

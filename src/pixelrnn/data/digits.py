@@ -2,18 +2,13 @@
 
 import numpy as np
 
+from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import carve_validation
+from pixelrnn.data.splits import split_images
 
-NUM_LEVELS = 17
-NUM_TEST = 297
-DIGITS = tuple("0123456789")
-SOURCE = (
-    "inside the scikit-learn wheel: the test part of Alpaydin and Kaynak, Optical Recognition of "
-    "Handwritten Digits, UCI Machine Learning Repository (1998)"
-)
-LICENCE = "CC BY 4.0 (UCI)"
+NUM_LEVELS = CATALOGUE["digits"].levels
+NUM_TEST = CATALOGUE["digits"].counts[2]
 
 
 def load_digits(options: DataOptions) -> DataSet:
@@ -27,21 +22,18 @@ def load_digits(options: DataOptions) -> DataSet:
     """
     from sklearn.datasets import load_digits as read_digits  # noqa: PLC0415 - takes a second
 
-    read = read_digits()
+    read, entry = read_digits(), CATALOGUE["digits"]
     images = read.images.astype(np.uint8)[:, np.newaxis]
     labels = read.target.astype(np.int64)
-    train, validation = carve_validation(images[:-NUM_TEST])
     return DataSet(
         name="digits",
         num_levels=options.num_levels or NUM_LEVELS,
-        train=train,
-        validation=validation,
-        test=images[-NUM_TEST:],
-        source=SOURCE,
-        licence=LICENCE,
-        notes=(),
-        split_rule="test: the last 297 images (other writers); validation: of the first 1,500, "
-        "those whose index % 10 is 9; train: the other 1,350",
-        labels=(*carve_validation(labels[:-NUM_TEST]), labels[-NUM_TEST:]),
-        class_names=DIGITS,
+        source=entry.source,
+        licence=entry.licence,
+        class_names=entry.class_names,
+        **split_images(
+            {"train": images[:-NUM_TEST], "test": images[-NUM_TEST:]},
+            f"the last {NUM_TEST} images (other writers)",
+            {"train": labels[:-NUM_TEST], "test": labels[-NUM_TEST:]},
+        ),
     )

@@ -45,12 +45,16 @@ class RemoteFile:
         """Where the file is, or would be."""
         return download_folder() / self.name
 
+    @property
+    def host(self) -> str:
+        """The server that has it."""
+        return urlsplit(self.url).netloc
+
     def is_here(self) -> bool:
         """Return whether the file is in its place and is the one that was published."""
         path = self.path
-        if not path.is_file() or path.stat().st_size != self.num_bytes:
-            return False
-        return self.is_published(path)
+        has_size = path.is_file() and path.stat().st_size == self.num_bytes
+        return has_size and self.is_published(path)
 
     def is_published(self, path: Path) -> bool:
         """Return whether a file has the checksum that was published."""
@@ -59,12 +63,12 @@ class RemoteFile:
             return hashlib.file_digest(stream, algorithm).hexdigest() == digest
 
 
-class _BadDownloadError(Exception):
-    """What came cannot be the file; the message says why."""
+class _WrongContentError(Exception):
+    """What came is not the file; the message says why."""
 
 
-class _BrokenOffError(_BadDownloadError):
-    """Less came than the file has."""
+class _BrokenOffError(Exception):
+    """Less came than the file has; the rest may come the next time."""
 
 
 def download_folder() -> Path:
@@ -103,124 +107,80 @@ def fetch_file(remote: RemoteFile) -> Path:
         with locks.held(lock, "downloading", place=remote.path, wait=True):
             if not remote.is_here():  # whoever held the lock may have fetched it
                 _retrieve(remote)
-    except (OSError, HTTPError, _BadDownloadError) as error:
-        raise DownloadError(f"{_reason(error, remote)}. {by_hand(remote)}") from error
+    except (OSError, HTTPError, _WrongContentError, _BrokenOffError) as error:
+        raise DownloadError(
+            f"{remote.name} could not be downloaded: {_reason(error, remote)}. Download {remote.url} "
+            f"({remote.num_bytes / 1e6:.1f} MB) by other means, put it at {remote.path} "
+            f"({remote.checksum.replace(':', ' ')}; another folder: set {FOLDER_VARIABLE}), and try again"
+        ) from error
     return remote.path
 
 
-def by_hand(remote: RemoteFile) -> str:
-    """Return how to get a file without this program, in one line."""
-    return (
-        f"Download {remote.url} ({remote.num_bytes / 1e6:.1f} MB) by other means, put it at "
-        f"{remote.path} ({remote.checksum.replace(':', ' ')}; another folder: set "
-        f"{FOLDER_VARIABLE}), and try again"
-    )
-
-
 def _retrieve(remote: RemoteFile) -> None:
-    """Download a file, going on from what is there, and put it in its place."""
-    part = _part_path(remote)
-    resumed = part.exists()
-    try:
-        _download_whole(remote, part)
-    except _BrokenOffError:
-        raise
-    except _BadDownloadError:
-        # What was resumed may have been the beginning of another file: once more, from zero.
-        if not resumed:
-            raise
-        part.unlink(missing_ok=True)
-        _download_whole(remote, part)
+    """Download a file, going on where it broke off as long as something comes, and put it in its place."""
+    import requests  # noqa: PLC0415
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+    part = remote.path.with_name(remote.name + ".part")
+    is_resumed, attempts = part.exists(), ATTEMPTS
+    while True:
+        start = part.stat().st_size if part.exists() else 0
+        try:
+            if start != remote.num_bytes:
+                _append(remote, part, start)
+            if remote.is_published(part):
+                break
+            raise _WrongContentError(
+                f"what {remote.host} sent has another checksum than was published"
+            )
+        except _WrongContentError:
+            part.unlink(missing_ok=True)
+            if not is_resumed:
+                raise
+            is_resumed = False  # it was the beginning of another file: once more, from zero
+        except (requests.ConnectionError, HTTPError, _BrokenOffError):
+            attempts -= 1
+            if not attempts or not part.exists() or part.stat().st_size <= start:
+                raise
     sync(part)
     part.replace(remote.path)
 
 
-def _download_all(url: str, part: Path, num_bytes: int) -> None:
-    """Download, and go on where a connection broke, as long as something comes each time."""
-    import requests  # noqa: PLC0415
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415
-
-    broken: Exception | None = None
-    for _ in range(ATTEMPTS):
-        before = _size(part)
-        try:
-            return _download(url, part, num_bytes)
-        except (requests.ConnectionError, HTTPError, _BrokenOffError) as error:
-            broken = error
-        except _BadDownloadError as error:
-            raise broken or error from error
-        if _size(part) <= before:
-            break
-    assert broken is not None
-    raise broken
-
-
-def _download_whole(remote: RemoteFile, part: Path) -> None:
-    """Download a file to `part`, which is removed if it is another one."""
-    _download_all(remote.url, part, remote.num_bytes)
-    if not remote.is_published(part):
-        part.unlink()
-        host = urlsplit(remote.url).netloc
-        raise _BadDownloadError(f"what {host} sent has another checksum than was published")
-
-
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
-def _part_path(remote: RemoteFile) -> Path:
-    return remote.path.with_name(remote.name + ".part")
-
-
-def _download(url: str, part: Path, num_bytes: int) -> None:
-    """Append to `part` what it lacks of the file at `url`, which has `num_bytes`."""
+def _append(remote: RemoteFile, part: Path, start: int) -> None:
     import requests  # noqa: PLC0415
 
-    start = _size(part)
-    if start == num_bytes:
-        return
+    if start > remote.num_bytes:
+        raise _WrongContentError("what was downloaded before is not part of the file")
     # "identity": a server that calls .gz a transfer encoding must not have it unpacked on the way.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    with requests.get(
-        url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)
-    ) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
-            raise _BadDownloadError("what was downloaded before is not part of the file")
-        response.raise_for_status()
-        resumes = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        if response.status_code != requests.codes.partial_content or not resumes:
-            start = 0
-        _write(response, part, start, num_bytes)
-
-
-def _write(response: "requests.Response", part: Path, start: int, num_bytes: int) -> None:
+    timeout = (CONNECT_SECONDS, READ_SECONDS)
     position = start
-    with part.open("ab" if start else "wb") as stream:
-        for chunk in _with_progress(response, part.stem, start, num_bytes):
-            position += len(chunk)
-            if position > num_bytes:
-                raise _BadDownloadError(f"the server sent more than {num_bytes:,} bytes")
-            stream.write(chunk)
-    if position < num_bytes:
-        raise _BrokenOffError(f"the server sent {position:,} of {num_bytes:,} bytes")
+    with requests.get(remote.url, headers=headers, stream=True, timeout=timeout) as response:
+        if response.status_code != requests.codes.requested_range_not_satisfiable:
+            response.raise_for_status()
+            resumes = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+            if response.status_code != requests.codes.partial_content or not resumes:
+                position = 0
+            with part.open("ab" if position else "wb") as stream:
+                for chunk in _received(response, remote, position):
+                    position += len(chunk)
+                    if position > remote.num_bytes:
+                        raise _WrongContentError(
+                            f"the server sent more than {remote.num_bytes:,} bytes"
+                        )
+                    stream.write(chunk)
+    if position < remote.num_bytes:
+        raise _BrokenOffError(f"the server sent {position:,} of {remote.num_bytes:,} bytes")
 
 
-def _with_progress(
-    response: "requests.Response", name: str, start: int, num_bytes: int
-) -> Iterator[bytes]:
-    from rich import progress  # noqa: PLC0415
+def _received(response: "requests.Response", remote: RemoteFile, start: int) -> Iterator[bytes]:
     from rich.console import Console  # noqa: PLC0415
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn  # noqa: PLC0415
 
     console = Console(stderr=True)
-    columns = (
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=num_bytes, completed=start)
+    columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(remote.name, total=remote.num_bytes, completed=start)
         # The raw bytes, not `iter_content`: see "identity".
         for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
             yield chunk
@@ -231,15 +191,13 @@ def _reason(error: Exception, remote: RemoteFile) -> str:
     import requests  # noqa: PLC0415
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-    host = urlsplit(remote.url).netloc
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        reason = f"{host} answers {error.response.status_code} {error.response.reason}"
-    elif isinstance(error, requests.Timeout):
-        reason = f"{host} does not answer"
-    elif isinstance(error, (requests.RequestException, HTTPError)):
-        reason = f"no connection to {host}, or it broke"
-    elif isinstance(error, OSError):
-        reason = f"{error.filename or remote.path} cannot be written: {error.strerror or error}"
-    else:
-        reason = str(error)
-    return f"{remote.name} could not be downloaded: {reason}"
+    match error:
+        case requests.HTTPError(response=requests.Response() as response):
+            return f"{remote.host} answers {response.status_code} {response.reason}"
+        case requests.Timeout():
+            return f"{remote.host} does not answer"
+        case requests.RequestException() | HTTPError():
+            return f"no connection to {remote.host}, or it broke"
+        case OSError():
+            return f"{error.filename or remote.path} cannot be written: {error.strerror or error}"
+    return str(error)

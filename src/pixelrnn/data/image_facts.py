@@ -61,21 +61,21 @@ def _avif_depth(path: Path) -> int:
     return 12 if flags & 0x20 else 10 if flags & 0x40 else 8
 
 
-def orientation(image: "Image.Image", path: Path) -> int:
-    """Return how the pixels are to be turned, 1 to 8 as in EXIF; 1 is upright."""
-    found = _exif(image, path).get(ORIENTATION)
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+def metadata(image: "Image.Image", path: Path) -> tuple[int, tuple[str, ...]]:
+    """Return what the file says that is not among its pixels.
 
-
-def not_kept(image: "Image.Image", path: Path) -> tuple[str, ...]:
-    """Return what the file says that is not among its pixels, in words that can be counted."""
-    found = []
+    Returns:
+        How the pixels are to be turned, 1 to 8 as in EXIF, where 1 is upright; and what is not kept, in
+        words that can be counted.
+    """
+    not_kept, exif = [], _exif(image, path)
     profile = image.info.get("icc_profile")
     if profile and not any(name in profile for name in SRGB):
-        found.append("colour profile")
-    if SAYS_SOMETHING & set(_exif(image, path)):
-        found.append("set of EXIF data")
-    return tuple(found)
+        not_kept.append("colour profile")
+    if SAYS_SOMETHING & set(exif):
+        not_kept.append("set of EXIF data")
+    turn = exif.get(ORIENTATION)
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1, tuple(not_kept)
 
 
 def _exif(image: "Image.Image", path: Path) -> dict[int, object]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelrnn.data.dataset import Images
-from pixelrnn.data.image_facts import bit_depth, highest_level, not_kept, orientation
+from pixelrnn.data.image_facts import bit_depth, highest_level, metadata
+from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
 from pixelrnn.wording import first_line
@@ -26,46 +26,23 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
-SUFFIXES = frozenset(
-    {
-        *(
-            ".png",
-            ".apng",
-            ".jpg",
-            ".jpeg",
-            ".jpe",
-            ".jfif",
-            ".webp",
-            ".bmp",
-            ".dib",
-            ".tif",
-            ".tiff",
-        ),
-        *(".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
-    }
-)
+_READ = ".png .apng .jpg .jpeg .jpe .jfif .webp .bmp .dib .tif .tiff .gif .ppm .pgm .pbm .pnm"
+SUFFIXES = frozenset(_READ.split())
 # Read where Pillow, or a plug-in that is installed, does: the format, the plug-in's module and its package.
 PLUG_INS = {
     ".avif": ("AVIF", "", "a newer Pillow"),
-    ".heic": ("HEIF", "pillow_heif", "pillow-heif"),
-    ".heif": ("HEIF", "pillow_heif", "pillow-heif"),
-    ".hif": ("HEIF", "pillow_heif", "pillow-heif"),
+    **dict.fromkeys((".heic", ".heif", ".hif"), ("HEIF", "pillow_heif", "pillow-heif")),
     ".jxl": ("JXL", "pillow_jxl", "pillow-jxl-plugin"),
 }
 # Files that are pictures to their owner: leaving them out without a word would be a surprise.
-OTHER_IMAGES = frozenset(
-    {
-        *PLUG_INS,
-        *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2"),
-        *(".exr", ".hdr", ".ico", ".j2k", ".jp2", ".jpx", ".jxr", ".pcx", ".pfm", ".psb", ".psd"),
-        *(".qoi", ".sgi", ".svg", ".tga", ".xcf"),
-    }
+_UNREAD = (
+    ".arw .cr2 .cr3 .dng .nef .orf .pef .raf .raw .rw2 .exr .hdr .ico .j2k .jp2 .jpx .jxr .pcx .pfm .psb "
+    ".psd .qoi .sgi .svg .tga .xcf"
 )
+OTHER_IMAGES = frozenset([*PLUG_INS, *_UNREAD.split()])
 MAX_PIXELS = 1 << 27  # as many as an image of a compressed file has
 CHANNELS = {"1": 1, "L": 1, "LA": 1, "P": 3, "RGB": 3, "RGBA": 3}
 REFUSED_MODES = {
-    "CMYK": "CMYK",
-    "YCbCr": "YCbCr",
     "LAB": "CIE Lab",
     "F": "floating point",
     "I": "32-bit",
@@ -121,9 +98,9 @@ def read_header(path: Path) -> ImageHeader:
         if depth > 8 or image.mode.startswith("I;"):
             raise UnreadableImageError(path, f"{depth if depth > 8 else 16}-bit")
         if image.mode not in CHANNELS:
-            raise UnreadableImageError(path, REFUSED_MODES.get(image.mode, f"mode {image.mode}"))
+            raise UnreadableImageError(path, REFUSED_MODES.get(image.mode, image.mode))
         has_alpha = image.mode in ("LA", "RGBA") or "transparency" in image.info
-        turn = orientation(image, path)
+        turn, not_kept = metadata(image, path)
         size = (image.height, image.width)
         return ImageHeader(
             path=path,
@@ -133,7 +110,7 @@ def read_header(path: Path) -> ImageHeader:
             has_alpha=has_alpha,
             conversion=_conversion(image, depth, has_alpha=has_alpha),
             orientation=turn,
-            not_kept=not_kept(image, path),
+            not_kept=not_kept,
         )
 
 
@@ -143,11 +120,22 @@ def read_pixels(header: ImageHeader) -> Images:
     Raises:
         UnreadableImageError: if the file is truncated or damaged, or a pixel is transparent.
     """
-    with _upright(header) as image:
-        if header.has_alpha and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-            raise UnreadableImageError(header.path, "alpha that is not opaque")
-        pixels = np.array(image.convert("L" if header.channels == 1 else "RGB"), np.uint8)
-    return pixels.reshape(*header.size, header.channels).transpose(2, 0, 1)
+    return without_alpha(read_bands(header), header)
+
+
+def without_alpha(bands: Images, header: ImageHeader) -> Images:
+    """Return all bands of an image but alpha, `(C, H, W)`.
+
+    Args:
+        bands: uint8 `(H, W, 1 to 4)`.
+        header: of the image.
+
+    Raises:
+        UnreadableImageError: if a pixel is transparent.
+    """
+    if header.has_alpha and bands[..., -1].min() < 255:
+        raise UnreadableImageError(header.path, "alpha that is not opaque")
+    return bands[..., : header.channels].transpose(2, 0, 1)
 
 
 def read_bands(header: ImageHeader) -> Images:
@@ -158,35 +146,29 @@ def read_bands(header: ImageHeader) -> Images:
     Raises:
         UnreadableImageError: if the file is truncated or damaged.
     """
-    mode = "L" if header.channels == 1 else "RGB"
-    if header.has_alpha:
-        mode += "A"
-    with _upright(header) as image:
-        pixels = np.array(image.convert(mode), np.uint8)
+    mode = ("L" if header.channels == 1 else "RGB") + ("A" if header.has_alpha else "")
+    with _opened(header.path) as image:
+        image.load()
+        upright = _upright(image, header.orientation)
+        if (upright.height, upright.width) != header.size:
+            raise UnreadableImageError(header.path, "not the image that it was a moment ago")
+        pixels = np.array(upright.convert(mode), np.uint8)
     return pixels.reshape(*header.size, len(mode))
 
 
-def _turns_itself(image: "Image.Image") -> bool:
-    return image.format == "TIFF"  # Pillow turns these when it reads their pixels
-
-
-@contextlib.contextmanager
-def _upright(header: ImageHeader) -> Iterator["Image.Image"]:
-    """Open an image and read its pixels, turned upright."""
+def _upright(image: "Image.Image", orientation: int) -> "Image.Image":
     from PIL.Image import Transpose  # noqa: PLC0415
 
     turns = (
         *(Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM),
         *(Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90),
     )
-    with _opened(header.path) as image:
-        image.load()
-        turned = image
-        if header.orientation > 1 and not _turns_itself(image):
-            turned = image.transpose(turns[header.orientation - 2])
-        if (turned.height, turned.width) != header.size:
-            raise UnreadableImageError(header.path, "not the image that it was a moment ago")
-        yield turned
+    is_turned = orientation == 1 or _turns_itself(image)
+    return image if is_turned else image.transpose(turns[orientation - 2])
+
+
+def _turns_itself(image: "Image.Image") -> bool:
+    return image.format == "TIFF"  # Pillow turns these when it reads their pixels
 
 
 @contextlib.contextmanager

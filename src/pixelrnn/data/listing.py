@@ -17,30 +17,18 @@ from pixelrnn.files import FOLDER, not_a_file
 NUM_NAMED = 3  # of those alike that a line names; the others are counted
 
 
-@dataclass(frozen=True)
-class ImageFile:
-    """A file that is an image by its suffix.
-
-    Attributes:
-        path: where it is.
-        name: the same from the folder that is listed, with "/" between the parts.
-    """
-
-    path: Path
-    name: str
-
-
 @dataclass
 class Listing:
     """What is in a folder.
 
     Attributes:
-        images: in natural order: numbers in names by their value, a folder's images together.
+        images: files that are images by their suffix, as paths from the folder with "/" between the parts;
+            in natural order: numbers in names by their value, a folder's images together.
         left_aside: names of what is not read, and why.
         unreadable: sub-folders that cannot be looked into.
     """
 
-    images: list[ImageFile] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
     left_aside: list[tuple[str, str]] = field(default_factory=list)
     unreadable: list[UnreadableImageError] = field(default_factory=list)
 
@@ -80,10 +68,10 @@ def list_images(folder: Path) -> Listing:
             elif why_not:
                 listing.left_aside.append((name, why_not))
             else:
-                listing.images.append(ImageFile(child, name))
+                listing.images.append(name)
         if not children and _is_image(place) and prefix:
             listing.left_aside.append((prefix[:-1], "an empty folder"))
-    listing.images.sort(key=lambda image: natural(image.name))
+    listing.images.sort(key=natural)
     listing.left_aside.sort(key=lambda aside: natural(aside[0]))
     return listing
 

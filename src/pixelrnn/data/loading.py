@@ -1,19 +1,24 @@
 """`load`: from a name or a path to a data set."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from pixelrnn.data.albums import album_pictures, load_album
 from pixelrnn.data.arrays import load_arrays
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.cifar import load_cifar
-from pixelrnn.data.dataset import DataSet, Images
+from pixelrnn.data.dataset import DataSet
+from pixelrnn.data.digits import load_digits
+from pixelrnn.data.finding import find_one, folder_of_part, load_official
 from pixelrnn.data.folder import folder_pictures, load_folder
 from pixelrnn.data.in_memory import IN_MEMORY
-from pixelrnn.data.layouts import find_one, folder_of_part
 from pixelrnn.data.mixture import mixed
 from pixelrnn.data.options import DataOptions
+from pixelrnn.data.photos import load_photos
+from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.shipped import require_one_meaning
@@ -21,19 +26,27 @@ from pixelrnn.wording import suggestion
 
 LEVELS = frozenset({"num_levels"})
 OF_PICTURES = frozenset({"num_levels", "size", "patch_size", "random_crops"})
-# The kinds of files that are read: their suffixes, the options that apply, and what reads them.
-FILES: tuple[
-    tuple[tuple[str, ...], frozenset[str], Callable[[Path, DataOptions], DataSet]], ...
-] = (
-    ((".pxr",), OF_PICTURES, load_album),
-    ((".npy", ".npz"), LEVELS, lambda path, options: load_arrays(path, options.num_levels or 256)),
-    ((".tar.gz", ".tgz"), LEVELS, load_cifar),
-)
-_ORIGINS: WeakKeyDictionary[DataSet, tuple[str, DataOptions]] = WeakKeyDictionary()
+INSTALLED = {"digits": load_digits, "photos": load_photos}
+# The kinds of files that are read: by their suffix, the options that apply, and what reads them.
+FILES: dict[str, tuple[frozenset[str], Callable[[Path, DataOptions], DataSet]]] = {
+    ".pxr": (OF_PICTURES, load_album),
+    ".npy": (LEVELS, load_arrays),
+    ".npz": (LEVELS, load_arrays),
+    ".tar.gz": (LEVELS, load_cifar),
+    ".tgz": (LEVELS, load_cifar),
+}
 KINDS = (
     "a folder of images, an album (.pxr), an .npy or .npz file, a CIFAR archive (.tar.gz) or its folder, "
     "or a folder with MNIST's files"
 )
+_ORIGINS: WeakKeyDictionary[DataSet, tuple[str, DataOptions]] = WeakKeyDictionary()
+
+
+class _Reader(NamedTuple):
+    """What reads some images, and the options that apply to them."""
+
+    options: frozenset[str]
+    load: Callable[[DataOptions], DataSet]
 
 
 def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  # noqa: B008
@@ -67,8 +80,8 @@ def load(source: str | Path, options: DataOptions = DataOptions()) -> DataSet:  
 
 def require_clear(source: str | Path) -> None:
     """Raise a DataError if what a user wrote names a set and is a path here too."""
-    if isinstance(source, str) and source in CATALOGUE:
-        require_one_meaning(source, "a set of images", DataError)
+    if _is_name(source):
+        require_one_meaning(str(source), "a set of images", DataError)
 
 
 def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
@@ -77,7 +90,7 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
     Raises:
         DataError: also if they were in memory.
     """
-    data = _load_mixed(source, options) if options.also else _load(source, options)
+    data = (_load_mixed if options.also else _load)(source, options)
     _ORIGINS[data] = str(source), options
     return data
 
@@ -87,74 +100,18 @@ def origin(data: DataSet) -> tuple[str, DataOptions]:
     return _ORIGINS.get(data, (IN_MEMORY, DataOptions()))
 
 
-def _load_mixed(source: str | Path, options: DataOptions) -> DataSet:
-    """Return several sets as one, each read with those of the options that apply to it."""
-    options, others = options.model_copy(update={"also": None}), options.also or ()
-    applying = {str(each): options_of(each) for each in (source, *others)}
-    if len({_place(each) for each in (source, *others)}) <= len(others):
-        raise DataError("data.also names a set twice, or the one that is there already")
-    check_options(options, frozenset().union(*applying.values()), " + ".join(applying))
-    return mixed(
-        [
-            _load(each, DataOptions(**options.model_dump(include=set(applying[str(each)]))))
-            for each in (source, *others)
-        ]
-    )
-
-
-def _place(source: str | Path) -> Path | str:
-    """Return what is the same for all spellings of a source."""
-    if isinstance(source, str) and source in CATALOGUE:
-        return source
-    path = existing_path(source)
-    return path.resolve() if path else str(source)
-
-
 def options_of(source: str | Path) -> frozenset[str]:
     """Return the names of the options that images can be read with, whether they are there or not.
+
+    Raises:
+        DataError: if what is there is not read.
 
     Example:
         >>> sorted(options_of("photos"))
         ['num_levels', 'patch_size', 'random_crops']
     """
-    if isinstance(source, str) and source in CATALOGUE:
-        return CATALOGUE[source].options
-    path = existing_path(source)
-    if path is None:
-        return LEVELS
-    if path.is_dir():
-        found = find_one(path)
-        return found.layout.options if found else OF_PICTURES
-    name = path.name.lower()
-    return next((allowed for suffixes, allowed, _ in FILES if name.endswith(suffixes)), LEVELS)
-
-
-def _load(source: str | Path, options: DataOptions) -> DataSet:
-    if source == IN_MEMORY:
-        raise DataError(
-            "these images were in memory, and no file has them: give them again with data=, or others "
-            "with --data NAME-or-PATH"
-        )
-    if isinstance(source, str) and source in CATALOGUE:
-        entry = CATALOGUE[source]
-        check_options(options, entry.options, source)
-        return entry.load(options)
-    path = _require_path(source)
-    if (kind := not_a_file(path)) not in ("", FOLDER):
-        raise DataError(f"{path} is {kind}: give {KINDS}")
-    if path.is_dir():
-        found = find_one(path)
-        check_options(options, found.layout.options if found else OF_PICTURES, str(source))
-        return found.load(options) if found else load_folder(path, options)
-    for suffixes, allowed, read in FILES:
-        if path.name.lower().endswith(suffixes):
-            check_options(options, allowed, str(source))
-            return read(path, options)
-    if folder := folder_of_part(path):
-        raise DataError(
-            f"{path} is one of several files that make a set: give their folder, {folder}"
-        )
-    raise DataError(f"{path} is not a kind of file that is read: give {KINDS}")
+    is_there = _is_name(source) or existing_path(source) is not None
+    return _reader(source).options if is_there else LEVELS
 
 
 def load_pictures(source: str | Path, count: int | None = None) -> list[Images]:
@@ -168,7 +125,7 @@ def load_pictures(source: str | Path, count: int | None = None) -> list[Images]:
         DataError: if one cannot be read without losing something.
     """
     path = _require_path(source)
-    return folder_pictures(path, count) if path.is_dir() else album_pictures(path, count)
+    return (folder_pictures if path.is_dir() else album_pictures)(path, count)
 
 
 def existing_path(source: str | Path) -> Path | None:
@@ -178,13 +135,6 @@ def existing_path(source: str | Path) -> Path | None:
         return path if path.exists() else None
     except (OSError, RuntimeError):  # a name that is too long, the home of no user
         return None
-
-
-def _require_path(source: str | Path) -> Path:
-    path = existing_path(source)
-    if path is None:
-        raise DataError(f"{nothing_called(str(source))}, or {KINDS}")
-    return path
 
 
 def check_options(options: DataOptions, allowed: frozenset[str], source: str) -> None:
@@ -202,3 +152,79 @@ def nothing_called(name: str) -> str:
     """Return the message about a set that does not exist, with the nearest name that does."""
     known = f"{', '.join(CATALOGUE)} (`pixelrnn data list`)"
     return f"there is no {name}{suggestion(name, CATALOGUE)}: give one of {known}"
+
+
+def _load(source: str | Path, options: DataOptions) -> DataSet:
+    reader = _reader(source)
+    check_options(options, reader.options, str(source))
+    return reader.load(options)
+
+
+def _load_mixed(source: str | Path, options: DataOptions) -> DataSet:
+    """Return several sets as one, each read with those of the options that apply to it."""
+    sources = (source, *(options.also or ()))
+    options = options.model_copy(update={"also": None})
+    if len({_place(each) for each in sources}) < len(sources):
+        raise DataError("data.also names a set twice, or the one that is there already")
+    applying = {str(each): options_of(each) for each in sources}
+    check_options(options, frozenset().union(*applying.values()), " + ".join(applying))
+    return mixed(
+        [
+            _load(each, DataOptions(**options.model_dump(include=set(applying[str(each)]))))
+            for each in sources
+        ]
+    )
+
+
+def _place(source: str | Path) -> Path | str:
+    """Return what is the same for all spellings of a source."""
+    path = None if _is_name(source) else existing_path(source)
+    return path.resolve() if path else str(source)
+
+
+def _is_name(source: str | Path) -> bool:
+    return isinstance(source, str) and source in CATALOGUE
+
+
+def _reader(source: str | Path) -> _Reader:
+    """Return what reads a source, by its name or by what is there.
+
+    Raises:
+        DataError: if there is nothing, or nothing that is read.
+    """
+    if source == IN_MEMORY:
+        raise DataError(
+            "these images were in memory, and no file has them: give them again with data=, or others "
+            "with --data NAME-or-PATH"
+        )
+    if _is_name(source):
+        name = str(source)
+        load_named = INSTALLED.get(name, partial(load_official, name))
+        return _Reader(CATALOGUE[name].options, load_named)
+    path = _require_path(source)
+    if (kind := not_a_file(path)) == FOLDER:
+        found = find_one(path)
+        if found is None:
+            return _Reader(OF_PICTURES, partial(load_folder, path))
+        return _Reader(CATALOGUE[found.layout.name].options, found.load)
+    if kind:
+        raise DataError(f"{path} is {kind}: give {KINDS}")
+    return _file_reader(path)
+
+
+def _file_reader(path: Path) -> _Reader:
+    for suffix, (allowed, read) in FILES.items():
+        if path.name.lower().endswith(suffix):
+            return _Reader(allowed, partial(read, path))
+    if folder := folder_of_part(path):
+        raise DataError(
+            f"{path} is one of several files that make a set: give their folder, {folder}"
+        )
+    raise DataError(f"{path} is not a kind of file that is read: give {KINDS}")
+
+
+def _require_path(source: str | Path) -> Path:
+    path = existing_path(source)
+    if path is None:
+        raise DataError(f"{nothing_called(str(source))}, or {KINDS}")
+    return path

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pixelrnn.data.dataset import SPLITS, DataSet, Images, number_pictures
+from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.patches import Uncut
+from pixelrnn.data.splits import SPLITS, Images, Three, in_split_order, number_pictures
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
 
@@ -36,9 +37,9 @@ def mixed(sets: Sequence[DataSet]) -> DataSet:
     return DataSet(
         name=" + ".join(each.name for each in sets),
         num_levels=first.num_levels,
-        train=_together(sets, "train"),
-        validation=_together(sets, "validation"),
-        test=_together(sets, "test"),
+        train=np.concatenate([each.train for each in sets]),
+        validation=np.concatenate([each.validation for each in sets]),
+        test=np.concatenate([each.test for each in sets]),
         source="; ".join(f"{each.name}: {each.source}" for each in sets),
         licence="; ".join(f"{each.name}: {each.licence}" for each in sets),
         notes=tuple(f"{each.name}: {note}" for each in sets for note in each.notes),
@@ -62,24 +63,19 @@ def _kind(data: DataSet) -> str:
     return f"{data.height}x{data.width}, {colours}, of {data.num_levels} levels"
 
 
-def _together(sets: Sequence[DataSet], split: str) -> Images:
-    return np.concatenate([getattr(each, split) for each in sets])
-
-
-def _pictures(sets: Sequence[DataSet]) -> tuple[Pictures, Pictures, Pictures] | None:
+def _pictures(sets: Sequence[DataSet]) -> Three[Pictures] | None:
     """Return which picture each image is from, counted on from set to set."""
     if all(each.pictures is None for each in sets):
         return None
     parts: dict[str, list[Pictures]] = {split: [] for split in SPLITS}
     begin = 0
     for each in sets:
-        counts = [[1] * each.count(split) for split in SPLITS]
-        numbers = each.pictures or number_pictures(counts)
+        single = {split: [(split, n) for n in range(each.count(split))] for split in SPLITS}
+        numbers = each.pictures or number_pictures(single)
         for split, of_split in zip(SPLITS, numbers, strict=True):
             parts[split].append(of_split + begin)
         begin += 1 + max(int(of_split.max(initial=-1)) for of_split in numbers)
-    train, validation, test = (np.concatenate(part) for part in parts.values())
-    return train, validation, test
+    return in_split_order({split: np.concatenate(part) for split, part in parts.items()})
 
 
 def _uncut(sets: Sequence[DataSet]) -> Uncut | None:

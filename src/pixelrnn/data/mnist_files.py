@@ -1,84 +1,102 @@
-"""The files of MNIST: how they are published, what people call them, which checksums they have."""
+"""The forms of MNIST's files: idx, as it and its relatives are published, and the text of `.amat`.
 
+An idx file, packed with gzip or not, is two zeros, the type (8: bytes) and the number of axes; their
+lengths, each in four bytes; then the bytes. What a header claims is compared with the size of the file
+before memory is taken. An `.amat` file has binarised images as text, one a line.
+"""
+
+import gzip
+import hashlib
+import math
+import struct
 from pathlib import Path
+from typing import IO
 
-from pixelrnn.data.download import RemoteFile
+import numpy as np
+import numpy.typing as npt
 
-_MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-_FIXED = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
+from pixelrnn.data.archives import reporting_damage
+from pixelrnn.data.splits import Images
+from pixelrnn.errors import DataError
+from pixelrnn.files import not_a_file
+from pixelrnn.untrusted import unpacked_limit
 
-IDX_FILES = tuple(
-    RemoteFile(f"{name}.gz", f"{_MIRROR}{name}.gz", f"md5:{md5}", num_bytes)
-    for name, md5, num_bytes in (
-        ("train-images-idx3-ubyte", "f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
-        ("train-labels-idx1-ubyte", "d53e105ee54ea40749a09fcbcd1e9432", 28_881),
-        ("t10k-images-idx3-ubyte", "9fb629c4189551a2d022fa330f9573f3", 1_648_877),
-        ("t10k-labels-idx1-ubyte", "ec29112dd5afa0611ce80d1b7f02629c", 4_542),
-    )
-)
-# Larochelle publishes no checksums: these are the ones that TensorFlow Datasets records.
-FIXED_FILES = tuple(
-    RemoteFile(name, _FIXED + name, f"sha256:{sha256}", num_bytes)
-    for name, sha256, num_bytes in (
-        (
-            "binarized_mnist_train.amat",
-            "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
-            78_400_000,
-        ),
-        (
-            "binarized_mnist_valid.amat",
-            "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
-            15_680_000,
-        ),
-        (
-            "binarized_mnist_test.amat",
-            "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
-            15_680_000,
-        ),
-    )
-)
-# Of the unpacked contents, by name: files that were packed anew are the same images.
-CONTENT_MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
-IMAGE_FILES = tuple(name for name in CONTENT_MD5 if "images" in name)
-AMAT_FILES = tuple(remote.name for remote in FIXED_FILES)
+GZIP = b"\x1f\x8b"
+MAX_IDX_BYTES = 1 << 30  # the largest relative of MNIST, EMNIST by class, has 0.55 GB of images
+SIDE = 28
+MAX_AMAT_BYTES = 1 << 28  # the largest published file has 78.4 MB
+HOLDS = {3: "images", 1: "labels"}  # by the number of axes
 
 
-def spellings(name: str) -> tuple[str, ...]:
-    """Return how a file of MNIST is called: as torchvision or LeCun has it, unpacked or packed.
+def read_idx(path: Path, num_axes: int) -> tuple[npt.NDArray[np.uint8], str]:
+    """Return the array in an idx file, and the MD5 of the unpacked contents, in hexadecimal digits.
+
+    Args:
+        path: the file; whether it is packed is seen from its first bytes, whatever it is called.
+        num_axes: 3 for images `(N, H, W)`, 1 for labels `(N,)`.
+
+    Raises:
+        DataError: if it is truncated, damaged, holds anything else, or claims more than a file of its
+            size can hold.
 
     Example:
-        >>> spellings("t10k-labels-idx1-ubyte")[:3]
-        ('t10k-labels-idx1-ubyte', 't10k-labels.idx1-ubyte', 't10k-labels-idx1-ubyte.gz')
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "labels")
+        >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
+        >>> read_idx(path, num_axes=1)[0].tolist()
+        [7, 9]
     """
-    bases = (name, name.replace("-idx", ".idx"))
-    return (*bases, *(f"{base}.gz" for base in bases))
+    if kind := not_a_file(path):
+        raise DataError(f"{path} is {kind}, not an idx file of {HOLDS[num_axes]}")
+    with reporting_damage(path), path.open("rb") as stored:
+        is_packed = stored.read(2) == GZIP
+        stored.seek(0)
+        size = path.stat().st_size
+        if not is_packed:
+            return _read(stored, path, num_axes, size)
+        with gzip.GzipFile(fileobj=stored) as unpacked:
+            return _read(unpacked, path, num_axes, unpacked_limit(size))
 
 
-def idx_path(folder: Path, name: str) -> Path | None:
-    """Return the file of a folder that is called so, in the first spelling that there is."""
-    paths = [folder / spelling for spelling in spellings(name)]
-    return next((path for path in paths if path.exists() and not path.is_dir()), None)
+def _read(
+    stream: IO[bytes] | gzip.GzipFile, path: Path, num_axes: int, limit: int
+) -> tuple[npt.NDArray[np.uint8], str]:
+    what = HOLDS[num_axes]
+    header = stream.read(4 + 4 * num_axes)
+    if header[:4] != bytes([0, 0, 8, num_axes]) or len(header) < 4 + 4 * num_axes:
+        raise DataError(f"{path} is not an idx file of {what}: fetch it again")
+    shape = struct.unpack(f">{num_axes}I", header[4:])
+    num_bytes = math.prod(shape)
+    if num_bytes > min(limit, MAX_IDX_BYTES):
+        raise DataError(
+            f"{path} claims {what} of shape {shape}, which is more than a file of its size holds: fetch "
+            "it again"
+        )
+    content = stream.read(num_bytes + 1)
+    if len(content) != num_bytes or not content:
+        raise DataError(
+            f"{path} does not hold the {num_bytes:,} bytes of {what} that it claims: fetch it again"
+        )
+    digest = hashlib.md5(header, usedforsecurity=False)
+    digest.update(content)
+    return np.frombuffer(content, np.uint8).reshape(shape), digest.hexdigest()
 
 
-def missing_amat(folder: Path) -> list[str]:
-    """Return which of the three files of the fixed binarisation a folder lacks."""
-    return [name for name in AMAT_FILES if not (folder / name).is_file()]
+def read_amat(path: Path) -> Images:
+    """Return the images `(N, 1, 28, 28)` of a text file of zeros and ones, one image a line.
 
-
-def content_trouble(path: Path, name: str, md5: str) -> str:
-    """Return how the contents of an idx file differ from those of MNIST's; "" if they do not."""
-    official = CONTENT_MD5[name]
-    return "" if md5 == official else f"{path.name} holds contents of md5 {md5}, not {official}"
-
-
-def amat_trouble(folder: Path) -> str:
-    """Return which file of the fixed binarisation in a folder is not as published; "" if all are."""
-    for remote in FIXED_FILES:
-        if not remote.is_published(folder / remote.name):
-            return f"{remote.name} has not the checksum that is known, {remote.checksum.replace(':', ' ')}"
-    return ""
+    Raises:
+        DataError: if it holds anything else, or not a whole number of images.
+    """
+    if kind := not_a_file(path):
+        raise DataError(f"{path} is {kind}, not an .amat file")
+    with reporting_damage(path):
+        if path.stat().st_size > MAX_AMAT_BYTES:
+            raise DataError(f"{path} is larger than any file of binarised MNIST")
+        text = np.fromfile(path, np.uint8)
+    digits = text[(text == ord("0")) | (text == ord("1"))]
+    num_spaces = int(np.isin(text, np.frombuffer(b" \r\n\t", np.uint8)).sum())
+    if not digits.size or digits.size % (SIDE * SIDE) or digits.size + num_spaces != text.size:
+        raise DataError(f"{path} is not a whole number of binary 28x28 images: fetch it again")
+    images: Images = (digits == ord("1")).astype(np.uint8)
+    return images.reshape(-1, 1, SIDE, SIDE)

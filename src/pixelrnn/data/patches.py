@@ -1,11 +1,14 @@
 """Cutting pictures into square patches: on a grid, or anywhere."""
 
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.data.dataset import Images
+from pixelrnn.data.splits import SPLITS, Images, Three, number_pictures
+from pixelrnn.uncertainty import Pictures
 
 RANDOM_CROPS = "in each epoch training patches are cut at other places, anywhere in their pictures"
 
@@ -49,9 +52,44 @@ class Uncut:
         return picture[:, top : top + side, left : left + side]
 
 
-def uncut(pictures: list[Images], counts: list[int]) -> Uncut:
-    """Return pictures of which each gave so many patches, in this order."""
-    return Uncut(tuple(pictures), np.repeat(np.arange(len(counts)), counts))
+class Cut(NamedTuple):
+    """A picture that was read.
+
+    Attributes:
+        patches: what was cut from it, uint8 `(N, C, side, side)`; or it alone, `(1, C, H, W)`.
+        scene: what tells it from others; `None` of one that is whole.
+        uncut: itself, `(C, H, W)`, if its patches are to be cut anew in each epoch.
+    """
+
+    patches: Images
+    scene: Hashable = None
+    uncut: Images | None = None
+
+
+class CutImages(TypedDict):
+    """What a `DataSet` is told of images that were cut from pictures."""
+
+    train: Images
+    validation: Images
+    test: Images
+    pictures: Three[Pictures] | None
+    uncut: Uncut | None
+
+
+def gather(cuts: Mapping[str, Sequence[Cut]]) -> CutImages:
+    """Return the patches of all pictures of each split, in order, and what they were cut from."""
+    everything = [cut for split in SPLITS for cut in cuts[split]]
+    nothing = everything[0].patches[:0]
+    scenes = {split: [cut.scene for cut in cuts[split] for _ in cut.patches] for split in SPLITS}
+    uncut = [(cut.uncut, len(cut.patches)) for cut in cuts["train"] if cut.uncut is not None]
+    numbers = np.repeat(np.arange(len(uncut)), [count for _, count in uncut])
+    return CutImages(
+        train=np.concatenate([nothing, *(cut.patches for cut in cuts["train"])]),
+        validation=np.concatenate([nothing, *(cut.patches for cut in cuts["validation"])]),
+        test=np.concatenate([nothing, *(cut.patches for cut in cuts["test"])]),
+        pictures=None if everything[0].scene is None else number_pictures(scenes),
+        uncut=Uncut(tuple(picture for picture, _ in uncut), numbers) if uncut else None,
+    )
 
 
 def cut_patches(picture: Images, side: int, stride: int) -> Images:

@@ -11,6 +11,7 @@ import math
 import pickle
 import pickletools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -28,9 +29,8 @@ _OPERATIONS = (
 )
 OPERATIONS = frozenset(_OPERATIONS.split())
 MAX_OPERATIONS = 1_000_000  # CIFAR-100's training images have a quarter of that
-MAX_TUPLES = (
-    100  # arrays need a few; a hundred inside each other are no danger to whoever compares them
-)
+# Arrays need a few; a hundred inside each other are no danger to whoever compares them.
+MAX_TUPLES = 100
 MEMO = frozenset({"BINPUT", "LONG_BINPUT"})
 TUPLES = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"})
 
@@ -56,8 +56,8 @@ class PickledArray:
                     raise ValueError("an array whose shape is damaged")
                 if math.prod(shape) != len(content):
                     raise ValueError(f"an array of shape {shape} with {len(content):,} bytes")
-                order: Any = "F" if is_fortran else "C"
-                return np.frombuffer(content, np.uint8).reshape(shape, order=order)
+                flat = np.frombuffer(content, np.uint8)
+                return flat.reshape(shape[::-1]).T if is_fortran else flat.reshape(shape)
         raise ValueError("an array that is not of bytes (uint8)")
 
 
@@ -74,23 +74,17 @@ class _Type:
         """Take what numpy adds: byte order and fields, which bytes have not."""
 
 
+@dataclass(frozen=True)
 class _Name:
     """A name that a pickle mentions: it can be called, if that makes sense, and not be changed."""
 
-    __slots__ = ("_call",)
-
-    def __init__(self, call: Callable[..., object]) -> None:
-        self._call = call
+    call: Callable[..., object]
 
     def __call__(self, *arguments: object) -> object:
-        return self._call(*arguments)
+        return self.call(*arguments)
 
     def __setstate__(self, state: object) -> NoReturn:
         raise pickle.UnpicklingError("it changes what a name means")
-
-
-def _array(*_: object) -> PickledArray:
-    return PickledArray()
 
 
 def _nothing(*_: object) -> NoReturn:
@@ -104,8 +98,8 @@ class _Unpickler(pickle.Unpickler):
         self._names: dict[tuple[str, str], Callable[..., object]] = {
             ("numpy", "ndarray"): _nothing,
             ("numpy", "dtype"): _Type,
-            ("numpy.core.multiarray", "_reconstruct"): _array,
-            ("numpy._core.multiarray", "_reconstruct"): _array,
+            ("numpy.core.multiarray", "_reconstruct"): lambda *_: PickledArray(),
+            ("numpy._core.multiarray", "_reconstruct"): lambda *_: PickledArray(),
             ("_codecs", "encode"): self._encoded,
         }
 

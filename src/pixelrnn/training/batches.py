@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pixelrnn.data.dataset import Images
+from pixelrnn.data import Images
 from pixelrnn.data.patches import Uncut
 
 _ORDER, _FLIPS, _PLACES = range(3)

@@ -1,16 +1,19 @@
-"""The files of a CIFAR one by one, from its folder or its archive, none larger than any that was published.
+"""Reading files from elsewhere: one by one, from a folder or an archive, none larger than it may be.
 
 An archive is read as a stream, never unpacked to disk, and what its headers claim is checked before
-memory is taken.
+memory is taken. Whatever damaged bytes make a library raise is one line that names the file.
 """
 
 import gzip
 import hashlib
+import struct
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, cast
+from typing import IO, cast
 
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
@@ -21,6 +24,31 @@ MAX_MEMBER_BYTES = 160_000_000  # the largest official file has 155.2 million
 MAX_ARCHIVE_BYTES = 256_000_000  # the official archives unpack to 186.2 million
 MAX_MEMBERS = 1000
 
+DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, RuntimeError),  # that of recursion, too
+    *(struct.error, zlib.error, tarfile.TarError, zipfile.BadZipFile),
+)
+
+
+@contextmanager
+def reporting_damage(path: Path, remedy: str = "fetch it again") -> Iterator[None]:
+    """Turn what a library raises over a file into a DataError that names it.
+
+    Raises:
+        DataError: if the file cannot be read, is truncated or damaged, or holds more than there is memory.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise DataError(f"{path} holds more than there is memory for") from error
+    except DAMAGED as error:
+        if reason := getattr(error, "strerror", None):
+            where = getattr(error, "filename", None) or path
+            raise DataError(f"{where} cannot be read: {reason}") from error
+        raise DataError(
+            f"{path} is truncated or damaged ({first_line(error)}): {remedy}"
+        ) from error
+
 
 def members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """Yield the names and contents of the files that are wanted, of a folder or an archive (`.tar.gz`).
@@ -29,21 +57,8 @@ def members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str,
         DataError: if one cannot be read, or is larger than it can be; an archive also if it is truncated,
             damaged, or unpacks to more than any of CIFAR.
     """
-    if path.is_dir():
-        try:
-            yield from _of_folder(path, is_wanted)
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-        return
-    try:
-        yield from _of_archive(path, is_wanted)
-    # A chain of headers makes tarfile call itself, as often as the file says.
-    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError) as error:
-        if reason := getattr(error, "strerror", None):
-            raise DataError(f"{path} cannot be read: {reason}") from error
-        raise DataError(
-            f"{path} is truncated or damaged ({first_line(error)}): fetch it again"
-        ) from error
+    with reporting_damage(path):
+        yield from (_of_folder if path.is_dir() else _of_archive)(path, is_wanted)
 
 
 def md5_of(path: Path) -> str:
@@ -63,8 +78,8 @@ def _of_folder(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[s
 
 
 def _of_archive(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    with path.open("rb") as packed, gzip.GzipFile(fileobj=packed) as unpacked:
-        stream = _BoundedStream(unpacked, path)
+    with path.open("rb") as packed, _BoundedGzip(path, fileobj=packed) as stream:
+        stream.limit = min(MAX_ARCHIVE_BYTES, unpacked_limit(path.stat().st_size))
         with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|") as archive:
             for number, member in enumerate(archive):
                 if number == MAX_MEMBERS:
@@ -82,24 +97,15 @@ def _of_archive(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[
             pass
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+class _BoundedGzip(gzip.GzipFile):
+    """A packed stream that ends where no archive of CIFAR would, whatever its headers say."""
 
+    limit = 0
 
-class _BoundedStream:
-    """An unpacked stream that ends where no archive of CIFAR would, whatever its headers say."""
-
-    def __init__(self, stream: _Readable, path: Path) -> None:
-        self._stream = stream
-        self._path = path
-        self._num_bytes = 0
-        self._limit = min(MAX_ARCHIVE_BYTES, unpacked_limit(path.stat().st_size))
-
-    def read(self, size: int) -> bytes:
-        content = self._stream.read(size)
-        self._num_bytes += len(content)
-        if self._num_bytes > self._limit:
+    def read(self, size: int | None = -1) -> bytes:
+        content = super().read(size)
+        if self.tell() > self.limit:
             raise DataError(
-                f"{self._path} unpacks to more than {self._limit:,} bytes: it is not CIFAR"
+                f"{self.name} unpacks to more than {self.limit:,} bytes: it is not CIFAR"
             )
         return content

@@ -1,51 +1,33 @@
-"""The forms in which published sets lie in folders, and finding them: each form is one entry of `LAYOUTS`.
+"""Finding published sets: in a folder that is given, or by name among the user's folders.
 
 Looked at are a folder, its sub-folders, and a folder `raw` in each of these: `MNIST/raw` and
-`cifar-10-batches-py` below one root are how torchvision keeps them.
+`cifar-10-batches-py` below one root are how torchvision keeps them. By its name a set is looked for in
+the folder that PIXELRNN_DATA names, then among the user's caches; only files that are known to be the
+published ones are called by the name.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from pixelrnn.data import cifar, mnist
-from pixelrnn.data.cifar_versions import VERSIONS, Version
+from pixelrnn.data.archives import md5_of
+from pixelrnn.data.catalogue import CATALOGUE
+from pixelrnn.data.cifar import VERSIONS, Version
 from pixelrnn.data.dataset import DataSet
+from pixelrnn.data.download import FOLDER_VARIABLE, cache_folder, fetch_file, named_folder
 from pixelrnn.data.listing import list_images
+from pixelrnn.data.mnist import Mnist
 from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
 from pixelrnn.wording import joined
 
-
-@dataclass(frozen=True)
-class Layout:
-    """One form in which a set lies in a folder.
-
-    Attributes:
-        name: of the set in the catalogue.
-        title: what it is, in words.
-        is_in: whether a folder that holds these names has files of this form, all of them or not.
-        missing: which of them are missing, for given options.
-        trouble: what is not as it was published, for given options; "" if all is.
-        load: reads it.
-        archive: the file that it is packed into, if there is one; `path` may be that.
-        options: the options that apply to it.
-    """
-
-    name: str
-    title: str
-    is_in: Callable[[Path, Iterable[str]], bool]
-    missing: Callable[[Path, DataOptions], list[str]]
-    trouble: Callable[[Path, DataOptions], str]
-    load: Callable[[Path, DataOptions], DataSet]
-    archive: str = ""
-    options: frozenset[str] = frozenset({"num_levels"})
+# The forms in which published sets lie in folders: what is in one, what it lacks, and how it is read.
+Layout = Mnist | Version
+LAYOUTS: tuple[Layout, ...] = (Mnist(), *VERSIONS)
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A set in a place: a folder, or an archive."""
 
     layout: Layout
@@ -54,14 +36,16 @@ class Found:
     def has_all(self, options: DataOptions) -> bool:
         """Return whether no file is missing; files that nobody may look for are."""
         try:
-            return not self.layout.missing(self.path, options)
+            return self.path.is_file() or not self.layout.missing_files(self.path, options)
         except OSError:
             return False
 
-    def trouble(self, options: DataOptions) -> str:
+    def mismatch(self, options: DataOptions) -> str:
         """Return what is not as it was published, or cannot be read; "" if all is."""
         try:
-            return self.layout.trouble(self.path, options)
+            if self.path.is_file() and md5_of(self.path) == self.layout.archive_md5:
+                return ""
+            return self.layout.read(self.path, options)[1]
         except (DataError, OSError) as error:
             return str(error)
 
@@ -72,36 +56,10 @@ class Found:
             DataError: if they cannot be read.
         """
         try:
-            return self.layout.load(self.path, options)
+            return self.layout.read(self.path, options)[0]
         except OSError as error:
             reason = error.strerror or error
             raise DataError(f"{error.filename or self.path} cannot be read: {reason}") from error
-
-
-def _cifar(version: Version) -> Layout:
-    return Layout(
-        name=version.name,
-        title=f"{version.title}, {version.form} version",
-        is_in=partial(cifar.is_cifar, version=version),
-        missing=lambda path, _: cifar.missing_files(path, version),
-        trouble=lambda path, _: cifar.cifar_trouble(path, version),
-        load=partial(cifar.load_cifar, version=version),
-        archive=version.archive,
-    )
-
-
-LAYOUTS = (
-    Layout(
-        name="mnist",
-        title="idx or .amat files as of MNIST",
-        is_in=mnist.is_mnist,
-        missing=mnist.missing_files,
-        trouble=mnist.mnist_trouble,
-        load=mnist.load_mnist,
-        options=frozenset({"num_levels", "binarisation"}),
-    ),
-    *map(_cifar, VERSIONS),
-)
 
 
 def find(folder: Path) -> list[Found]:
@@ -117,10 +75,11 @@ def find(folder: Path) -> list[Found]:
     """
     unpacked, archives = [], []
     for place, names in _places(folder):
-        unpacked += [Found(layout, place) for layout in LAYOUTS if layout.is_in(place, names)]
-        archives += [
-            Found(layout, place / layout.archive) for layout in LAYOUTS if layout.archive in names
-        ]
+        for layout in LAYOUTS:
+            if layout.is_present(place, names):
+                unpacked.append(Found(layout, place))
+            if layout.archive in names:
+                archives.append(Found(layout, place / layout.archive))
     return [*unpacked, *archives]
 
 
@@ -138,7 +97,7 @@ def find_one(folder: Path) -> Found | None:
     has_images = is_below and bool(list_images(folder).images)
     if not found and not has_images:
         found = everything
-    places = [f"{each.path} ({each.layout.title})" for each in found]
+    places = [f"{each.path} ({each.layout.label})" for each in found]
     if found and has_images:
         places.append(f"the images of {folder} itself")
     if len(places) > 1:
@@ -152,17 +111,59 @@ def find_one(folder: Path) -> Found | None:
 def folder_of_part(file: Path) -> str:
     """Return in which folder the set of a file is, and what lacks there; "" if it is part of none."""
     for layout in LAYOUTS:
-        if layout.is_in(file.parent, [file.name]):
+        if layout.is_present(file.parent, [file.name]):
             options = DataOptions(binarisation="fixed" if file.suffix == ".amat" else "none")
-            missing = layout.missing(file.parent, options)
+            missing = layout.missing_files(file.parent, options)
             lacks = f", which has no {joined(missing)}" if missing else ""
             return f"{file.absolute().parent}{lacks}"
     return ""
 
 
-def folders_in(folder: Path) -> list[Path]:
-    """Return the sub-folders of a folder, by name, without hidden ones; none if it cannot be read."""
-    return _contents(folder)[1]
+def locate(name: str, options: DataOptions) -> Found | None:
+    """Return where the official files of a named set are on this machine; `None` if they are not."""
+    return next((found for found, mismatch in _candidates(name, options) if not mismatch), None)
+
+
+def load_official(name: str, options: DataOptions) -> DataSet:
+    """Return a named set, downloading its files where they are not on this machine.
+
+    Raises:
+        DataError: if PIXELRNN_DATA has files that are called so and are not the published ones.
+        DownloadError: if it must be downloaded and cannot be.
+    """
+    found = locate(name, options)
+    if found is None:
+        fetch(name, options)
+        found = locate(name, options)
+    assert found is not None
+    return found.load(options)
+
+
+def fetch(name: str, options: DataOptions) -> list[Path]:
+    """Download the files of a set that is not here; return their paths.
+
+    Raises:
+        DataError: if PIXELRNN_DATA has files that are called so and are not the published ones.
+        DownloadError: if one cannot be had.
+    """
+    folder = named_folder()
+    for found, mismatch in _candidates(name, options):
+        if folder and found.path.is_relative_to(folder):
+            raise DataError(
+                f"{found.path}, in the folder that {FOLDER_VARIABLE} names, is not the official {name}: "
+                f"{mismatch}; use it as it is with --data {found.path}, or take it out of there"
+            )
+    return [fetch_file(remote) for remote in CATALOGUE[name].files(options)]
+
+
+def _candidates(name: str, options: DataOptions) -> Iterator[tuple[Found, str]]:
+    """Yield the complete sets of a name, and what is not as it was published about each."""
+    folder = named_folder()
+    places = [folder, *_contents(folder)[1]] if folder else []
+    everything = [found for place in [*places, cache_folder()] for found in find(place)]
+    for found in dict.fromkeys(everything):
+        if found.layout.name == name and found.has_all(options):
+            yield found, found.mismatch(options)
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, frozenset[str]]]:
@@ -177,7 +178,7 @@ def _places(folder: Path) -> Iterator[tuple[Path, frozenset[str]]]:
 
 
 def _contents(folder: Path) -> tuple[frozenset[str], list[Path]]:
-    """Return the names in a folder, and its sub-folders; nothing of one that cannot be read."""
+    """Return the names in a folder, and its sub-folders but hidden ones; nothing if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             found = {entry.name: entry.is_dir() for entry in entries}

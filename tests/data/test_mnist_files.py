@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from pixelrnn.data.idx import read_idx
+from pixelrnn.data.mnist_files import read_idx
 from pixelrnn.errors import DataError
 from published import draw, idx
 from spending import spending
