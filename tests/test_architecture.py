@@ -33,6 +33,7 @@ LAYERS = (
     ("likelihoods",),
     ("stepper",),
     ("kernels",),
+    ("runs",),
     (
         "registry",
         "agreement",
