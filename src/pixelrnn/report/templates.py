@@ -1,5 +1,7 @@
 """The templates of the page, and what they can call."""
 
+import functools
+
 import jinja2
 
 from pixelrnn import __version__
@@ -26,6 +28,7 @@ def tex(text: str) -> str:
     return "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))
 
 
+@functools.cache
 def environment() -> jinja2.Environment:
     """Return the environment in which the templates of this package are rendered."""
     found = jinja2.Environment(
