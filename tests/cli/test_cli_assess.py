@@ -30,7 +30,7 @@ def test_all_that_the_report_shows_is_kept(pixelrnn, run_folder, tmp_path):
     assert [file.read_bytes() for file in kept_files] == before
 
 
-@pytest.mark.parametrize("what", ["unfinished", "other weights", "read-only"])
+@pytest.mark.parametrize("what", ["unfinished", "other weights", "read-only", "shipped"])
 def test_what_cannot_be_kept_is_refused(what, pixelrnn, run_folder, monkeypatch):
     asked, word = run_folder, "not finished"
     if what == "unfinished":
@@ -39,6 +39,8 @@ def test_what_cannot_be_kept_is_refused(what, pixelrnn, run_folder, monkeypatch)
     elif what == "other weights":
         asked, word = run_folder / "best.safetensors", "is of model.safetensors"
         asked.write_bytes((run_folder / "model.safetensors").read_bytes())
+    elif what == "shipped":
+        asked, word = "digits-pixelcnn", "does not hold a run"
     else:
         word = "cannot be written to"
         monkeypatch.setattr("os.access", lambda *_: False)

@@ -31,9 +31,11 @@ def assess(
     from pixelrnn.assessment import require_contract, require_fit
     from pixelrnn.models import store
     from pixelrnn.runs import RunFolder
+    from pixelrnn.training import recipe_of
 
     folder = RunFolder.of(run)
     model = store.load(run, device=device)
+    recipe_of(folder)  # it is a run, and not weights alone
     images = images_for(run, folder, data)
     require_fit(model, images)
     if reason := why_not_kept(run, folder, images):
