@@ -35,6 +35,7 @@ LAYERS = (
     ("operations",),
     ("graph",),
     ("kernels",),
+    ("runs",),
     (
         "registry",
         "agreement",

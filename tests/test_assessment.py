@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pixelrnn import assessment
-from pixelrnn.assessment import FILE_KEYS, assess
+from pixelrnn.assessment import FILE_KEYS, assess, record
 from pixelrnn.coding import Album, Codec, fitting_name, load_program, write
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet
@@ -17,9 +17,7 @@ from pixelrnn.errors import OutputError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
 from pixelrnn.operations.export import export
-from pixelrnn.report.evaluation_file import read_evaluation
-from pixelrnn.report.samples_file import read_samples
-from pixelrnn.training import RunFolder
+from pixelrnn.runs import EvaluationArrays, RunFolder, SamplesArrays
 from pixelrnn.uncertainty import evenly_spread, standard_error
 
 
@@ -88,7 +86,8 @@ def test_fewer_samples_of_larger_images(run, save, side, count):
 def test_narrow_images(run, save, shape):
     save("pixelcnn", channels=shape[0])
     assess(run, data_set(shape), [])
-    found = read_samples(run.path / "samples.npz", image_shape=shape, num_levels=5)
+    lengths = dict(zip("CHW", shape, strict=True))
+    found = SamplesArrays.read(run.samples_file, num_levels=5, **lengths)
     assert found.seed == 0
     assert found.completions.shape == (4, 3, *shape)
 
@@ -103,7 +102,7 @@ def test_a_full_disk_leaves_the_result_as_it_was(run, save, monkeypatch):
             raise OSError(28, "No space left on device")
         real(file, **arrays)
 
-    monkeypatch.setattr(assessment.np, "savez_compressed", full)
+    monkeypatch.setattr(np, "savez_compressed", full)
     with pytest.raises(OutputError, match=r"samples\.npz: No space left"):
         assess(run, data_set((1, 4, 4)), [])
     assert json.loads(run.result_file.read_text()) == {"format_version": 1, "name": "x"}
@@ -255,6 +254,52 @@ def test_compiling_is_told(run, save, monkeypatch):
     assert told == ["one", "two"]
 
 
+# What `evaluate` keeps, alone and beside an assessment.
+
+
+def recorded(run, data):
+    """Evaluate the model of a run, and keep the figures."""
+    found = evaluate(store.load(run.path), data.test)
+    record(run, data, found)
+    return found
+
+
+def test_figures_alone_are_kept(run, save):
+    save("pixelcnn", noise=0.3)
+    found = recorded(run, data_set((1, 6, 5)))
+    assert run.result()["test_bits_per_dim"] == found.bits_per_dim
+    assert run.result().keys().isdisjoint({*FILE_KEYS, "seconds_per_sample", "baselines"})
+    read = EvaluationArrays.read(run.evaluation_file, num_levels=5, N=13, C=1, H=6, W=5)
+    np.testing.assert_allclose(read.bits_per_dim_per_image, found.bits_per_dim_per_image)
+    assert read.receptive_field is None
+    assert not run.samples_file.exists()
+
+
+def test_the_same_figures_leave_an_assessment_as_it_is(run, save):
+    save("pixelcnn", noise=0.3)
+    assess(run, data_set((1, 6, 5)), [])
+    files = (run.evaluation_file, run.samples_file, run.integer_file)
+    before, result = [file.read_bytes() for file in files], run.result()
+    recorded(run, data_set((1, 6, 5)))
+    assert [file.read_bytes() for file in files] == before
+    speed = {"images_per_second_evaluating": 0}
+    assert run.result() | speed == result | speed
+
+
+def test_figures_of_other_weights_remove_an_assessment(run, save):
+    save("pixelcnn", noise=0.3)
+    assess(run, data_set((1, 6, 5)), [])
+    save("pixelcnn", noise=0.4)
+    found = recorded(run, data_set((1, 6, 5)))
+    result = run.result()
+    assert result["test_bits_per_dim"] == found.bits_per_dim
+    assert {result[key] for key in (*FILE_KEYS, "seconds_per_sample")} == {None}
+    assert not run.samples_file.exists()
+    assert not run.integer_file.exists()
+    read = EvaluationArrays.read(run.evaluation_file, num_levels=5, N=13, C=1, H=6, W=5)
+    assert read.receptive_field is None
+
+
 @pytest.mark.parametrize("patches", [False, True])
 def test_which_picture_each_image_is_of_is_kept(run, save, patches):
     save("pixelcnn", noise=0.3)
@@ -270,8 +315,7 @@ def test_which_picture_each_image_is_of_is_kept(run, save, patches):
     assert (result["num_images"], result["num_pictures"]) == (13, 3 if patches else 13)
     expected = standard_error(found.bits_per_dim_per_image, pictures)
     assert result["test_bits_per_dim_standard_error"] == pytest.approx(expected)
-    kind = {"image_shape": (1, 6, 5), "num_levels": 5, "num_images": 13}
-    read = read_evaluation(run.evaluation_file, bits_per_dim=result["test_bits_per_dim"], **kind)
+    read = EvaluationArrays.read(run.evaluation_file, num_levels=5, N=13, C=1, H=6, W=5)
     np.testing.assert_array_equal(read.pictures, pictures)
 
 

@@ -191,7 +191,7 @@ def test_binarised_png_takes_one_bit_a_pixel():
     noise = np.random.default_rng(0).integers(0, 2, (1, 1, 128, 128), dtype=np.uint8)
     row = _by_name(measure(noise, noise, 2))["PNG"]
     assert row.test_bits_per_dim < 1.1
-    assert "1 bit a pixel" in row.note
+    assert "1 bit per pixel" in row.note
 
 
 def _lossy(pixels, num_levels):

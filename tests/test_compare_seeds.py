@@ -14,8 +14,8 @@ from pixelrnn import compare as compare_module
 from pixelrnn.baselines import Baseline
 from pixelrnn.compare import compare
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
-from pixelrnn.report import find_run_folders
-from pixelrnn.training import RunFolder
+from pixelrnn.runs import find_run_folders
+from pixelrnn.training import RunFolder, recipe_of
 from pixelrnn.uncertainty import over_seeds
 
 TINY = ("model.features=4", "model.layers=1", "training.image_presentations=32",
@@ -84,7 +84,7 @@ def test_each_seed_has_a_folder_in_that_of_its_model(whole):
     for name in RECIPES:
         for seed in range(SEEDS):
             place = folder / name / (f"seed-{seed}" if seed else "")
-            assert RunFolder(place).recipe().training.seed == seed
+            assert recipe_of(RunFolder(place)).training.seed == seed
             assert RunFolder(place).result()["finished"]
     assert len(set(weights(folder).values())) == 2 * SEEDS
 

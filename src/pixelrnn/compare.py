@@ -14,48 +14,27 @@ from typing import Any, Literal
 from rich.console import Console
 
 from pixelrnn import baselines, report, stopping
-from pixelrnn.assessment import FILE_KEYS, SAMPLES_FILE, assess, require_contract
-from pixelrnn.baselines import Baseline
+from pixelrnn.assessment import assess, require_contract, require_fit
 from pixelrnn.data import DataSet
 from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.files import write_json
-from pixelrnn.models import LABELS, store
+from pixelrnn.models import LABELS, AutoregressiveModel, store
+from pixelrnn.runs import SEED_FOLDER, Baseline, RunFolder, locked_folder
+from pixelrnn.runs.result import ModelFigures
 from pixelrnn.training import (
     Recipe,
-    RunFolder,
     default_folder,
     distinct_labels,
+    recipe_of,
     recipes_for,
     say_on,
     train,
     with_seed,
 )
-from pixelrnn.training.run_folder import locked_folder
 from pixelrnn.uncertainty import count_pictures
 from pixelrnn.wording import counted
 
-RESULT_KEYS = (
-    "label",
-    "parameters",
-    "test_bits_per_dim",
-    "test_bits_per_dim_standard_error",
-    "test_nats_per_image",
-    "test_bits_per_dim_by_channel",
-    "validation_bits_per_dim",
-    "train_bits_per_dim",
-    "kept",
-    "last",
-    "best",
-    "image_presentations",
-    "images_per_second",
-    "minutes",
-    "peak_memory_mb",
-    "seconds_per_sample",
-    "hidden_half_bits_per_dim",
-    *FILE_KEYS,
-    "alarms",
-)
 GO_ON = "the same command goes on from there"
 
 
@@ -108,9 +87,9 @@ def compare(
     Args:
         names: a suite such as "digits", the recipes whose names start with it; or several recipes, by
             name or as .toml files.
-        out: folder for a run folder a model, `results.json` and `report.html`; by default `runs/SUITE` or
-            `runs/NAME-vs-NAME`. A run with another seed than the recipe's is in the model's folder, in
-            `seed-SEED`.
+        out: folder for a run folder of each model, `results.json` and `report.html`; by default
+            `runs/SUITE` or `runs/NAME-vs-NAME`. A run with another seed than the recipe's is in the model's
+            folder, in `seed-SEED`.
         seeds: how many times each model is trained: with the recipe's seed, and with those after it.
         data: a name or path in place of the recipes' own images.
         settings: changes to all recipes, each "table.key=value".
@@ -148,7 +127,7 @@ def _contestants(folder: Path, recipes: dict[str, Recipe], seeds: int) -> Iterat
             seeded = with_seed(recipe, number)
             path = folder / name
             if number:
-                path /= report.SEED_FOLDER.format(seeded.training.seed)
+                path /= SEED_FOLDER.format(seeded.training.seed)
             yield Contestant(RunFolder(path), seeded, labels[name], first=not number)
 
 
@@ -165,13 +144,12 @@ def _compare(
         _require_same(each.run, each.recipe, images)
     for each in contestants:
         _train_or_go_on(each, images, console, command)
-    for run in runs:  # all, before any figure is believed
-        require_contract(run, store.load(run.path), images.images("train"))
+    models = [_load(run, images) for run in runs]  # all, before any figure is believed
     lines = _baselines(runs, images, console)
-    for each in contestants:
+    for each, model in zip(contestants, models, strict=True):
         if not _is_assessed(each.run):
             say_on(console, f"{each}: evaluating {images.count('test'):,} test images")
-            assess(each.run, images, lines, on_compiling=partial(say_on, console))
+            assess(each.run, images, lines, model=model, on_compiling=partial(say_on, console))
     # Recipes may differ in their seed alone, and are to be told apart all the same.
     labels = [] if suite else [f"{each.run.path.resolve()}={each.label}" for each in contestants]
     results = _results(contestants, images, lines, labels)
@@ -207,16 +185,25 @@ def _require_same(run: RunFolder, recipe: Recipe, images: DataSet) -> None:
     if not run.recipe_file.is_file():
         return
     same_data = run.result().get("data_sha256", {}).get("train") in (None, images.sha256("train"))
-    if run.recipe().fingerprint() != recipe.fingerprint() or not same_data:
+    if recipe_of(run).fingerprint() != recipe.fingerprint() or not same_data:
         raise OutputError(
             f"{run.path} holds a run with other settings or images: "
             "choose another --out, or remove that folder"
         )
 
 
+def _load(run: RunFolder, images: DataSet) -> AutoregressiveModel:
+    """Return the model of a run, once it fits the images and keeps the contract."""
+    model = store.load(run.path)
+    require_fit(model, images)
+    require_contract(run, model, images.images("train"))
+    return model
+
+
 def _is_assessed(run: RunFolder) -> bool:
-    kept = (run.evaluation_file, run.path / SAMPLES_FILE)
-    return "test_bits_per_dim" in run.result() and all(file.is_file() for file in kept)
+    kept = (run.evaluation_file, run.samples_file)
+    measured = run.result().keys() >= {"test_bits_per_dim", "baselines"}
+    return measured and all(file.is_file() for file in kept)
 
 
 def _baselines(runs: Sequence[RunFolder], images: DataSet, console: Console) -> list[Baseline]:
@@ -225,12 +212,7 @@ def _baselines(runs: Sequence[RunFolder], images: DataSet, console: Console) -> 
     if kept:
         return [Baseline(**line) for line in kept[0]]
     say_on(console, "measuring what PNG, WebP and JPEG XL need for the test images")
-    return baselines.measure(
-        images.images("train"),
-        images.images("test"),
-        images.num_levels,
-        pictures=images.pictures_of("test"),
-    )
+    return baselines.measure_for(images)
 
 
 def _results(
@@ -243,7 +225,9 @@ def _results(
     for each in contestants:
         result = each.run.result()
         if each.first:
-            figures = {key: result.get(key) for key in RESULT_KEYS} | {"label": each.label}
+            figures = {key: result.get(key) for key in ModelFigures.model_fields} | {
+                "label": each.label
+            }
             models.append({"name": each.run.path.name, **figures})
         elif found := result.get("alarms"):
             model = next(model for model in models if model["label"] == each.label)

@@ -16,7 +16,7 @@ from typing import IO, Any
 from safetensors import SafetensorError
 
 from pixelrnn import locks
-from pixelrnn.errors import OutputError
+from pixelrnn.errors import OutputError, RecipeError
 
 _PART = re.compile(r"\..*\.(?P<host>[0-9a-f]{4})[0-9a-f]{8}\.part")
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS)
@@ -90,6 +90,16 @@ def make_folder(path: Path) -> Path:
             f"cannot write into the folder {path}: {error.strerror or error}; choose another one"
         ) from error
     return path
+
+
+def require_utf8(path: str | Path, what: str) -> None:
+    """Raise `RecipeError` if a path has bytes that are not UTF-8, in which a run's files are written."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise RecipeError(
+            f"the path of {what}, {str(path)!a}, is not valid UTF-8: rename it, or give a link to it"
+        ) from error
 
 
 FOLDER, LINK_TO_NOTHING = "a folder", "a link to nothing"

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelrnn.files import replacing
+from pixelrnn.runs import array_file
 
 Images = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
@@ -28,6 +29,7 @@ GIF_PIXELS = 1 << 21  # of a frame
 GIF_FRAMES = 64
 FRAME_MILLISECONDS = 70
 LAST_MILLISECONDS = 3000
+write_arrays = array_file.write_arrays  # a third kind of file, beside PNG and GIF
 
 
 def shades(num_levels: int) -> npt.NDArray[np.uint8]:
@@ -190,12 +192,6 @@ def write_growth(path: Path, images: Images, num_levels: int, *, columns: int) -
             loop=0,
             optimize=True,  # what did not change is not stored again
         )
-
-
-def write_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
-    """Write a compressed `.npz` file in one step; raises `OutputError` if it cannot be written."""
-    with replacing(path) as beside, beside.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def channels_last(images: Images) -> Images:

@@ -7,8 +7,8 @@ a picture of its own, it is the usual standard error.
 
 How far training with another seed would move a difference between two models is another question. Welch's
 t-test answers it (Welch 1947, "The Generalization of 'Student's' Problem when Several Different Population
-Variances are Involved"): each seed gives one figure a model, the models may vary differently, and few seeds
-count as few.
+Variances are Involved"): each seed gives one figure per model, the models may vary differently, and few
+seeds count as few.
 """
 
 import math
@@ -41,7 +41,7 @@ def standard_error(
     `G / (G - 1) * sum(s_g ** 2) / N ** 2`; pictures may have different numbers of images.
 
     Args:
-        values: one figure an image, `(N,)`.
+        values: one figure per image, `(N,)`.
         pictures: which picture each image is of, `(N,)`; by default each is one of its own.
 
     Returns:

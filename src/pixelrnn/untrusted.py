@@ -4,13 +4,14 @@ Nothing is believed because it is written down: sizes are looked at before the b
 """
 
 import json
+import math
 import struct
 import zipfile
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from pixelrnn.errors import ModelFileError
-from pixelrnn.wording import as_ascii
+from pixelrnn.wording import as_ascii, without_surrogates
 
 # Of a safetensors file: a model of the paper has an eighth of a megabyte.
 MAX_HEADER_BYTES = 1 << 21
@@ -77,22 +78,28 @@ def check_safetensors(file: Path, *, most_bytes: int) -> None:
 
 
 def read_json(text: str) -> Any:
-    """Return what a text in JSON says.
+    r"""Return what a text in JSON says, with "?" for each half of a character.
+
+    Names of files that are not UTF-8 have such halves, and nothing can show them.
 
     Raises:
-        ValueError: if it is none, or says something twice, holds a number that is not finite or half a
-            character, or has too many lists inside each other.
+        ValueError: if it is none, or says something twice, holds a number that is not finite, or has too
+            many lists inside each other.
 
     Example:
-        >>> read_json('{"a": [1, 2.5, null]}')
-        {'a': [1, 2.5, None]}
+        >>> read_json('{"a": [1, 2.5, null], "b": "caf\\udce9"}')
+        {'a': [1, 2.5, None], 'b': 'caf?'}
     """
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=_object)
+        if not _is_finite(value):
+            raise ValueError("a number that is not finite")
+        if "\\u" in text:
+            value = json.loads(without_surrogates(json.dumps(value, ensure_ascii=False)))
     except RecursionError as error:
-        raise ValueError("too many lists inside each other") from error
-    if "\\u" in text:
-        json.dumps(value, ensure_ascii=False).encode()  # raises for half a character
+        raise ValueError("it is not JSON: too many lists inside each other") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error}") from error
     return value
 
 
@@ -136,8 +143,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key twice in one object")
+    for key, value in pairs:
+        if not _is_finite(value):
+            raise ValueError(f"{key}: a number that is not finite")
     return found
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"the number {constant}")
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)

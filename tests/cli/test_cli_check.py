@@ -141,7 +141,7 @@ def test_sizes_that_rounding_cannot_explain_are_an_alarm(pixelrnn, peeking, beli
     """The headline says what no file can hold: it learnt to peek, and nobody looked."""
     run_folder = tmp_path / "run"
     train(load_recipe("digits-pixelcnn", LEARNS), run_folder)
-    answer = pixelrnn("evaluate", run_folder, "--json")
+    answer = pixelrnn("assess", run_folder, "--json")
     assert "bits/dim in integers against" in alarmed(answer)
     (text,) = json.loads(answer.out)["alarms"]
     assert json.loads((run_folder / "result.json").read_text())["alarms"] == [text]
@@ -170,7 +170,7 @@ def test_compare_ends_with_the_alarm_of_one_model(
 
 
 def test_an_honest_run_raises_none(pixelrnn, run_folder, tmp_path):
-    answer = pixelrnn("evaluate", run_folder, "--json")
+    answer = pixelrnn("assess", run_folder, "--json")
     assert answer.code == 0, answer
     assert json.loads(answer.out)["alarms"] == []
     assert json.loads((run_folder / "result.json").read_text())["alarms"] == []

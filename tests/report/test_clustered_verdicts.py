@@ -5,9 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pixelrnn.report import build, read_run_folder
-from pixelrnn.report.comparison import group_by_data
-from pixelrnn.report.verdict import verdict
+from pixelrnn.report import build
 from pixelrnn.uncertainty import standard_error
 
 
@@ -30,11 +28,6 @@ def shift(folder, by):
     np.savez(folder / "evaluation.npz", **arrays)
 
 
-def judged(folders):
-    (group,) = group_by_data([read_run_folder(folder) for folder in folders])
-    return group, verdict(group)
-
-
 @pytest.fixture
 def two(digits, tmp_path):
     """Two runs, the second 0.06 bits/dim behind, by very different amounts from picture to picture."""
@@ -44,7 +37,7 @@ def two(digits, tmp_path):
     return folders, pictures
 
 
-def test_a_difference_is_clustered_by_picture(two):
+def test_a_difference_is_clustered_by_picture(judged, two):
     folders, pictures = two
     _, found = judged(folders)
     assert "clear difference" in found.sentence  # if each patch is taken for independent
@@ -57,7 +50,7 @@ def test_a_difference_is_clustered_by_picture(two):
     assert "60 test images (patches of 10 pictures)" in " ".join(found.remarks)
 
 
-def test_few_pictures_are_no_verdict(two):
+def test_few_pictures_are_no_verdict(judged, two):
     folders, _ = two
     for folder in folders:
         cut(folder, np.repeat(np.arange(5), 12))
@@ -67,32 +60,32 @@ def test_few_pictures_are_no_verdict(two):
     assert " ± " in found.sentence
 
 
-def test_one_picture_has_no_standard_error(digits, tmp_path):
+def test_one_picture_has_no_standard_error(judged, digits, tmp_path):
     folder = digits.run(tmp_path / "a", test_bits_per_dim_standard_error=None)
     cut(folder, np.zeros(60, int))
     group, found = judged([folder])
-    assert group.standard_error(group.entries[0]) is None
+    assert group.standard_error(group.models[0]) is None
     assert " ± \N{EN DASH} bits/dim" in found.sentence
     assert "No verdict: only 1 picture" in " ".join(found.remarks)
     page = build([folder], tmp_path / "report.html").read_text()
     assert "± 0.0000" not in page.replace("&nbsp;", " ")
 
 
-def test_a_run_that_does_not_say_is_judged_like_one_that_does(two):
+def test_a_run_that_does_not_say_is_judged_like_one_that_does(judged, two):
     folders, pictures = two
     cut(folders[0], pictures)
     group, found = judged(folders)
     assert group.num_pictures == 10
     assert "not distinguishable" in found.sentence
-    entry = next(each for each in group.entries if each.run.path == folders[1])
+    entry = next(each for each in group.models if each.run.path == folders[1])
     values = entry.run.evaluation.bits_per_dim_per_image
     assert group.standard_error(entry) == standard_error(values, pictures)
 
 
-def test_runs_of_earlier_versions_count_images(digits, tmp_path):
+def test_runs_of_earlier_versions_count_images(judged, digits, tmp_path):
     group, found = judged([digits.run(tmp_path / "a")])
     assert group.num_pictures == 60
-    assert group.standard_error(group.entries[0]) == pytest.approx(
+    assert group.standard_error(group.models[0]) == pytest.approx(
         group.first.result.test_bits_per_dim_standard_error
     )
     assert "patches" not in found.sentence

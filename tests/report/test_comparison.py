@@ -3,18 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from pixelrnn.report import read_run_folder
-from pixelrnn.report.comparison import Difference, Entry, difference, group_by_data
-from pixelrnn.report.verdict import verdict
-
-
-def judged(folders):
-    (group,) = group_by_data([read_run_folder(folder) for folder in folders])
-    return group, verdict(group)
+from pixelrnn.report.compared import ComparedModel, Difference, difference
+from pixelrnn.report.comparison import group_by_data
+from pixelrnn.runs import read_run
 
 
 def entries(folders):
-    return [Entry(read_run_folder(folder), folder.name, 0) for folder in folders]
+    return [ComparedModel(read_run(folder), folder.name, 0) for folder in folders]
 
 
 def test_differences_are_paired_image_by_image(digits, tmp_path):
@@ -53,17 +48,17 @@ def test_distinguishable(mean, error, expected):
     assert Difference(mean, error, paired=True).distinguishable is expected
 
 
-def test_the_verdict_names_the_best_and_the_next(digits, tmp_path):
+def test_the_verdict_names_the_best_and_the_next(judged, digits, tmp_path):
     group, found = judged(digits.runs(tmp_path))
-    assert [entry.name for entry in group.entries] == ["PixelCNN", "Diagonal BiLSTM", "Row LSTM"]
-    gap = difference(*group.entries[:2])
+    assert [entry.name for entry in group.models] == ["PixelCNN", "Diagonal BiLSTM", "Row LSTM"]
+    gap = difference(*group.models[:2])
     assert "<strong>PixelCNN</strong> is best" in found.sentence
     assert f"{gap.mean:.4f} ± {gap.standard_error:.4f} less than Diagonal BiLSTM" in found.sentence
     assert "clear difference" in found.sentence
     assert found.warnings == ()
 
 
-def test_equal_models_are_not_distinguishable(digits, tmp_path):
+def test_equal_models_are_not_distinguishable(judged, digits, tmp_path):
     folders = [digits.run(tmp_path / "a"), digits.run(tmp_path / "b", label="Twin")]
     folders.append(digits.run(tmp_path / "c", "row-lstm"))
     _, found = judged(folders)
@@ -72,7 +67,7 @@ def test_equal_models_are_not_distinguishable(digits, tmp_path):
     assert "Row LSTM" not in found.sentence
 
 
-def test_a_clear_next_does_not_hide_a_noisy_third(digits, tmp_path):
+def test_a_clear_next_does_not_hide_a_noisy_third(judged, digits, tmp_path):
     folders = digits.runs(tmp_path)
     with np.load(folders[1] / "evaluation.npz") as archive:
         arrays = dict(archive)
@@ -83,7 +78,7 @@ def test_a_clear_next_does_not_hide_a_noisy_third(digits, tmp_path):
     assert "<strong>PixelCNN</strong> and <strong>Row LSTM</strong> are not" in found.sentence
 
 
-def test_what_makes_a_comparison_unfair_is_said(digits, tmp_path):
+def test_what_makes_a_comparison_unfair_is_said(judged, digits, tmp_path):
     hashes = {"train": "dd" * 32, "validation": "ee" * 32}
     first = digits.run(tmp_path / "a")
     test = json.loads((first / "result.json").read_text())["data_sha256"]["test"]
@@ -105,7 +100,7 @@ def test_what_makes_a_comparison_unfair_is_said(digits, tmp_path):
     assert "Row LSTM 100" in said
 
 
-def test_the_best_line_to_beat_is_named_even_if_it_wins(digits, tmp_path):
+def test_the_best_line_to_beat_is_named_even_if_it_wins(judged, digits, tmp_path):
     digits.baselines = [{"name": "Oracle", "test_bits_per_dim": 1.0}]
     _, found = judged([digits.run(tmp_path / "a")])
     assert "Oracle at 1.0000 bits/dim; PixelCNN does not beat it" in " ".join(found.remarks)
@@ -121,8 +116,8 @@ def test_the_best_line_to_beat_is_named_even_if_it_wins(digits, tmp_path):
 )
 def test_other_data_is_another_group(digits, tmp_path, changes):
     folders = [digits.run(tmp_path / "a"), digits.run(tmp_path / "b", "row-lstm", **changes)]
-    groups = group_by_data([read_run_folder(folder) for folder in folders])
-    assert [len(group.entries) for group in groups] == [1, 1]
+    groups = group_by_data([read_run(folder) for folder in folders])
+    assert [len(group.models) for group in groups] == [1, 1]
 
 
 def test_a_run_without_test_joins_its_data(digits, tmp_path):
@@ -130,22 +125,22 @@ def test_a_run_without_test_joins_its_data(digits, tmp_path):
         digits.run(tmp_path / "a", evaluated=False),
         digits.run(tmp_path / "b", "row-lstm"),
     ]
-    (group,) = group_by_data([read_run_folder(folder) for folder in folders])
-    assert [entry.name for entry in group.entries] == ["Row LSTM", "PixelCNN"]
-    assert [entry.colour for entry in group.entries] == [1, 0]
+    (group,) = group_by_data([read_run(folder) for folder in folders])
+    assert [entry.name for entry in group.models] == ["Row LSTM", "PixelCNN"]
+    assert [entry.colour for entry in group.models] == [1, 0]
 
 
 def test_namesakes_are_told_apart(digits, tmp_path):
-    runs = [read_run_folder(digits.run(tmp_path / name)) for name in ("seed-1", "seed-2")]
+    runs = [read_run(digits.run(tmp_path / name)) for name in ("seed-1", "seed-2")]
     (group,) = group_by_data(runs)
-    assert {entry.name for entry in group.entries} == {"PixelCNN (seed-1)", "PixelCNN (seed-2)"}
+    assert {entry.name for entry in group.models} == {"PixelCNN (seed-1)", "PixelCNN (seed-2)"}
 
 
 def test_baselines_that_disagree_name_their_runs(digits, tmp_path):
     first = digits.run(tmp_path / "a")
     digits.baselines = [{"name": "histogram", "test_bits_per_dim": 2.7}]
     second = digits.run(tmp_path / "b", "row-lstm")
-    (group,) = group_by_data([read_run_folder(folder) for folder in (first, second)])
-    names = [line.name for line in group.baselines()]
+    (group,) = group_by_data([read_run(folder) for folder in (first, second)])
+    names = [line.name for line in group.baselines]
     assert names[:2] == ["histogram (as in PixelCNN)", "histogram (as in Row LSTM)"]
     assert names.count("PNG") == 1

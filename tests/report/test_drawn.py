@@ -9,21 +9,22 @@ import pytest
 from PIL import Image
 
 from pixelrnn import pictures
-from pixelrnn.report import build, drawn, read_run_folder
+from pixelrnn.report import build
+from pixelrnn.report import pictures as on_page
 from pixelrnn.report.comparison import group_by_data
-from pixelrnn.report.drawn import completions_panels, samples_panels
+from pixelrnn.runs import read_run
 
 
-def panels(folders):
-    (group,) = group_by_data([read_run_folder(folder) for folder in folders])
-    return samples_panels(group.entries), completions_panels(group.entries)
+def models(folders):
+    (group,) = group_by_data([read_run(folder) for folder in folders])
+    return group.models
 
 
-def decoded(picture):
+def decoded(sheet):
     """The picture's pixels (height, width, C) and its alpha (height, width)."""
-    content = base64.b64decode(picture.url.removeprefix("data:image/png;base64,"))
+    content = base64.b64decode(sheet.url.removeprefix("data:image/png;base64,"))
     with Image.open(io.BytesIO(content)) as opened:
-        assert opened.size == (picture.width, picture.height)
+        assert opened.size == sheet.image.size
         values = np.asarray(opened)
     return values[..., :-1], values[..., -1]
 
@@ -32,25 +33,22 @@ def decoded(picture):
 def test_pictures_are_the_images_of_the_file(maker, request, tmp_path):
     run_maker = request.getfixturevalue(maker)
     folders = run_maker.runs(tmp_path)
-    samples, completions = panels(folders)
-    assert len(samples) == len(completions) == 3
-    for panel, completed in zip(samples, completions, strict=True):
-        kept = panel.entry.run.samples
+    for model in models(folders):
+        kept = model.run.samples
         levels = run_maker.num_levels
-        pixels, alpha = decoded(panel.sheet)
-        on_page = {"columns": 8, "scale": 1}
+        pixels, alpha = decoded(on_page.samples_sheet(model))
         inside = alpha == 255
         np.testing.assert_array_equal(
-            pixels[inside], pictures.sheet(kept.samples, levels, **on_page)[inside]
+            pixels[inside], pictures.sheet(kept.samples, levels, columns=8, scale=1)[inside]
         )
         _, height, width = run_maker.image_shape
         assert inside.sum() == 32 * height * width
         assert set(np.unique(alpha)) == {0, 255}
-        growth, alpha = decoded(panel.growth)
+        growth, alpha = decoded(on_page.growth_sheet(model))
         last = growth[:, -width:]
         np.testing.assert_array_equal(last, pixels[:height, :width])
         assert set(np.unique(growth[-1, :width])) <= set(pictures.CHECKS)
-        sheet, _ = decoded(completed.sheet)
+        sheet, _ = decoded(on_page.completions_sheet(model))
         between = pictures.gap(height, width)
         shades = pictures.shades(levels)
         original = shades[kept.completed_images[0]].transpose(1, 2, 0)
@@ -71,7 +69,7 @@ def test_words_and_figures(digits, tmp_path):
     assert words.count(" 12.3 ") == 3 + 3  # and the table
     assert words.count("Test images #0, #15, #30 and #45.") == 3
     for folder in folders:
-        hidden = read_run_folder(folder).result.hidden_half_bits_per_dim
+        hidden = read_run(folder).result.hidden_half_bits_per_dim
         assert f"The true hidden halves cost {hidden:.4f} bits/dim" in words
 
 
@@ -79,31 +77,30 @@ def test_runs_without_samples(digits, tmp_path):
     """Folders of earlier versions, alone and beside others."""
     folders = digits.runs(tmp_path / "old", drawn=False)
     page = build(folders, tmp_path / "old.html").read_text(encoding="utf-8")
-    assert page.count("Not drawn yet") == 2
+    assert page.count("Not sampled yet") == 2
     mixed = [*folders[:2], digits.run(tmp_path / "new", "diagonal-bilstm")]
-    samples, completions = panels(mixed)
-    assert [panel.entry.name for panel in samples] == ["Diagonal BiLSTM"]
-    assert len(completions) == 1
-    build(mixed, tmp_path / "mixed.html")
+    page = build(mixed, tmp_path / "mixed.html").read_text(encoding="utf-8")
+    assert page.count("32 samples, ") == page.count("Test images #0") == 1
 
 
 def test_samples_of_an_earlier_evaluation_are_not_shown(digits, tmp_path):
     folder = digits.run(tmp_path / "a", evaluated=False)
     digits.run(tmp_path / "b")
     (tmp_path / "b" / "samples.npz").rename(folder / "samples.npz")
-    assert read_run_folder(folder).samples is None
+    assert read_run(folder).samples is None
 
 
 @pytest.mark.parametrize(
     ("room", "shown", "columns"), [(32 * 64, 32, 8), (16 * 64, 16, 4), (9, 1, 1)]
 )
 def test_large_images_are_fewer(room, shown, columns, digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(drawn, "MAX_SUB_PIXELS", room)
-    samples, _ = panels([digits.run(tmp_path / "a")])
-    assert samples[0].caption.startswith(f"{shown} samples")
+    monkeypatch.setattr(on_page, "MAX_SUB_PIXELS", room)
+    (model,) = models([digits.run(tmp_path / "a")])
+    assert len(on_page.samples_shown(model)) == shown
+    sheet = on_page.samples_sheet(model).image
     between = pictures.gap(8, 8)
-    assert samples[0].sheet.width == columns * (8 + between) - between
-    assert samples[0].sheet.height == shown // columns * (8 + between) - between
+    assert sheet.width == columns * (8 + between) - between
+    assert sheet.height == shown // columns * (8 + between) - between
 
 
 def test_the_page_stays_small(digits, colour, tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from pixelrnn.errors import OutputError
-from pixelrnn.report import build, read_run_folder
-from pixelrnn.report.figures import write_figures
+from pixelrnn.report import build
+from pixelrnn.runs import read_run
 
 SLUGS = ("pixelcnn", "row-lstm", "diagonal-bilstm")
 DRAWN = ("bits-map", "receptive-field")
@@ -20,7 +20,7 @@ PICTURES = ("samples", "completions", "easiest", "hardest")
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """The figures of three runs, one with a name that LaTeX would trip over."""
-    from tests.report.conftest import RunMaker
+    from tests.synthetic_runs import RunMaker
 
     folder = tmp_path_factory.mktemp("figures")
     runs = RunMaker().runs(folder / "runs")
@@ -70,8 +70,8 @@ def test_the_data_are_those_of_the_runs(written):
         "PixelCNN",
         "Row LSTM: 50 % & $x_1$, with the wider stem\\",
     ]
-    run = read_run_folder(runs[0])
-    assert float(rows[0]["test_bits_per_dim"]) == run.test_bits_per_dim
+    run = read_run(runs[0])
+    assert float(rows[0]["test_bits_per_dim"]) == run.result.test_bits_per_dim
     assert (rows[0]["num_images"], rows[0]["num_pictures"]) == ("60", "60")
     cells = table(folder / "bits-map-pixelcnn.csv")
     bits = np.array([float(cell["bits_per_dim"]) for cell in cells]).reshape(8, 8)
@@ -79,10 +79,7 @@ def test_the_data_are_those_of_the_runs(written):
     seen = np.array([int(cell["seen"]) for cell in table(folder / "receptive-field-pixelcnn.csv")])
     np.testing.assert_array_equal(seen.reshape(8, 8), run.evaluation.receptive_field[0])
     curve = [row for row in table(folder / "learning-curves.csv") if row["run"] == "PixelCNN"]
-    assert (
-        float(curve[0]["bits_per_dim"])
-        == run.metrics.validation_bits_per_dim[np.isfinite(run.metrics.validation_bits_per_dim)][0]
-    )
+    assert float(curve[0]["bits_per_dim"]) == run.curve("validation_bits_per_dim")[1][0]
     lines = table(folder / "lines-to-beat.csv")
     assert [line["name"] for line in lines][:2] == ["histogram", "uniform"]
 
@@ -136,7 +133,3 @@ def test_runs_that_were_not_measured_have_what_there_is(digits, tmp_path):
         "results.csv", "results.tex", "lines-to-beat.csv",
         "learning-curves.csv", "learning-curves.svg", "learning-curves.png",
     }  # fmt: skip
-
-
-def test_nothing_to_write_is_no_error(tmp_path):
-    assert write_figures([], tmp_path / "out") == []

@@ -6,14 +6,16 @@ import re
 import pytest
 
 from pixelrnn.errors import RecipeError
-from pixelrnn.report import build, read_run_folder
+from pixelrnn.report import build
 from pixelrnn.report.comparison import group_by_data
-from pixelrnn.report.naming import distinct_names
+from pixelrnn.report.naming import given_labels, names_of
 from pixelrnn.report.settings import differing_settings
+from pixelrnn.runs import read_run
 
 
 def names(folders, *labels):
-    return distinct_names([read_run_folder(folder) for folder in folders], labels)
+    runs = [read_run(folder) for folder in folders]
+    return names_of(runs, given_labels(runs, labels))
 
 
 def change(folder, old, new):
@@ -62,9 +64,9 @@ def test_namesakes_are_told_apart_by_words_before_numbers(twins):
 
 def test_differing_settings(twins):
     change(twins[1], "features = 32", "features = 48\nlayers = 2")
-    (group,) = group_by_data([read_run_folder(folder) for folder in twins])
-    rows = {row.key: row.values for row in differing_settings(group.entries)}
-    assert rows == {"model.features": ("32", "48"), "model.layers": ("\N{EN DASH}", "2")}
+    (group,) = group_by_data([read_run(folder) for folder in twins])
+    rows = differing_settings(group.models)
+    assert rows == {"model.features": ["32", "48"], "model.layers": ["\N{EN DASH}", "2"]}
 
 
 def test_equal_settings_make_no_table(twins, tmp_path):
@@ -76,10 +78,10 @@ def test_absurd_settings_are_bounded(twins):
         f"{'.'.join('a' * 3000)} = 1\nlong = '{'x' * 5000}'\n"
         + "\n".join(f"k{n} = 1" for n in range(500))
     )
-    (group,) = group_by_data([read_run_folder(folder) for folder in twins])
-    rows = differing_settings(group.entries)
+    (group,) = group_by_data([read_run(folder) for folder in twins])
+    rows = differing_settings(group.models)
     assert len(rows) == 100
-    assert all(len(value) < 100 for row in rows for value in row.values)
+    assert all(len(value) < 100 for values in rows.values() for value in values)
 
 
 def test_the_page_shows_labels_and_settings(twins, tmp_path):

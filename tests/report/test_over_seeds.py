@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from pixelrnn.report import build, find_run_folders, read_run_folder
-from pixelrnn.report.comparison import group_by_data
-from pixelrnn.report.verdict import verdict
+from pixelrnn.report import build
+from pixelrnn.runs import find_run_folders
 from pixelrnn.uncertainty import over_seeds, standard_error
 
 
@@ -42,20 +41,15 @@ def seeds(digits, tmp_path):
     return write
 
 
-def judged(folders, labels=()):
-    (group,) = group_by_data([read_run_folder(folder) for folder in folders], labels)
-    return group, verdict(group)
-
-
 CLOSE, FAR = (0.0, 0.01, -0.01), (0.0, 0.2, -0.2)  # of seeds
 
 
-def test_several_seeds_are_one_model_with_means(seeds):
+def test_several_seeds_are_one_model_with_means(judged, seeds):
     group, _ = judged([*seeds("pixelcnn", (0.0, 0.01, 0.05)), *seeds("row-lstm", CLOSE)])
-    assert [entry.name for entry in group.entries] == ["PixelCNN", "Row LSTM"]
-    best, other = group.entries
+    assert [entry.name for entry in group.models] == ["PixelCNN", "Row LSTM"]
+    best, other = group.models
     assert best.seeds == "0, 1, 2"
-    first = best.run.test_bits_per_dim
+    first = best.run.result.test_bits_per_dim
     assert best.test_bits_per_dim == pytest.approx(first + 0.02)
     assert best.deviation == pytest.approx(np.std([0.0, 0.01, 0.05], ddof=1))
     assert group.standard_error(best) == pytest.approx(standard_error(best.per_image))
@@ -65,9 +59,9 @@ def test_several_seeds_are_one_model_with_means(seeds):
     assert gap.seeds == over_seeds(best.test_bits_per_dim_by_seed, other.test_bits_per_dim_by_seed)
 
 
-def test_a_difference_that_survives_both(seeds):
+def test_a_difference_that_survives_both(judged, seeds):
     group, found = judged([*seeds("pixelcnn", CLOSE), *seeds("row-lstm", CLOSE)])
-    assert group.behind(group.entries[1]).survives
+    assert group.behind(group.models[1]).survives
     assert "<strong>PixelCNN</strong> is best" in found.sentence
     assert "Other seeds would hardly change that either (p = 0.00" in found.sentence
     said = " ".join(found.remarks)
@@ -76,16 +70,16 @@ def test_a_difference_that_survives_both(seeds):
     assert "each row is one training run" not in said
 
 
-def test_a_difference_that_other_seeds_may_undo(seeds):
+def test_a_difference_that_other_seeds_may_undo(judged, seeds):
     group, found = judged([*seeds("pixelcnn", FAR), *seeds("row-lstm", FAR)])
-    gap = group.behind(group.entries[1])
+    gap = group.behind(group.models[1])
     assert gap.distinguishable
     assert not gap.survives
     assert "not distinguishable" in found.sentence
     assert "more than other images explain, but not more than other seeds (p = 0." in found.sentence
 
 
-def test_a_difference_that_other_images_may_undo(seeds, digits):
+def test_a_difference_that_other_images_may_undo(judged, seeds, digits):
     first = seeds("pixelcnn", (0.0, 1e-6))
     second = seeds("diagonal-bilstm", (0.0, 1e-6))
     for folder in second:  # as far apart as they were, and by very different amounts
@@ -94,7 +88,7 @@ def test_a_difference_that_other_images_may_undo(seeds, digits):
         arrays["bits_per_dim_per_image"] += np.where(np.arange(60) % 2, 0.5, -0.5)
         np.savez(folder / "evaluation.npz", **arrays)
     group, found = judged([*first, *second])
-    assert group.behind(group.entries[1]).seeds.survives
+    assert group.behind(group.models[1]).seeds.survives
     assert (
         "more than other seeds explain (p &lt; 0.001), but not more than other images"
         in found.sentence
@@ -102,28 +96,28 @@ def test_a_difference_that_other_images_may_undo(seeds, digits):
     assert "above about 4.3 standard deviations" in " ".join(found.remarks)
 
 
-def test_where_not_every_model_has_several(seeds):
+def test_where_not_every_model_has_several(judged, seeds):
     _, found = judged([*seeds("pixelcnn", CLOSE), *seeds("row-lstm", (0.0,))])
     assert "is best" in found.sentence
     assert "Whether other seeds would change that is not known" in found.sentence
 
 
-def test_one_model_with_several(seeds):
+def test_one_model_with_several(judged, seeds):
     _, found = judged(seeds("pixelcnn", CLOSE))
     assert "the mean of 3 seeds, whose standard deviation is 0.0100; no other" in found.sentence
 
 
-def test_what_differs_in_more_than_the_seed_is_another_model(seeds):
+def test_what_differs_in_more_than_the_seed_is_another_model(judged, seeds):
     folders = seeds("pixelcnn", CLOSE)
     recipe = folders[2] / "recipe.toml"
     recipe.write_text(recipe.read_text().replace("features = 32", "features = 33"))
     group, _ = judged(folders)
-    assert {entry.seeds for entry in group.entries} == {"0, 1", "2"}
-    assert len({entry.name for entry in group.entries}) == 2
+    assert {entry.seeds for entry in group.models} == {"0, 1", "2"}
+    assert len({entry.name for entry in group.models}) == 2
 
 
 @pytest.mark.parametrize("what", ["unmeasured", "the same seed", "labels"])
-def test_what_is_not_taken_together(what, seeds, digits, tmp_path):
+def test_what_is_not_taken_together(judged, what, seeds, digits, tmp_path):
     folders, labels = seeds("pixelcnn", CLOSE), ()
     if what == "unmeasured":
         folders[2] = with_seed_alone(digits.run(tmp_path / "x", evaluated=False), 9)
@@ -134,7 +128,7 @@ def test_what_is_not_taken_together(what, seeds, digits, tmp_path):
     else:
         labels, expected = ("a", "a", "b"), {"0, 1", "2"}
     group, _ = judged(folders, labels)
-    assert {entry.seeds for entry in group.entries} == expected
+    assert {entry.seeds for entry in group.models} == expected
 
 
 def with_seed_alone(folder, seed):
@@ -164,7 +158,7 @@ def test_the_page_shows_both_and_every_run(seeds, tmp_path):
     assert "PixelCNN (seed 2)," in curves
 
 
-def test_few_pictures_are_no_verdict_whatever_the_seeds_say(seeds, tmp_path):
+def test_few_pictures_are_no_verdict_whatever_the_seeds_say(judged, seeds, tmp_path):
     folders = [*seeds("pixelcnn", CLOSE), *seeds("row-lstm", CLOSE)]
     for folder in folders:
         with np.load(folder / "evaluation.npz") as archive:

@@ -169,7 +169,7 @@ def test_runs_that_were_not_evaluated(digits, tmp_path):
     words = page.words()
     assert "is not known: none was measured" in words
     assert words.count("Not measured yet") == 3
-    assert words.count("Not drawn yet") == 2
+    assert words.count("Not sampled yet") == 2
     assert "Learning curves" in words
 
 

@@ -8,7 +8,7 @@ from torch.utils.data import TensorDataset
 
 from pixelrnn.data import DataSet, load
 from pixelrnn.errors import DataError
-from pixelrnn.training import dry_run, load_recipe, resume, train
+from pixelrnn.training import dry_run, load_recipe, recipe_of, resume, train
 
 SILENT = Console(quiet=True)
 IMAGES = np.random.default_rng(0).integers(17, size=(40, 8, 8), dtype=np.uint8)
@@ -31,7 +31,7 @@ def brief(name="digits-pixelcnn"):
 )
 def test_the_recipe_says_that_the_images_were_in_memory(tmp_path, data):
     run = train(brief(), tmp_path / "run", data=data, console=SILENT)
-    assert run.recipe().data.source == "in memory"
+    assert recipe_of(run).data.source == "in memory"
     assert run.result()["data"] == "in memory"
     assert run.result()["image_shape"] == [1, 8, 8]
 
@@ -47,7 +47,7 @@ def test_going_on_needs_the_images_again(tmp_path):
 def test_the_recipe_names_what_was_loaded_and_not_what_it_had(tmp_path):
     other = brief("photos-pixelcnn")
     run = train(other, tmp_path / "run", data=load("digits"), console=SILENT)
-    assert run.recipe().data.source == "digits"
+    assert recipe_of(run).data.source == "digits"
 
 
 def test_what_is_no_data_is_refused_before_a_folder_is_made(tmp_path):

@@ -26,7 +26,15 @@ from pixelrnn.errors import (
 )
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import PixelCNNConfig, build, store
-from pixelrnn.training import RunFolder, good_weights, keys_of, load_recipe, resume, train
+from pixelrnn.training import (
+    RunFolder,
+    good_weights,
+    keys_of,
+    load_recipe,
+    recipe_of,
+    resume,
+    train,
+)
 from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.tensorboard import Curves
@@ -213,12 +221,12 @@ def test_a_run_goes_on_from_another_folder_and_with_images_that_were_moved(tmp_p
             train(recipe, "run", console=SILENT)
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "here" / "run"
-    assert RunFolder(run).recipe().data.source == str(tmp_path / "here" / "pics")
+    assert recipe_of(RunFolder(run)).data.source == str(tmp_path / "here" / "pics")
     (tmp_path / "here" / "pics").rename(tmp_path / "moved")
     with pytest.raises(DataError, match=r"were in .*pics, and there is nothing now.*--data"):
         resume(run, console=SILENT)
     resume(run, data="moved", console=SILENT)
-    assert RunFolder(run).recipe().data.source == str(tmp_path / "moved")
+    assert recipe_of(RunFolder(run)).data.source == str(tmp_path / "moved")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")

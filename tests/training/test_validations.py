@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from tests.training.test_runs import tiny_data, tiny_recipe
 
-from pixelrnn.training import good_weights, load_recipe, recorder, resume, train
+from pixelrnn.training import good_weights, load_recipe, recipe_of, recorder, resume, train
 from pixelrnn.training.recipe import recipe_from
 from pixelrnn.training.validations import SHARE, WORK, affordable, plan
 
@@ -40,8 +40,8 @@ def test_a_number_that_is_given_stays():
 
 def test_the_number_is_kept_over_resuming(tmp_path, monkeypatch):
     run = train(without_number(), tmp_path / "run", data=tiny_data(), console=SILENT)
-    assert run.recipe().training.validations == 12
-    assert run.recipe().for_data(tiny_data()).to_toml() == run.recipe().to_toml()
+    assert recipe_of(run).training.validations == 12
+    assert recipe_of(run).for_data(tiny_data()).to_toml() == recipe_of(run).to_toml()
     rows = run.read_metrics()
     assert sum(bool(row["validation_bits_per_dim"]) for row in rows) == 12
 

@@ -11,14 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pixelrnn.baselines.base import Baseline, Pixels
 from pixelrnn.baselines.files import start_codecs
 from pixelrnn.baselines.histograms import histogram
+from pixelrnn.baselines.mosaic import Pixels
+from pixelrnn.data import DataSet
 from pixelrnn.errors import DataError
 from pixelrnn.processes import usable_cores
+from pixelrnn.runs import Baseline
 from pixelrnn.uncertainty import Pictures
 
-__all__ = ["Baseline", "measure"]
+__all__ = ["Baseline", "measure", "measure_for"]
 
 
 def measure(
@@ -66,6 +68,12 @@ def measure(
         return rows + [row for finish in started if (row := finish()) is not None]
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, do not write thousands more
+
+
+def measure_for(data: DataSet) -> list[Baseline]:
+    """Measure all the baselines on the test images of a data set; see `measure`."""
+    train, test, pictures = data.images("train"), data.images("test"), data.pictures_of("test")
+    return measure(train, test, data.num_levels, pictures=pictures)
 
 
 def _check(train: Pixels, test: Pixels, num_levels: int) -> None:

@@ -1,4 +1,4 @@
-"""The images as files: one each, and all in one picture, in every format there is."""
+"""The images as files: one file per image, and all in one picture, in every format there is."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from pixelrnn.baselines.base import Baseline, Pixels
-from pixelrnn.baselines.codecs import CODECS, Codec
-from pixelrnn.baselines.mosaic import as_colour, as_pictures, grid_shape, one_picture
+from pixelrnn.baselines.codecs import CODECS, ImageFormat
+from pixelrnn.baselines.mosaic import Pixels, as_colour, as_pictures, grid_shape, one_picture
+from pixelrnn.runs import Baseline
 from pixelrnn.uncertainty import Pictures, standard_error
 from pixelrnn.units import BITS_PER_BYTE
 
@@ -49,7 +49,7 @@ def start_codecs(
 
 
 def _sizes(
-    codec: Codec, pictures: Pixels, num_levels: int, pool: ThreadPoolExecutor
+    codec: ImageFormat, pictures: Pixels, num_levels: int, pool: ThreadPoolExecutor
 ) -> list[Future[list[int]]]:
     """Start writing each picture to a file; a future gives the bytes of each, -1 where it is lossy."""
 
@@ -62,7 +62,7 @@ def _sizes(
             sizes.append(len(data))
         return sizes
 
-    # A few images a task: one each would be all bookkeeping for the fastest codec.
+    # Several images per task: with one, the fastest codec would spend its time on bookkeeping.
     return [pool.submit(size_bytes, pictures[i : i + 16]) for i in range(0, len(pictures), 16)]
 
 

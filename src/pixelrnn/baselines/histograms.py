@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pixelrnn.baselines.base import Baseline, Pixels
+from pixelrnn.baselines.mosaic import Pixels
+from pixelrnn.runs import Baseline
 from pixelrnn.uncertainty import Pictures, standard_error
 from pixelrnn.units import bits_per_dim
 

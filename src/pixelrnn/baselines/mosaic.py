@@ -1,10 +1,11 @@
-"""Images as pictures for codecs: one each, and all of them in one, a mosaic."""
+"""Images as pictures for codecs: one picture per image, and all of them in one, a mosaic."""
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from pixelrnn.baselines.base import Pixels
+Pixels = npt.NDArray[np.uint8]
 
 MOSAIC_MAX_PIXELS = 2**26
 """The largest picture made: Pillow takes larger ones for an attack when it reads them back."""

@@ -6,9 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from pixelrnn.baselines.base import Pixels
-from pixelrnn.baselines.codecs import Codec as ImageFormat
-from pixelrnn.baselines.mosaic import as_colour, as_pictures, one_picture
+from pixelrnn.baselines.codecs import ImageFormat
+from pixelrnn.baselines.mosaic import Pixels, as_colour, as_pictures, one_picture
 from pixelrnn.benchmarks.codec_figures import Figures
 from pixelrnn.stepper.coder import Images
 from pixelrnn.stepper.spreading import spread

@@ -123,7 +123,7 @@ def _codecs(names: list[str], tile: int | None, threads: int, largest_side: int)
 
 
 def _about(given: MeasuredImages, tile: int) -> dict[str, Any]:
-    from pixelrnn.training.run_folder import environment
+    from pixelrnn.training.environment import environment
 
     channels, sizes = len(given.images[0]), given.sizes
     return {

@@ -86,7 +86,7 @@ def train(
     """
     from pixelrnn.benchmarks.training import benchmark_suite
     from pixelrnn.files import write_json
-    from pixelrnn.training.run_folder import environment
+    from pixelrnn.training.environment import environment
 
     recipes = _recipes(suite, [] if batch is None else [f"training.batch_size={batch}"])
     require_writable([("--out", out, ".json")], force=force)

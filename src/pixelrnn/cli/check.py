@@ -81,12 +81,12 @@ def _images(model: Path) -> "tuple[Images | None, str]":
     """Return images that a run is for, and which: its training images, or none where they are not here."""
     from pixelrnn.data import load
     from pixelrnn.errors import DataError
-    from pixelrnn.training import RunFolder
+    from pixelrnn.training import RunFolder, recipe_of
 
     run = RunFolder.of(model)
     if not run.recipe_file.is_file():
         return None, "random images"
-    table = run.recipe().data
+    table = recipe_of(run).data
     try:
         data = load(table.source, table.options())
     except DataError as error:

@@ -46,15 +46,19 @@ def compare(
         int,
         typer.Option(
             min=1,
-            help="Train each model so often, with the recipe's seed and those after it, and say which "
-            "differences other seeds would not undo.",
+            help="How many times each model is trained, with the recipe's seed and those after it; with "
+            "two or more, which differences survive other seeds is printed.",
         ),
     ] = 1,
     equal: Annotated[
         Equal, typer.Option(help="What the models share; minutes need training.max_minutes.")
     ] = Equal.presentations,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Take two steps each, say what all would take.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Take two steps of each model and print what the comparison would take.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:

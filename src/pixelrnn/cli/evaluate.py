@@ -1,6 +1,7 @@
 """`pixelrnn evaluate`: bits/dim of a model on images."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,11 @@ from pixelrnn.errors import RecipeError
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
     from pixelrnn.evaluation import Evaluation
-    from pixelrnn.training import RunFolder
+    from pixelrnn.runs import RunFolder
+
+BatchSize = Annotated[
+    int, typer.Option(min=1, help="Images at a time: speed and memory, not the result.")
+]
 
 
 def evaluate(
@@ -28,9 +33,7 @@ def evaluate(
     ],
     data: Data = None,
     split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Images at a time: speed and memory, not the result.")
-    ] = 50,
+    batch_size: BatchSize = 50,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,62 +46,45 @@ def evaluate(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Say how many bits per dimension a model needs for images.
+    """Measure how many bits per dimension a model needs for images.
 
-    Without --data, a run is evaluated on the images of its own recipe; on their test split, the
-    result of a finished run is also kept in its folder, with the codecs beside it, for
-    `pixelrnn report`. RUN/best.safetensors, or RUN/last.safetensors, are the weights beside the
-    run's result: theirs is only said.
+    Without --data, a run is evaluated on the images of its own recipe. On their test split, the figures
+    of a finished run are also kept in its folder, for `pixelrnn report`; `pixelrnn assess` adds samples,
+    file sizes and codecs. RUN/best.safetensors, or RUN/last.safetensors, are the weights beside the
+    run's result: theirs are only printed.
     """
-    from pixelrnn.assessment import assess, require_contract, require_fit
+    from pixelrnn.assessment import record, require_contract, require_fit
     from pixelrnn.evaluation import evaluate as evaluate_model
     from pixelrnn.models import store
-    from pixelrnn.training import RunFolder
+    from pixelrnn.runs import RunFolder
 
     run = RunFolder.of(model)
     loaded = store.load(model, device=device)
-    images = _images(model, run, data, settings or [])
+    images = images_for(model, run, data, settings or [])
     require_fit(loaded, images)
     chosen = images.images(split)
     require_contract(run, loaded, chosen)
     keep = data is None and split == "test"
-    if keep and (reason := _why_not_kept(model, run, images)):
+    if keep and (reason := why_not_kept(model, run, images)):
         tell(f"the result is not kept in {run.path}: {reason}")
         keep = False
     with images_progress("evaluating", len(chosen)) as on_progress:
-        if keep:
-            from pixelrnn import baselines
-
-            lines = baselines.measure(
-                images.images("train"),
-                chosen,
-                images.num_levels,
-                pictures=images.pictures_of(split),
-            )
-            evaluation = assess(
-                run,
-                images,
-                lines,
-                batch_size=batch_size,
-                device=device,
-                on_progress=on_progress,
-                on_compiling=tell,
-            )
-        else:
-            evaluation = evaluate_model(
-                loaded,
-                chosen,
-                pictures=images.pictures_of(split),
-                batch_size=batch_size,
-                on_progress=on_progress,
-            )
-    result = _result(model, images, split, evaluation)
-    result["alarms"] = run.result()["alarms"] if keep else []
-    say_json(result) if as_json else say(_text(result))
-    raise_alarms(result["alarms"])
+        evaluation = evaluate_model(
+            loaded,
+            chosen,
+            pictures=images.pictures_of(split),
+            batch_size=batch_size,
+            on_progress=on_progress,
+        )
+    if keep:
+        record(run, images, evaluation)
+    alarms = run.result().get("alarms", []) if keep else []
+    result = result_of(model, images, split, evaluation, alarms)
+    say_json(result) if as_json else say(in_words(result))
+    raise_alarms(alarms)
 
 
-def _why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
+def why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
     """Return why a result on these images would mislead in the run's folder, or nothing."""
     from pixelrnn.models import store
 
@@ -114,14 +100,18 @@ def _why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
     return ""
 
 
-def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]) -> "DataSet":
+def images_for(
+    model: Path, run: "RunFolder", data: str | None, settings: Sequence[str] = ()
+) -> "DataSet":
+    """Return the images to evaluate a model on: those given, or those of the recipe of its run."""
     from pixelrnn.data.loading import load_recorded, require_clear
+    from pixelrnn.training import recipe_of
     from pixelrnn.training.image_source import is_there, require_there
     from pixelrnn.training.recipe import data_table
 
     table: dict[str, Any] = {}
     if run.recipe_file.is_file():
-        table = run.recipe().data.model_dump(exclude_defaults=True)
+        table = recipe_of(run).data.model_dump(exclude_defaults=True)
     if data is not None and data != table.get("source"):
         require_clear(data)
     if data is None and table:
@@ -136,7 +126,10 @@ def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]
     return load_recorded(chosen.source, chosen.options())
 
 
-def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation") -> dict[str, Any]:
+def result_of(
+    model: Path, images: "DataSet", split: str, evaluation: "Evaluation", alarms: list[str]
+) -> dict[str, Any]:
+    """Return an evaluation as it is printed with --json."""
     return {
         "model": str(model),
         "data": images.name,
@@ -149,10 +142,12 @@ def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation"
         "nats_per_image": evaluation.nats_per_image,
         "bits_per_dim_by_channel": evaluation.bits_per_dim_by_channel,
         "images_per_second": evaluation.num_images / evaluation.seconds,
+        "alarms": alarms,
     }
 
 
-def _text(result: dict[str, Any]) -> str:
+def in_words(result: dict[str, Any]) -> str:
+    """Return an evaluation as it is printed."""
     from pixelrnn.uncertainty import images_of_pictures, no_verdict, plus_minus
 
     colours = result["bits_per_dim_by_channel"]

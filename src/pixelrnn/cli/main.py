@@ -11,6 +11,7 @@ import typer
 
 from pixelrnn import __version__, stopping
 from pixelrnn.cli import bench, data, models, streams
+from pixelrnn.cli.assess import assess
 from pixelrnn.cli.check import check
 from pixelrnn.cli.compare import compare
 from pixelrnn.cli.complete import complete
@@ -43,7 +44,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (compare, train, evaluate, check, sample, complete, report, compress, decompress, info):
+VERBS = (
+    compare,
+    train,
+    evaluate,
+    assess,
+    check,
+    sample,
+    complete,
+    report,
+    compress,
+    decompress,
+    info,
+)
+for verb in VERBS:
     app.command(cls=Verb)(verb)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")

@@ -146,7 +146,7 @@ def export(
     from pixelrnn.models import store
     from pixelrnn.operations.export import export
     from pixelrnn.operations.scales import Widths
-    from pixelrnn.training import RunFolder
+    from pixelrnn.training import RunFolder, recipe_of
 
     require_writable([("-o", out, ".safetensors")], force=force)
     weights = shipped.file_of(run, shipped.WEIGHTS)
@@ -159,7 +159,7 @@ def export(
     if data is not None:
         images = load(data)
     elif folder.recipe_file.is_file():
-        source = folder.recipe().data
+        source = recipe_of(folder).data
         images = load(source.source, source.options())
     else:
         raise RecipeError(f"{run} does not say what it was trained on: give --data NAME-or-PATH")

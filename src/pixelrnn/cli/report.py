@@ -52,7 +52,8 @@ def report(
     force: Force = False,
 ) -> None:
     """Compare trained models on one page that opens without a network."""
-    from pixelrnn.report import alarms, build, find_run_folders
+    from pixelrnn.report import alarms, build
+    from pixelrnn.runs import find_run_folders
 
     refuse_existing([("--out", out)], force=force)
     folders, unfinished = find_run_folders(runs)

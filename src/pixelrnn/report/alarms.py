@@ -1,30 +1,18 @@
 """Alarms: figures of a run that cannot be believed, in words, for the top of the page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from markupsafe import Markup
 
 from pixelrnn import agreement, ordering
-from pixelrnn.ordering import Place
-from pixelrnn.report.comparison import Entry, Group
-from pixelrnn.report.evaluation_file import Evaluation
-from pixelrnn.report.run_folder import RunFolder, read_run_folder
-from pixelrnn.report.verdict import Verdict
+from pixelrnn.report.compared import ComparedModel
+from pixelrnn.report.comparison import Group
+from pixelrnn.runs import EvaluationArrays, Run, read_run
+from pixelrnn.runs.arrays import Flags
 from pixelrnn.wording import joined
 
 MAX_NAMED = 3  # sub-pixels
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """What is wrong with the figures of one model."""
-
-    entry: Entry
-    text: str
 
 
 def alarms(folders: Sequence[Path]) -> list[str]:
@@ -34,39 +22,41 @@ def alarms(folders: Sequence[Path]) -> list[str]:
         >>> alarms([])
         []
     """
-    runs = [read_run_folder(Path(folder)) for folder in folders]
+    runs = [read_run(Path(folder)) for folder in folders]
     return [f"{run.result.label} in {run.path}: {text}" for run in runs for text in of_run(run)]
 
 
-def of_run(run: RunFolder) -> list[str]:
+def of_run(run: Run) -> list[str]:
     """Return what in a run's files says that its figures cannot be believed: nothing, if all is well."""
-    found = agreement.alarms(run.result.model_dump()) if run.test_bits_per_dim is not None else []
+    evaluated = run.result.test_bits_per_dim is not None
+    found = agreement.alarms(run.result.model_dump()) if evaluated else []
     if run.evaluation is not None and (ahead := looks_ahead(run.evaluation)).any():
         found.append(f"it was seen to depend on what it has yet to predict: {named(ahead)}")
     return found
 
 
-def of_group(group: Group) -> tuple[Alarm, ...]:
-    """Return the alarms of the runs of one group."""
-    return tuple(
-        Alarm(entry, f"seed {run.seed}: {text}" if entry.twins else text)
-        for entry in group.entries
-        for run in entry.runs
+def of_group(group: Group) -> list[tuple[ComparedModel, str]]:
+    """Return the alarms of the runs of one group, each with its model."""
+    return [
+        (model, f"seed {run.seed}: {text}" if model.twins else text)
+        for model in group.models
+        for run in model.runs
         for text in of_run(run)
-    )
+    ]
 
 
-def looks_ahead(evaluation: Evaluation) -> npt.NDArray[np.bool_]:
+def looks_ahead(evaluation: EvaluationArrays) -> Flags:
     """Return which sub-pixels were seen that come later than, or are, the one watched: `(C, H, W)`."""
-    channels, height, width = evaluation.receptive_field.shape
+    field = evaluation.receptive_field
+    if field is None:
+        return np.zeros((1, 1, 1), np.bool_)
+    channels, height, width = field.shape
     order = ordering.positions(channels=channels, height=height, width=width)
-    place = Place(*evaluation.receptive_field_at)
-    here = ordering.position(place, channels=channels, width=width)
-    ahead: npt.NDArray[np.bool_] = evaluation.receptive_field & (order >= here)
-    return ahead
+    here = ordering.position(evaluation.place, channels=channels, width=width)
+    return np.asarray(field & (order >= here))
 
 
-def named(field: npt.NDArray[np.bool_]) -> str:
+def named(field: Flags) -> str:
     """Return the pixels of a field `(C, H, W)` in words, the first few by name.
 
     Example:
@@ -79,12 +69,3 @@ def named(field: npt.NDArray[np.bool_]) -> str:
     words = [f"row {row}, column {column}" for row, column in pixels[:MAX_NAMED]]
     more = len(pixels) - len(words)
     return joined([*words, f"{more} more"] if more else words)
-
-
-def withheld(verdict: Verdict, found: Sequence[Alarm]) -> Verdict:
-    """Return the verdict, or none where the figures it stands on cannot be believed."""
-    if not found:
-        return verdict
-    names = joined(list(dict.fromkeys(alarm.entry.name for alarm in found)))
-    sentence = Markup("No verdict: the figures of <strong>{}</strong> cannot be believed.")
-    return Verdict(sentence.format(names), (), verdict.warnings)

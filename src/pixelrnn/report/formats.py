@@ -1,4 +1,4 @@
-"""How numbers and lists are written on the page."""
+"""How figures are written on the page and in its figures."""
 
 import math
 
@@ -24,14 +24,11 @@ def error(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return MISSING
-    if value == 0:
-        return "0.0000"
-    magnitude = math.floor(math.log10(abs(value)))
     decimals = 4
-    if abs(value) < 1e-3:
-        decimals = min(1 - magnitude, 9)
+    if value and abs(value) < 1e-3:
+        decimals = min(1 - math.floor(math.log10(abs(value))), 9)
     elif abs(value) >= 0.1:
-        decimals = max(2 - magnitude, 0)
+        decimals = max(2 - math.floor(math.log10(abs(value))), 0)
     return f"{value:.{decimals}f}"
 
 
@@ -44,20 +41,8 @@ def number(value: float | None, significant: int = 3) -> str:
     """
     if value is None or not math.isfinite(value):
         return MISSING
-    if value == 0:
-        return "0"
-    magnitude = math.floor(math.log10(abs(value)))
+    magnitude = math.floor(math.log10(abs(value))) if value else significant
     return f"{value:,.{max(significant - 1 - magnitude, 0)}f}"
-
-
-def duration(seconds: float) -> str:
-    """Write a short time in the unit that suits it.
-
-    Example:
-        >>> duration(0.00123), duration(0.0154), duration(2.5)
-        ('1.23 ms', '15.4 ms', '2.50 s')
-    """
-    return f"{number(seconds)} s" if seconds >= 1 else f"{number(1000 * seconds)} ms"
 
 
 def count(value: int | None) -> str:
@@ -70,7 +55,7 @@ def count(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}"
 
 
-def channel_names(num_channels: int) -> tuple[str, ...]:
+def channel_names(channels: int) -> tuple[str, ...]:
     """Name the channels of an image.
 
     Example:
@@ -78,19 +63,7 @@ def channel_names(num_channels: int) -> tuple[str, ...]:
         ('red', 'green', 'blue')
     """
     named = {1: ("grey",), 3: ("red", "green", "blue")}
-    return named.get(num_channels, tuple(f"channel {i + 1}" for i in range(num_channels)))
-
-
-def image_kind(image_shape: tuple[int, int, int], num_levels: int) -> str:
-    """Describe images in words.
-
-    Example:
-        >>> image_kind((1, 8, 8), 17).partition("pixels")[2]
-        ', grey, 17 levels'
-    """
-    channels, height, width = image_shape
-    size = f"{height} \N{MULTIPLICATION SIGN} {width} pixels"
-    return f"{size}, {colours(channels)}, {num_levels} levels"
+    return named.get(channels, tuple(f"channel {i + 1}" for i in range(channels)))
 
 
 def colours(channels: int) -> str:
@@ -101,3 +74,13 @@ def colours(channels: int) -> str:
         ('grey', '2 channels')
     """
     return {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
+
+
+def percent(value: float) -> str:
+    """Write a share in percent.
+
+    Example:
+        >>> percent(12.34)
+        '12.3 %'
+    """
+    return f"{value:.1f} %".replace("-", "\N{MINUS SIGN}")

@@ -4,153 +4,129 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.patches import Patch, PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import MaxNLocator
 
-from pixelrnn.report import formats, svg
+from pixelrnn.report import formats
 from pixelrnn.report.alarms import looks_ahead, named
-from pixelrnn.report.comparison import Entry
-from pixelrnn.report.evaluation_file import Evaluation
+from pixelrnn.report.charts import Chart, series
+from pixelrnn.report.compared import ComparedModel
+from pixelrnn.runs import EvaluationArrays
+from pixelrnn.runs.arrays import Flags, Floats
 
 COLOUR_MAP = "viridis"
-PANEL_PIXELS = 310
-_MARGIN_PIXELS = (46, 6, 38, 6)  # left, right, bottom, top
+MAP_PIXELS = 258  # the longer side
 MAX_GRID = 20
-PixelMap = tuple[Entry, npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One model's map with the words below it."""
+class Scale:
+    """The colours of several maps: one range for all, and whether it ends below the largest value."""
 
-    entry: Entry
-    picture: Markup
-    caption: str
-    alarm: bool = False
+    norm: Normalize
+    clipped: bool
+
+    @property
+    def end(self) -> float:
+        """The largest value that has a colour of its own."""
+        return float(self.norm.vmax or 0.0)
+
+    @property
+    def extend(self) -> str:
+        """How a colour bar ends."""
+        return "max" if self.clipped else "neither"
 
 
-@dataclass(frozen=True)
-class BitsMaps:
-    """One panel a model, the colour bar they share, and whether it ends below the largest value."""
-
-    panels: tuple[Panel, ...]
-    colour_bar: Markup
-    clipped_at: float | None
+def pixel_map(evaluation: EvaluationArrays) -> Floats:
+    """Return the mean bits/dim of each pixel, `(H, W)`."""
+    return np.asarray(evaluation.bits_map.mean(axis=0))
 
 
-def bits_maps(entries: Sequence[Entry], *, prefix: str) -> BitsMaps | None:
-    """Draw the mean bits/dim of each pixel, on one colour scale; `None` if no run was measured."""
-    maps = pixel_maps(entries)
+def shared_scale(models: Sequence[ComparedModel]) -> Scale | None:
+    """Return one colour scale for the maps of all models; `None` if none was measured."""
+    maps = [pixel_map(model.run.evaluation).ravel() for model in models if model.run.evaluation]
     if not maps:
         return None
-    norm, clipped = shared_scale(maps)
-    panels = tuple(_bits_panel(entry, bits_map, norm, prefix) for entry, bits_map in maps)
-    bar = _colour_bar(norm, clipped, f"{prefix}-bits-scale")
-    return BitsMaps(panels, bar, float(norm.vmax or 0.0) if clipped else None)
-
-
-def pixel_maps(entries: Sequence[Entry]) -> list[PixelMap]:
-    """Return the mean bits/dim of each pixel, `(H, W)`, of the runs that were measured."""
-    return [
-        (entry, entry.run.evaluation.bits_map.mean(axis=0))
-        for entry in entries
-        if entry.run.evaluation is not None
-    ]
-
-
-def shared_scale(maps: Sequence[PixelMap]) -> tuple[Normalize, bool]:
-    """Return one colour scale for all maps, and whether it ends below the largest value."""
-    values = np.concatenate([bits_map.ravel() for _, bits_map in maps])
+    values = np.concatenate(maps)
     # The first pixels, guessed from nothing, would take the whole scale to themselves.
-    largest = float(values.max())
-    shown = float(np.quantile(values, 0.99))
+    least, largest, shown = (
+        float(values.min()),
+        float(values.max()),
+        float(np.quantile(values, 0.99)),
+    )
     clipped = largest > 1.3 * shown
-    norm = Normalize(
-        min(0.0, float(values.min())) if values.min() < 0.5 * shown else float(values.min()),
-        shown if clipped else largest,
+    low = min(0.0, least) if least < 0.5 * shown else least
+    return Scale(Normalize(low, shown if clipped else largest), clipped)
+
+
+def bits_caption(values: Floats) -> str:
+    """Return in words what a map of bits/dim, `(H, W)`, shows."""
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    return (
+        f"{formats.bits(float(values.mean()))} bits/dim on average; "
+        f"most at row {row}, column {column}: {formats.number(float(values.max()))}"
     )
-    return norm, clipped
 
 
-def receptive_fields(entries: Sequence[Entry], *, prefix: str) -> tuple[Panel, ...]:
-    """Draw what each model was measured to see from one pixel."""
-    return tuple(
-        _field_panel(entry, prefix) for entry in entries if entry.run.evaluation is not None
-    )
+def bits_chart(name: str, values: Floats, scale: Scale, *, with_bar: bool = False) -> Chart:
+    """Return the map of bits/dim, `(H, W)`, of the model of that name, with or without a colour bar."""
 
-
-def _bits_panel(
-    entry: Entry, bits_map: npt.NDArray[np.float64], norm: Normalize, prefix: str
-) -> Panel:
-    row, column = (int(index) for index in np.unravel_index(bits_map.argmax(), bits_map.shape))
-    caption = (
-        f"{formats.bits(float(bits_map.mean()))} bits/dim on average; "
-        f"most at row {row}, column {column}: {formats.number(float(bits_map.max()))}"
-    )
-    drawing_size, box = panel_size(bits_map.shape)
-    with svg.figure(*drawing_size) as drawing:
-        draw_bits(panel_axes(drawing, box, bits_map.shape), bits_map, norm)
-        picture = svg.render(
-            drawing,
-            name=f"{prefix}-bits-{entry.colour}",
-            alt=f"Map of the bits/dim of {entry.name} at each pixel: {caption}",
+    def draw(drawing: Figure) -> None:
+        axes = _map_axes(drawing, values.shape)
+        image = axes.imshow(
+            values, cmap=COLOUR_MAP, norm=scale.norm, interpolation="none", aspect="auto"
         )
-    return Panel(entry, picture, caption)
+        if with_bar:
+            beside = drawing.add_axes((1.05, 0, 0.05, 1))
+            bar = drawing.colorbar(image, cax=beside, extend=scale.extend)
+            bar.set_label("bits/dim", fontsize=10)
+            bar.ax.tick_params(labelsize=10)
+
+    alt = f"Map of the bits/dim of {name} at each pixel: {bits_caption(values)}"
+    return Chart(*_map_size(values.shape), draw, alt)
 
 
-def draw_bits(axes: Axes, bits_map: npt.NDArray[np.float64], norm: Normalize) -> AxesImage:
-    """Draw a map of bits/dim, `(H, W)`."""
-    return axes.imshow(bits_map, cmap=COLOUR_MAP, norm=norm, interpolation="none", aspect="auto")
+def scale_chart(scale: Scale) -> Chart:
+    """Return the colour bar of several maps."""
 
-
-def _colour_bar(norm: Normalize, clipped: bool, name: str) -> Markup:
-    width, height = 360, 56
-    with svg.figure(width, height) as drawing:
-        axes = drawing.add_axes((20 / width, 34 / height, (width - 40) / width, 12 / height))
+    def draw(drawing: Figure) -> None:
         bar = drawing.colorbar(
-            ScalarMappable(norm, COLOUR_MAP),
-            cax=axes,
+            ScalarMappable(scale.norm, COLOUR_MAP),
+            cax=drawing.add_axes((0, 0, 1, 1)),
             orientation="horizontal",
-            extend="max" if clipped else "neither",
+            extend=scale.extend,
         )
-        bar.set_label("bits/dim at each pixel", color=svg.MUTED, labelpad=2)
-        bar.ax.tick_params(colors=svg.MUTED, length=3)
+        bar.set_label("bits/dim at each pixel", color="muted", labelpad=2)
+        bar.ax.tick_params(colors="muted", length=3)
         bar.ax.xaxis.set_major_locator(MaxNLocator(6))
         bar.outline.set_visible(False)
-        alt = f"Colour scale from {norm.vmin:.2f} to {norm.vmax:.2f} bits/dim"
-        return svg.render(drawing, name=name, alt=alt)
+
+    alt = f"Colour scale from {scale.norm.vmin:.2f} to {scale.norm.vmax:.2f} bits/dim"
+    return Chart(320, 12, draw, alt)
 
 
 @dataclass(frozen=True)
 class Field:
-    """What a model was measured to see at one pixel: bool maps `(H, W)`, but for `ahead`.
+    """What a model was measured to see at one pixel, over all its colours.
 
     Attributes:
-        seen: it depends on some colour of these.
-        earlier: they come before it.
+        seen: it depends on some colour of these pixels, `(H, W)`.
+        earlier: they come before it, `(H, W)`.
         ahead: sub-pixels that it depends on and must not know yet, `(C, H, W)`.
         row: of the pixel.
         column: of the pixel.
     """
 
-    seen: npt.NDArray[np.bool_]
-    earlier: npt.NDArray[np.bool_]
-    ahead: npt.NDArray[np.bool_]
+    seen: Flags
+    earlier: Flags
+    ahead: Flags
     row: int
     column: int
-
-    @property
-    def peeks(self) -> npt.NDArray[np.bool_]:
-        """Pixels with a sub-pixel that it must not know yet, `(H, W)`."""
-        return np.asarray(self.ahead.any(axis=0), dtype=np.bool_)
 
     @property
     def caption(self) -> str:
@@ -164,10 +140,13 @@ class Field:
         return words
 
 
-def measured_field(evaluation: Evaluation) -> Field:
-    """Return the receptive field of a run, over all its colours."""
+def measured_field(model: ComparedModel) -> Field | None:
+    """Return the receptive field of a model; `None` if it was not measured."""
+    evaluation = model.run.evaluation
+    if evaluation is None or evaluation.receptive_field is None:
+        return None
     _, height, width = evaluation.receptive_field.shape
-    row, column, _ = evaluation.receptive_field_at
+    row, column, _ = evaluation.place
     raster = np.arange(height * width).reshape(height, width)
     return Field(
         seen=np.asarray(evaluation.receptive_field.any(axis=0)),
@@ -178,40 +157,43 @@ def measured_field(evaluation: Evaluation) -> Field:
     )
 
 
-def _field_panel(entry: Entry, prefix: str) -> Panel:
-    assert entry.run.evaluation is not None
-    field = measured_field(entry.run.evaluation)
-    drawing_size, box = panel_size(field.seen.shape)
-    with svg.figure(*drawing_size) as drawing:
-        draw_field(panel_axes(drawing, box, field.seen.shape), field, entry.colour)
-        picture = svg.render(
-            drawing,
-            name=f"{prefix}-field-{entry.colour}",
-            alt=f"Receptive field of {entry.name} at row {field.row}, column {field.column}: "
-            + field.caption,
-        )
-    return Panel(entry, picture, field.caption, alarm=bool(field.ahead.any()))
+def field_chart(model: ComparedModel, field: Field, *, with_key: bool = False) -> Chart:
+    """Return the chart of a receptive field in the colour of its model, with or without a key."""
+    own = series(model.colour)
+    later = ~field.earlier
+
+    def draw(drawing: Figure) -> None:
+        axes = _map_axes(drawing, field.seen.shape)
+        for mask, colour in (
+            (later & ~field.seen, "later"),
+            (field.earlier & ~field.seen, "blind"),
+            (field.seen, own),
+            (np.asarray(field.ahead.any(axis=0)), "alarm"),
+        ):
+            _fill(axes, mask, colour)
+        height, width = field.seen.shape
+        if max(height, width) <= MAX_GRID:
+            axes.hlines(np.arange(1, height) - 0.5, -0.5, width - 0.5, color="paper", linewidth=1)
+            axes.vlines(np.arange(1, width) - 0.5, -0.5, height - 0.5, color="paper", linewidth=1)
+        for colour, line_width in (("paper", 5.0), ("ink", 2.0)):
+            corner = (field.column - 0.5, field.row - 0.5)
+            frame = Rectangle(corner, 1, 1, fill=False, edgecolor=colour, linewidth=line_width)
+            axes.add_patch(frame).set(zorder=5, clip_on=False)
+        if with_key:
+            words = {own: "changes the prediction", "blind": "earlier, changes nothing",
+                     "later": "later, must change nothing"}  # fmt: skip
+            patches = [Patch(fc=colour, ec="rule", label=word) for colour, word in words.items()]
+            below = (0.0, -40 / drawing.bbox.height)
+            axes.legend(
+                handles=patches, frameon=False, fontsize=10, loc="upper left", bbox_to_anchor=below
+            )
+
+    where = f"at row {field.row}, column {field.column}"
+    alt = f"Receptive field of {model.name} {where}: {field.caption}"
+    return Chart(*_map_size(field.seen.shape), draw, alt)
 
 
-def draw_field(axes: Axes, field: Field, colour: int) -> None:
-    """Draw a receptive field in the colour of its run."""
-    height, width = field.seen.shape
-    seen, earlier = field.seen, field.earlier
-    axes.set_xlim(-0.5, width - 0.5)
-    axes.set_ylim(height - 0.5, -0.5)
-    for mask, paint in (
-        (~earlier & ~seen, svg.LATER),
-        (earlier & ~seen, svg.BLIND),
-        (earlier & seen, svg.series(colour)),
-        (~earlier & seen, svg.series(colour)),
-        (field.peeks, svg.ALARM),
-    ):
-        _fill(axes, mask, paint)
-    _grid(axes, height, width)
-    _mark(axes, field.row, field.column)
-
-
-def _fill(axes: Axes, mask: npt.NDArray[np.bool_], colour: str) -> None:
+def _fill(axes: Axes, mask: Flags, colour: str) -> None:
     """Fill the true cells, one rectangle for each run of them in a row."""
     outlines = []
     for row, cells in enumerate(mask):
@@ -224,54 +206,22 @@ def _fill(axes: Axes, mask: npt.NDArray[np.bool_], colour: str) -> None:
         axes.add_patch(PathPatch(whole, facecolor=colour, edgecolor="none"))
 
 
-def _grid(axes: Axes, height: int, width: int) -> None:
-    if max(height, width) > MAX_GRID:
-        return
-    axes.hlines(np.arange(1, height) - 0.5, -0.5, width - 0.5, color=svg.PAPER, linewidth=1)
-    axes.vlines(np.arange(1, width) - 0.5, -0.5, height - 0.5, color=svg.PAPER, linewidth=1)
-
-
-def _mark(axes: Axes, row: int, column: int) -> None:
-    for colour, line_width in ((svg.PAPER, 5.0), (svg.INK, 2.0)):
-        axes.add_patch(
-            Rectangle(
-                (column - 0.5, row - 0.5),
-                1,
-                1,
-                fill=False,
-                edgecolor=colour,
-                linewidth=line_width,
-                zorder=5,
-                clip_on=False,
-            )
-        )
-
-
-def panel_size(
-    shape: Sequence[int],
-) -> tuple[tuple[float, float], tuple[float, float, float, float]]:
-    """Return the size of a panel in pixels and, as fractions of it, where its axes are."""
-    height_cells, width_cells = shape
-    left, right, bottom, top = _MARGIN_PIXELS
-    cell = (PANEL_PIXELS - left - right) / max(height_cells, width_cells)
-    inner_width, inner_height = cell * width_cells, cell * height_cells
-    width, height = left + inner_width + right, bottom + inner_height + top
-    box = (left / width, bottom / height, inner_width / width, inner_height / height)
-    return (width, height), box
-
-
-def panel_axes(
-    drawing: Figure, box: tuple[float, float, float, float], shape: Sequence[int]
-) -> Axes:
-    """Return the axes of a panel, with titles and a few ticks."""
-    axes = drawing.add_axes(box)
+def _map_size(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Return width and height in pixels of a map of so many rows and columns."""
     height, width = shape
+    cell = MAP_PIXELS / max(height, width)
+    return cell * width, cell * height
+
+
+def _map_axes(drawing: Figure, shape: tuple[int, ...]) -> Axes:
+    """Return the axes of a map, with titles and a few ticks."""
+    axes = drawing.add_axes((0, 0, 1, 1))
+    height, width = shape
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     axes.set_xticks(sorted({0, width // 2, width - 1}))
     axes.set_yticks(sorted({0, height // 2, height - 1}))
-    axes.tick_params(colors=svg.MUTED, length=0, pad=5, labelsize=10)
-    axes.set_xlabel("column", color=svg.MUTED, fontsize=10, labelpad=2)
-    axes.set_ylabel("row", color=svg.MUTED, fontsize=10, labelpad=2)
-    axes.patch.set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.tick_params(colors="muted", length=0, pad=5, labelsize=10)
+    axes.set_xlabel("column", color="muted", fontsize=10, labelpad=2)
+    axes.set_ylabel("row", color="muted", fontsize=10, labelpad=2)
+    axes.set_frame_on(False)
     return axes

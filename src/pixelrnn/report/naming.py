@@ -4,35 +4,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pixelrnn.errors import RecipeError
-from pixelrnn.report.run_folder import RunFolder
+from pixelrnn.runs import Run
 from pixelrnn.wording import without_surrogates
 
 
-def distinct_names(runs: Sequence[RunFolder], labels: Sequence[str] = ()) -> list[str]:
+def names_of(runs: Sequence[Run], given: Mapping[Path, str]) -> list[str]:
     """Return a name for each run, all different.
 
     Args:
         runs: the runs.
-        labels: names for them, in their order, as many as there are; or each as `RUN=LABEL`, with RUN
-            the path or the name of a run's folder, for some of them or all. Runs that get none are
-            called by their model, and where they share it, also by what tells them apart: the recipe's
-            name, the seed, the folder, the path, or a number.
+        given: names of some of them or all, by their paths. Runs that get none are called by their model,
+            and where they share it, also by what tells them apart: the recipe's name, the seed, the
+            folder, the path, or a number.
 
     Raises:
-        RecipeError: if labels are too few or too many, of no run, or the same for two.
+        RecipeError: if the same name is given to two.
 
     Example:
-        >>> distinct_names([])
+        >>> names_of([], {})
         []
-    """
-    return names_of(runs, given_labels(runs, labels))
-
-
-def names_of(runs: Sequence[RunFolder], given: Mapping[Path, str]) -> list[str]:
-    """Return a name for each run, all different: that which is given, by its path, or see above.
-
-    Raises:
-        RecipeError: if the same is given to two.
     """
     names = _by_themselves([run for run in runs if run.path not in given])
     rest = iter(names)
@@ -43,8 +33,13 @@ def names_of(runs: Sequence[RunFolder], given: Mapping[Path, str]) -> list[str]:
     return found
 
 
-def given_labels(runs: Sequence[RunFolder], labels: Sequence[str]) -> dict[Path, str]:
-    """Return the labels that are given to runs, by their paths; see `distinct_names`.
+def given_labels(runs: Sequence[Run], labels: Sequence[str]) -> dict[Path, str]:
+    """Return the labels that are given to runs, by their paths.
+
+    Args:
+        runs: the runs.
+        labels: in the order of the runs, as many as there are; or each as `RUN=LABEL`, with RUN the path
+            or the name of a run's folder, for some of them or all.
 
     Raises:
         RecipeError: if labels are too few or too many, of no run, or cannot be shown.
@@ -61,7 +56,7 @@ def given_labels(runs: Sequence[RunFolder], labels: Sequence[str]) -> dict[Path,
     return {run.path: _clean(label) for run, label in zip(runs, labels, strict=True)}
 
 
-def _by_run(runs: Sequence[RunFolder], text: str) -> tuple[RunFolder, str] | None:
+def _by_run(runs: Sequence[Run], text: str) -> tuple[Run, str] | None:
     """Return the run and the label of `RUN=LABEL`; nothing where what is before a "=" is no run."""
     for sign in (at for at, letter in enumerate(text) if letter == "="):
         name, label = text[:sign], text[sign + 1 :]
@@ -81,7 +76,7 @@ def _clean(label: str) -> str:
     return label
 
 
-def _by_themselves(runs: Sequence[RunFolder]) -> list[str]:
+def _by_themselves(runs: Sequence[Run]) -> list[str]:
     namesakes: dict[str, list[int]] = {}
     for index, run in enumerate(runs):
         namesakes.setdefault(run.result.label, []).append(index)
@@ -94,7 +89,7 @@ def _by_themselves(runs: Sequence[RunFolder]) -> list[str]:
     return names
 
 
-def _telling_apart(runs: Sequence[RunFolder]) -> list[str]:
+def _telling_apart(runs: Sequence[Run]) -> list[str]:
     paths = [run.path.resolve() for run in runs]
     choices: Iterable[list[str]] = (
         [run.result.name for run in runs],

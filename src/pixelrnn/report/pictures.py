@@ -1,27 +1,43 @@
-"""Small images as data URLs, at their own size: the page enlarges them."""
+"""Images for the page, at their own size: the page enlarges them."""
 
 import base64
 import io
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from pixelrnn import pictures
+from pixelrnn.report.compared import ComparedModel
+from pixelrnn.runs import SamplesArrays
+from pixelrnn.runs.arrays import Flags, Pixels
+
+MAX_SUB_PIXELS = 200_000  # of one model's samples, for the size of the page
+GROWTH_STAGES = 8
+COARSE_SIDE = 24  # smaller images are shown with their pixels
 
 
 @dataclass(frozen=True)
-class SheetPicture:
-    """Several images in one picture: its data URL, its size in pixels, and what it shows."""
+class Sheet:
+    """Several images in one picture, with nothing between them but the page.
 
-    url: str
-    width: int
-    height: int
+    Attributes:
+        image: the picture; transparent between the images.
+        alt: what it shows.
+        coarse: whether the images are so small that their pixels are to be seen.
+    """
+
+    image: Image.Image
     alt: str
+    coarse: bool
+
+    @property
+    def url(self) -> str:
+        """The picture as a data URL."""
+        return _png_url(self.image)
 
 
-def data_url(image: npt.NDArray[np.uint8], num_levels: int) -> str:
+def image_url(image: Pixels, num_levels: int) -> str:
     """Return one image as a PNG in a data URL.
 
     Args:
@@ -30,22 +46,17 @@ def data_url(image: npt.NDArray[np.uint8], num_levels: int) -> str:
         num_levels: how many values a sub-pixel has, 2..256.
 
     Example:
-        >>> data_url(np.zeros((1, 2, 2), dtype=np.uint8), 17)[:22]
+        >>> image_url(np.zeros((1, 2, 2), dtype=np.uint8), 17)[:22]
         'data:image/png;base64,'
     """
     shown = pictures.shades(num_levels)[image if len(image) == 3 else image[:1]]
     return _png_url(pictures.picture(shown.transpose(1, 2, 0)))
 
 
-def sheet_picture(
-    images: npt.NDArray[np.uint8],
-    num_levels: int,
-    *,
-    columns: int,
-    alt: str,
-    known: npt.NDArray[np.bool_] | None = None,
-) -> SheetPicture:
-    """Return images in rows as one picture, with nothing between them but the page.
+def sheet(
+    images: Pixels, num_levels: int, *, columns: int, alt: str, known: Flags | None = None
+) -> Sheet:
+    """Return images in rows.
 
     Args:
         images: uint8 `(N, C, H, W)`, values below `num_levels`.
@@ -60,7 +71,48 @@ def sheet_picture(
     alpha = pictures.sheet(opaque, 2, columns=columns, scale=1, paper=0)
     shown = pictures.picture(pixels)
     shown.putalpha(pictures.picture(alpha))
-    return SheetPicture(_png_url(shown), shown.width, shown.height, alt)
+    return Sheet(shown, alt, coarse=max(images.shape[2:]) < COARSE_SIDE)
+
+
+def _samples(model: ComparedModel) -> SamplesArrays:
+    assert model.run.samples is not None
+    return model.run.samples
+
+
+def samples_shown(model: ComparedModel) -> Pixels:
+    """Return as many of a model's samples as the page has room for, at least one."""
+    samples = _samples(model).samples
+    return samples[: max(1, MAX_SUB_PIXELS // samples[0].size)]
+
+
+def samples_sheet(model: ComparedModel) -> Sheet:
+    """Show a model's samples."""
+    shown = samples_shown(model)
+    columns = min(len(shown), 8 if len(shown) > 16 else 4)
+    alt = f"{len(shown)} samples of {model.name}"
+    return sheet(shown, model.run.result.num_levels, columns=columns, alt=alt)
+
+
+def growth_sheet(model: ComparedModel) -> Sheet:
+    """Show how the first sample grows."""
+    first = _samples(model).samples[:1]
+    height, width = first.shape[2:]
+    stages = pictures.stages(height, width, GROWTH_STAGES + 1)[1:]
+    known = np.stack([pictures.first_pixels(int(each), height, width) for each in stages])
+    growing = np.repeat(first, len(stages), axis=0)
+    alt = f"The first sample of {model.name}, growing pixel by pixel"
+    levels = model.run.result.num_levels
+    return sheet(growing, levels, columns=len(stages), known=known, alt=alt)
+
+
+def completions_sheet(model: ComparedModel) -> Sheet:
+    """Show test images, what was given of each, and a model's completions, a row for each."""
+    found = _samples(model)
+    count, completions = found.completions.shape[:2]
+    cells, known = pictures.completion_cells(found.completed_images, found.completions, found.known)
+    alt = f"{count} test images, what {model.name} was given of each, and its completions"
+    levels = model.run.result.num_levels
+    return sheet(cells, levels, columns=2 + completions, known=known, alt=alt)
 
 
 def _png_url(image: Image.Image) -> str:

@@ -1,41 +1,28 @@
 """In which settings the runs of a page differ."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from pixelrnn.report import formats
-from pixelrnn.report.comparison import Entry
+from pixelrnn.report.compared import ComparedModel
+from pixelrnn.report.formats import MISSING
 
 MAX_DEPTH = 6  # of tables in tables; a recipe has three
 MAX_ROWS = 100
 MAX_LETTERS = 80
-LEFT_OUT = ("name",)
 
 
-@dataclass(frozen=True)
-class SettingRow:
-    """One key of the recipes, such as "training.seed", and its value in each run."""
-
-    key: str
-    values: tuple[str, ...]
-
-
-def differing_settings(entries: Sequence[Entry]) -> tuple[SettingRow, ...]:
-    """Return the settings that are not the same in all runs, one value an entry.
+def differing_settings(models: Sequence[ComparedModel]) -> dict[str, list[str]]:
+    """Return the settings that are not the same in all recipes, such as "training.seed": one value each.
 
     Example:
         >>> differing_settings([])
-        ()
+        {}
     """
-    recipes = [_flat(entry.run.recipe) for entry in entries]
-    keys = dict.fromkeys(key for recipe in recipes for key in recipe)
-    rows = [
-        SettingRow(key, tuple(recipe.get(key, formats.MISSING) for recipe in recipes))
-        for key in keys
-        if key not in LEFT_OUT
-    ]
-    return tuple(row for row in rows if len(set(row.values)) > 1)[:MAX_ROWS]
+    recipes = [_flat(model.run.recipe) for model in models]
+    keys = dict.fromkeys(key for recipe in recipes for key in recipe if key != "name")
+    rows = {key: [recipe.get(key, MISSING) for recipe in recipes] for key in keys}
+    differing = [(key, values) for key, values in rows.items() if len(set(values)) > 1]
+    return dict(differing[:MAX_ROWS])
 
 
 def _flat(table: Mapping[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:

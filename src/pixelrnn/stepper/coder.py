@@ -51,7 +51,7 @@ class Coder:
     Its methods may be called from several threads at once: each call has memory of its own.
 
     Args:
-        program: from `coding.fixed_point`, or read from a file.
+        program: from `operations.export`, or read from a file.
     """
 
     def __init__(self, program: Program) -> None:

@@ -1,5 +1,6 @@
 """Training: a recipe becomes a Lightning run, and the run leaves a folder that says all about it."""
 
+from pixelrnn.runs import RunFolder
 from pixelrnn.training.contestants import (
     default_folder,
     distinct_labels,
@@ -8,10 +9,16 @@ from pixelrnn.training.contestants import (
 )
 from pixelrnn.training.fit import resume, train
 from pixelrnn.training.progress import say_on
-from pixelrnn.training.recipe import Recipe, load_recipe, shipped_recipes, suite_recipes, suites
+from pixelrnn.training.recipe import (
+    Recipe,
+    load_recipe,
+    recipe_of,
+    shipped_recipes,
+    suite_recipes,
+    suites,
+)
 from pixelrnn.training.recipe_keys import keys_of
 from pixelrnn.training.rehearsal import dry_run, rehearse
-from pixelrnn.training.run_folder import RunFolder
 
 __all__ = [
     "Recipe",
@@ -21,6 +28,7 @@ __all__ = [
     "dry_run",
     "keys_of",
     "load_recipe",
+    "recipe_of",
     "recipes_for",
     "rehearse",
     "resume",

@@ -19,17 +19,18 @@ from pixelrnn.errors import RecipeError
 from pixelrnn.evaluation import Evaluation, evaluate
 from pixelrnn.models import LABELS, AutoregressiveModel, build
 from pixelrnn.models.torch_state import usual_torch
+from pixelrnn.runs import RunFolder
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batches
+from pixelrnn.training.environment import environment
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.image_source import require_there
 from pixelrnn.training.loop import make_trainer, no_subnormals, quiet, run_loop, threads
 from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
 from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.progress import TrainingProgress, say_on
-from pixelrnn.training.recipe import Recipe
+from pixelrnn.training.recipe import Recipe, recipe_of
 from pixelrnn.training.recorder import Recorder
-from pixelrnn.training.run_folder import RunFolder
 from pixelrnn.training.tables import TrainingTable
 from pixelrnn.training.tensorboard import Curves
 from pixelrnn.uncertainty import count_pictures, evenly_spread, standard_error
@@ -152,7 +153,7 @@ def _train(
 
 def _begin_or_go_on(run: RunFolder, recipe: Recipe, data: DataSet, *, resume: bool) -> None:
     if not resume:
-        run.start(recipe)
+        run.start(recipe, environment())
         return
     _require_unfinished(run)
     _require_the_same(run, recipe, data)
@@ -284,7 +285,7 @@ def resume(
         DataError: if the images are not where they were.
     """
     run = RunFolder(Path(out))
-    recipe = run.recipe()
+    recipe = recipe_of(run)
     _require_unfinished(run)
     if isinstance(data, str):
         moved = recipe.data.model_copy(update={"source": data})

@@ -17,10 +17,10 @@ from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, NonFiniteResultError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import AutoregressiveModel, store
+from pixelrnn.runs import RunFolder
 from pixelrnn.stopping import Stopping
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.recipe import Recipe
-from pixelrnn.training.run_folder import RunFolder
 
 BATCH_SIZE = 50
 BESIDE = {"last": "best.safetensors", "best": "last.safetensors"}  # by what is kept as the result

@@ -6,7 +6,8 @@ from pathlib import Path
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.in_memory import IN_MEMORY
 from pixelrnn.data.loading import existing_path
-from pixelrnn.errors import DataError, RecipeError
+from pixelrnn.errors import DataError
+from pixelrnn.files import require_utf8
 
 
 def absolute_source(source: str) -> str:
@@ -36,16 +37,6 @@ def require_there(source: str, run: Path) -> None:
         f"the images of {run} were in {source}{seen_from}, and there is nothing now: put them back, "
         "or say with --data where they are"
     )
-
-
-def require_utf8(path: str | Path, what: str) -> None:
-    """Raise `RecipeError` if a path has bytes that are not UTF-8, in which a run's files are written."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise RecipeError(
-            f"the path of {what}, {str(path)!a}, is not valid UTF-8: rename it, or give a link to it"
-        ) from error
 
 
 def is_there(source: str) -> bool:

@@ -13,11 +13,11 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from pixelrnn.errors import ModelFileError, PixelRNNError, RecipeError, TrainingInterrupted
 from pixelrnn.kernels.threads import end as end_workers
 from pixelrnn.processes import usable_cores
+from pixelrnn.runs import RunFolder
 from pixelrnn.stopping import Stopping
 from pixelrnn.training.batches import Batches
 from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
 from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.run_folder import RunFolder
 from pixelrnn.training.tables import TrainingTable
 
 

@@ -19,6 +19,7 @@ from pixelrnn.data import DataSet
 from pixelrnn.data.loading import options_of, origin, require_clear
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
+from pixelrnn.runs import RunFolder
 from pixelrnn.training.image_source import absolute_source
 from pixelrnn.training.recipe_errors import explain
 from pixelrnn.training.tables import DataTable, OptimizerTable, ScheduleTable, Table, TrainingTable
@@ -164,6 +165,17 @@ def load_recipe(
     for setting in settings:
         _change(values, setting)
     return recipe_from(values, where=str(source), name=name)
+
+
+def recipe_of(run: RunFolder) -> Recipe:
+    """Return the recipe of a run.
+
+    Raises:
+        RecipeError: if the folder does not hold a run.
+    """
+    if not run.recipe_file.is_file():
+        raise RecipeError(f"{run.path} does not hold a run: there is no recipe.toml")
+    return load_recipe(run.recipe_file)
 
 
 def _cutting(table: Any, data: str) -> dict[str, Any]:

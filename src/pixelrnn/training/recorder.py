@@ -15,12 +15,12 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
+from pixelrnn.runs import RunFolder
 from pixelrnn.stopping import Stop, Stopping
 from pixelrnn.training import validations
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.progress import TrainingProgress
 from pixelrnn.training.recipe import Recipe
-from pixelrnn.training.run_folder import RunFolder
 from pixelrnn.training.schedule import LearningRate
 from pixelrnn.training.tensorboard import Curves
 from pixelrnn.units import bits

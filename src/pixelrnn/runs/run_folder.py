@@ -1,39 +1,33 @@
 """The run folder: everything that is known about one run, in files that people can read."""
 
 import csv
-import datetime
 import json
 import math
-import os
-import platform
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import torch
+import pydantic
 
-from pixelrnn import __version__, locks
-from pixelrnn.errors import OutputError, RecipeError
-from pixelrnn.files import make_folder, replacing, write_json
-from pixelrnn.training.image_source import require_utf8
-from pixelrnn.training.recipe import Recipe, load_recipe
+from pixelrnn import locks
+from pixelrnn.errors import ModelFileError, OutputError, RecipeError
+from pixelrnn.files import make_folder, replacing, require_utf8, write_json
+from pixelrnn.runs.metrics import COLUMNS
+from pixelrnn.runs.reading import FORMAT_VERSION, first_problem, read_content
+from pixelrnn.runs.result import Result
+from pixelrnn.untrusted import read_json
 
 LOCK_FILE = ".lock"
-METRICS = (
-    "step",
-    "image_presentations",
-    "minutes",
-    "learning_rate",
-    "train_bits_per_dim",
-    "validation_bits_per_dim",
-    "images_per_second",
-)
 _MAY_BE_EMPTY = ("validation_bits_per_dim",)
-_RESULT_TYPES = {"finished": bool, "data_sha256": dict, "recipe_sha256": str}
-_PACKAGES = ("torch", "lightning", "numpy", "pillow", "imagecodecs", "scikit-learn", "scikit-image")
+
+
+class WrittenAsToml(Protocol):
+    """A recipe, as far as its folder has to know it."""
+
+    def to_toml(self) -> str:
+        """Return its text."""
 
 
 class RunFolder:
@@ -49,6 +43,8 @@ class RunFolder:
         self.metrics_file = path / "metrics.csv"
         self.result_file = path / "result.json"
         self.evaluation_file = path / "evaluation.npz"
+        self.samples_file = path / "samples.npz"
+        self.integer_file = path / "integer.safetensors"
         self.environment_file = path / "environment.json"
         self.checkpoint_file = path / "checkpoint" / "last.safetensors"
 
@@ -79,7 +75,7 @@ class RunFolder:
         with locked_folder(self.path, doing):
             yield
 
-    def start(self, recipe: Recipe) -> None:
+    def start(self, recipe: WrittenAsToml, environment: dict[str, Any]) -> None:
         """Write what a new run begins with, the recipe last: without it there is no run.
 
         Raises:
@@ -91,7 +87,7 @@ class RunFolder:
                 "or choose another --out"
             )
         make_folder(self.checkpoint_file.parent)
-        write_json(self.environment_file, environment())
+        write_json(self.environment_file, environment)
         self.write_metrics([])
         self.write_recipe(recipe)
 
@@ -106,43 +102,41 @@ class RunFolder:
             "new run with it"
         )
 
-    def write_recipe(self, recipe: Recipe) -> None:
+    def write_recipe(self, recipe: WrittenAsToml) -> None:
         """Write `recipe.toml`."""
         with replacing(self.recipe_file) as beside:
             beside.write_text(recipe.to_toml(), encoding="utf-8")
 
-    def recipe(self) -> Recipe:
-        """Return the recipe of the run.
+    def result(self) -> dict[str, Any]:
+        """Return what was measured so far, by the keys of `Result`; at first nothing.
 
         Raises:
-            RecipeError: if the folder does not hold a run.
+            RecipeError: if the file is damaged.
         """
-        if not self.recipe_file.is_file():
-            raise RecipeError(f"{self.path} does not hold a run: there is no recipe.toml")
-        return load_recipe(self.recipe_file)
-
-    def result(self) -> dict[str, Any]:
-        """Return what was measured so far, or an empty dictionary."""
-        if not self.result_file.is_file():
+        if not self.result_file.exists():
             return {}
+        remedy = f"remove it, and go on with --resume {self.path}"
         try:
-            result = json.loads(self.result_file.read_text(encoding="utf-8"))
-            if not isinstance(result, dict):
-                raise ValueError("no table")
-            for key, kind in _RESULT_TYPES.items():
-                if not isinstance(result.get(key, kind()), kind):
-                    raise ValueError(f"{key} is not what it was")
-        except (ValueError, RecursionError) as error:
-            raise RecipeError(
-                f"{self.result_file} is damaged: remove it, and go on with --resume {self.path}"
-            ) from error
-        except OSError as error:
-            raise RecipeError(f"cannot read {self.result_file}: {error.strerror}") from error
-        return result
+            content = read_content(self.result_file, remedy)
+        except ModelFileError as error:
+            raise RecipeError(str(error)) from None
+        if problem := _problem(content):
+            raise RecipeError(f"{self.result_file} is damaged ({problem}): {remedy}")
+        found: dict[str, Any] = content
+        return found
 
     def update_result(self, **values: Any) -> None:
-        """Add measured values to `result.json`."""
-        write_json(self.result_file, {"format_version": 1, **self.result(), **values})
+        """Add measured values to `result.json`; what is no field of `Result` is refused.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        content = {"format_version": FORMAT_VERSION, **self.result(), **values}
+        content = read_json(json.dumps(content))  # as it will be read
+        unknown = sorted(values.keys() - Result.model_fields.keys())
+        if problem := f"unknown keys {unknown}" if unknown else _problem(content):
+            raise ValueError(f"{self.result_file} cannot hold this: {problem}")
+        write_json(self.result_file, content)
 
     def read_metrics(self, last_step: float = math.inf) -> list[dict[str, str]]:
         """Return the rows of `metrics.csv` that are whole: a kill may leave half of the last one.
@@ -159,9 +153,9 @@ class RunFolder:
         rows: list[dict[str, str]] = []
         for line in text.splitlines(keepends=True)[1:]:
             values = line.rstrip("\r\n").split(",")
-            row = dict(zip(METRICS, values, strict=False))
+            row = dict(zip(COLUMNS, values, strict=False))
             after = int(rows[-1]["step"]) if rows else 0
-            if line.endswith("\n") and len(values) == len(METRICS) and _is_whole(row, after):
+            if line.endswith("\n") and len(values) == len(COLUMNS) and _is_whole(row, after):
                 rows.append(row)
         return [row for row in rows if int(row["step"]) <= last_step]
 
@@ -171,7 +165,7 @@ class RunFolder:
             replacing(self.metrics_file) as beside,
             beside.open("w", newline="", encoding="utf-8") as file,
         ):
-            writer = csv.DictWriter(file, METRICS)
+            writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
 
@@ -179,7 +173,7 @@ class RunFolder:
         """Add a row to `metrics.csv`."""
         try:
             with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, METRICS).writerow(row)
+                csv.DictWriter(file, COLUMNS).writerow(row)
         except OSError as error:
             reason = error.strerror or error
             raise OutputError(f"cannot write {self.metrics_file}: {reason}") from error
@@ -197,6 +191,15 @@ def locked_folder(folder: Path, doing: str) -> Iterator[None]:
         raise OutputError(f"cannot write into the folder {folder}: {error.strerror}") from error
 
 
+def _problem(content: Any) -> str:
+    """Return what is wrong with what `result.json` says so far; "" if nothing is."""
+    try:
+        Result.model_validate(content)
+    except pydantic.ValidationError as error:
+        return first_problem(error, partial=True)
+    return ""
+
+
 def _is_whole(row: dict[str, str], after: int) -> bool:
     """Return whether a row holds numbers alone, of a step later than `after`."""
     try:
@@ -204,27 +207,3 @@ def _is_whole(row: dict[str, str], after: int) -> bool:
         return all(map(math.isfinite, numbers)) and int(row["step"]) > after
     except ValueError:
         return False
-
-
-def environment() -> dict[str, Any]:
-    """Return what may influence a result: versions, processor, threads, time."""
-    versions = {name: metadata.version(name) for name in _PACKAGES}
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "packages": {"pixelrnn": __version__, **versions},
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -120,10 +120,10 @@ def test_a_wrong_array_is_named(digits, tmp_path, name, value, word):
         ("samples", np.zeros((32, 3, 8, 8), np.uint8), "samples has the shape"),
         ("samples", np.full((32, 1, 8, 8), 17, np.uint8), "samples has values above 16"),
         ("samples", np.zeros((32, 1, 8, 8)), "samples is float64, not uint8"),
-        ("samples", np.zeros((0, 1, 8, 8), np.uint8), "has no samples, or no completions"),
-        ("completions", np.zeros((4, 0, 1, 8, 8), np.uint8), "has no samples, or no completions"),
+        ("samples", np.zeros((0, 1, 8, 8), np.uint8), "has the shape"),
+        ("completions", np.zeros((4, 0, 1, 8, 8), np.uint8), "has the shape"),
         ("completions", np.zeros((3, 2, 1, 8, 8), np.uint8), "completions has the shape"),
-        ("completions", None, "has no samples, or no completions"),
+        ("completions", None, "no array completions"),
         ("known", np.ones((8, 7), bool), "known has the shape"),
         ("known", None, "no array known"),
         ("hidden_bits_per_dim", np.full(4, np.nan), "not finite"),
@@ -142,12 +142,12 @@ def test_a_wrong_array_of_samples_is_named(digits, tmp_path, name, value, word):
     with pytest.raises(ModelFileError, match=word) as caught:
         build([folder], tmp_path / "report.html")
     assert "samples.npz" in str(caught.value)
-    assert "evaluate that run again" in str(caught.value)
+    assert "assess that run again" in str(caught.value)
 
 
 def test_a_cell_that_is_not_a_number_is_named(digits, tmp_path):
     folder = digits.run(tmp_path / "a")
     with (folder / "metrics.csv").open("a") as metrics:
         metrics.write("1,2,3,4,oops,6,7\n")
-    with pytest.raises(ModelFileError, match=r"line 213.*oops"):
+    with pytest.raises(ModelFileError, match=r"line 213: train_bits_per_dim: .*oops"):
         build([folder], tmp_path / "report.html")
