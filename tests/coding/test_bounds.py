@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pixelrnn.graph.program import Operation, Tap
+from pixelrnn.kernels import range_coder
 from pixelrnn.operations.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
 from pixelrnn.operations.scales import Widths
 from pixelrnn.operations.tables import MAP_BASE, MAP_ROWS, MAP_STRIDE
-from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
 

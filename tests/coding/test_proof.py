@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pixelrnn.errors import ModelFileError
+from pixelrnn.kernels import range_coder
 from pixelrnn.operations.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
 from pixelrnn.operations.scales import of_features
-from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
 

@@ -63,7 +63,7 @@ def test_a_loaded_model_says_the_same(usual_figures, unusual_torch, name):
 
 def test_so_does_its_export(unusual_torch):
     model = store.load("digits-row-lstm")
-    assert export(model.lower(), images_for(model, 8)) is not None
+    assert export(model.lower(images_for(model, 8))) is not None
 
 
 def small_digits():

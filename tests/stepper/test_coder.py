@@ -9,11 +9,11 @@ from numba import njit, types
 
 from pixelrnn import units
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.kernels import range_coder
+from pixelrnn.kernels.range_coder import TOTAL_BITS
 from pixelrnn.operations.export import export
-from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
-from pixelrnn.stepper.range_coder import TOTAL_BITS
 
 LEVELS = 17
 

@@ -6,7 +6,7 @@ import pytest
 from pixelrnn import shipped
 from pixelrnn.coding import load_program
 from pixelrnn.errors import CompressedFileError
-from pixelrnn.stepper import range_coder
+from pixelrnn.kernels import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
 

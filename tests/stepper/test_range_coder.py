@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from pixelrnn.stepper import range_coder
-from pixelrnn.stepper.range_coder import (
+from pixelrnn.kernels import range_coder
+from pixelrnn.kernels.range_coder import (
     BYTE,
     CODE,
     LOW,

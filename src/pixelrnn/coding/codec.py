@@ -31,10 +31,10 @@ from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.tiles import Jobs, Part, Tiling
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
 from pixelrnn.kernels.compiled import told_of_compiling
+from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import DEFAULT_MODELS, PHOTOGRAPHS
 from pixelrnn.stepper.coder import Coder, Images
-from pixelrnn.stepper.range_coder import TOTAL
 from pixelrnn.stepper.spreading import spread
 
 BYTES_AT_ONCE = 1 << 20  # whose checksum is computed

@@ -35,8 +35,6 @@ from pixelrnn.graph.curves import Curves
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]  # float64, or the integers of an integer program
 
-CATEGORICAL, LOGISTIC_MIXTURE = range(2)
-
 
 @dataclass(frozen=True)
 class Features:
@@ -126,13 +124,11 @@ class LikelihoodParameters:
         kind: which likelihood.
         parameters: where those of each group are.
         components: logistics in the mixture.
-        mean_unit: of the means that the network gives, in halves of the range of levels.
     """
 
-    kind: Literal["categorical", "logistic-mixture"]
+    kind: str
     parameters: tuple[Features, ...]
     components: int = 0
-    mean_unit: float = 1.0
 
 
 @dataclass

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 
 from pydantic import Field
 
-from pixelrnn.likelihoods.base import LIKELIHOODS, Likelihood, LikelihoodConfig, scale_levels
+from pixelrnn.likelihoods.base import (
+    LIKELIHOODS,
+    Likelihood,
+    LikelihoodConfig,
+    likelihood_of,
+    scale_levels,
+)
 from pixelrnn.likelihoods.categorical import Categorical, CategoricalConfig
 from pixelrnn.likelihoods.logistic_mixture import LogisticMixture, LogisticMixtureConfig
 from pixelrnn.registry import import_all
 
-import_all(__name__, __path__)
+import_all(__name__, __path__, leave=["compiled_mixture"])  # which needs torch
 
 if TYPE_CHECKING:
     AnyLikelihoodConfig: TypeAlias = LikelihoodConfig
@@ -31,5 +37,6 @@ __all__ = [
     "LikelihoodConfig",
     "LogisticMixture",
     "LogisticMixtureConfig",
+    "likelihood_of",
     "scale_levels",
 ]

@@ -1,17 +1,26 @@
-"""What every likelihood offers: from the parameters of all positions to exact log-probabilities."""
+"""What a likelihood is: from a network's parameters to exact probabilities, in floats and in integers.
+
+Each is one file with the layout of its parameters, which all else reads; its log-probabilities, in torch;
+and its cumulative frequencies, compiled, in which files are coded. torch is imported where it is used: to
+code images takes none.
+"""
 
 from abc import ABC, abstractmethod
-from typing import TypeVar, final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
 
-import torch
+import numpy as np
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
 from pixelrnn.graph.program import Features, Floats, LikelihoodParameters, Program
 from pixelrnn.registry import Registry
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-def scale_levels(images: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
+
+def scale_levels(images: "Tensor", num_levels: int, dtype: "torch.dtype") -> "Tensor":
     """Map levels 0 .. num_levels - 1 evenly onto [-1, 1]: the only scaling of pixel values.
 
     Args:
@@ -20,6 +29,7 @@ def scale_levels(images: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
         dtype: the floating-point type wanted.
 
     Example:
+        >>> import torch
         >>> scale_levels(torch.tensor([0, 2, 4], dtype=torch.uint8), 5, torch.float32).tolist()
         [-1.0, 0.0, 1.0]
     """
@@ -49,6 +59,42 @@ def register(config: type[_Config]) -> type[_Config]:
     return config
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some of the parameters of a group that lie side by side.
+
+    Attributes:
+        name: of these parameters.
+        count: how many there are.
+        unit: the real number that an integer program's 1 stands for.
+    """
+
+    name: str
+    count: int
+    unit: float
+
+
+class Compiled(NamedTuple):
+    """The compiled functions by which a likelihood is coded; `work` is that of `operations/work.py`.
+
+    Attributes:
+        prepare: `(work, at, channel, channels, levels, components)`, before a sub-pixel's level is known;
+            its group's parameters are in `work.wide` from `at` on.
+        bounds: `(work, level, levels, components)` gives F(level) and F(level + 1).
+        search: `(work, target, levels, components)` gives the level with F(level) <= target < F(level + 1),
+            and both.
+        update: `(work, level, channel, levels, components)`, where another colour of the group follows.
+
+    F is cumulative frequencies: F(0) = 0, F(levels) = 2^24, and F rises by at least 1 at every level,
+    whatever integers the parameters are.
+    """
+
+    prepare: Any
+    bounds: Any
+    search: Any
+    update: Any
+
+
 class Likelihood(ABC):
     """The distribution of one pixel given the network's parameters at that pixel.
 
@@ -58,21 +104,56 @@ class Likelihood(ABC):
     order red -> green -> blue itself.
 
     Attributes:
-        channels: colours of a pixel, 1 or 3.
+        channels: colours of a pixel.
         num_levels: levels of a sub-pixel.
         groups: colour groups that the network must keep apart: `channels`, or 1.
-        head_maps: maps that the head of the network must give for each group.
-        prediction_maps: further maps for each group that hold a linear prediction of the pixel.
+        components: of the mixture, or 0.
+        layout: of the parameters of a group, in order.
     """
 
     channels: int
     num_levels: int
     groups: int
-    head_maps: int
-    prediction_maps: int
+    components: int = 0
+    layout: tuple[Part, ...]
+    compiled: Compiled
+
+    @final
+    @property
+    def prediction_maps(self) -> int:
+        """How many parameters of a group, the last ones, are a linear prediction of the pixel."""
+        last = self.layout[-1]
+        return last.count if last.name == "predictions" else 0
+
+    @property
+    def head_maps(self) -> int:
+        """How many parameters of a group the head of the network gives."""
+        return self.num_parameters - self.prediction_maps
+
+    @final
+    @property
+    def num_parameters(self) -> int:
+        """How many parameters a group has."""
+        return sum(part.count for part in self.layout)
+
+    @final
+    def part(self, name: str) -> slice:
+        """Return where the parameters of this name lie among those of a group."""
+        first = 0
+        for part in self.layout:
+            if part.name == name:
+                return slice(first, first + part.count)
+            first += part.count
+        raise ValueError(f"no parameters are called {name!r}")
+
+    @final
+    @property
+    def units(self) -> Floats:
+        """What an integer program's 1 stands for, of each parameter of a group."""
+        return np.repeat([part.unit for part in self.layout], [part.count for part in self.layout])
 
     @abstractmethod
-    def log_prob(self, parameters: Tensor, images: Tensor) -> Tensor:
+    def log_prob(self, parameters: "Tensor", images: "Tensor") -> "Tensor":
         """Return the log-probability of every sub-pixel given all before it.
 
         Args:
@@ -84,12 +165,8 @@ class Likelihood(ABC):
         """
 
     @abstractmethod
-    def initial_bias(self) -> Tensor:
+    def initial_bias(self) -> Floats:
         """Return the biases `(head_maps,)` with which the head of the network starts."""
-
-    @abstractmethod
-    def lower(self, parameters: Features) -> LikelihoodParameters:
-        """Tell the stepper how to read the parameters, all groups side by side."""
 
     @abstractmethod
     def at_temperature(self, temperature: float) -> tuple[Floats, Floats]:
@@ -108,7 +185,14 @@ class Likelihood(ABC):
             program.adapt(features, factors, terms)
 
     @final
-    def log_pmf(self, parameters: Tensor, images: Tensor, channel: int) -> Tensor:
+    def lower(self, kind: str, parameters: Features) -> LikelihoodParameters:
+        """Say where a program has the parameters, all groups side by side."""
+        count = self.num_parameters
+        groups = tuple(parameters.part(group * count, count) for group in range(self.groups))
+        return LikelihoodParameters(kind, groups, self.components)
+
+    @final
+    def log_pmf(self, parameters: "Tensor", images: "Tensor", channel: int) -> "Tensor":
         """Return the log-probability of *every* level of one colour, the others as in `images`.
 
         It asks `log_prob` about each level in turn, so that it cannot differ from what is scored.
@@ -116,9 +200,26 @@ class Likelihood(ABC):
         Returns:
             `(B, num_levels, H, W)` nats; `exp` of it sums to 1 over the levels.
         """
+        import torch
+
         columns = []
         for level in range(self.num_levels):
             candidate = images.clone()
             candidate[:, channel] = level
             columns.append(self.log_prob(parameters, candidate)[:, channel])
         return torch.stack(columns, dim=1)
+
+
+def likelihood_of(program: Program) -> Likelihood:
+    """Return the likelihood of a program.
+
+    Raises:
+        ValueError: if it has none, or one that there is not.
+    """
+    about = program.likelihood
+    if about is None:
+        raise ValueError("an unfinished program has no likelihood")
+    if about.kind not in LIKELIHOODS:
+        raise ValueError(f"a likelihood called {about.kind}")
+    components = {"components": about.components} if about.components else {}
+    return LIKELIHOODS[about.kind](**components).build(program.channels, program.num_levels)

@@ -139,7 +139,7 @@ class AutoregressiveModel(nn.Module, ABC):
             if self.reads_border:
                 values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
         parameters = self.trace(Traced(program, image, groups[: image.count], values))
-        program.likelihood = likelihood.lower(parameters.features)
+        program.likelihood = likelihood.lower(config.likelihood.kind, parameters.features)
         simplify(program)
         return program
 

@@ -16,6 +16,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Self, cast
 
+import numpy as np
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
@@ -109,7 +110,7 @@ class PixelRNN(AutoregressiveModel):
         self.head.output.reset_parameters(INITIAL_OUTPUT_GAIN)
         with torch.no_grad():
             bias = self.head.output.get_parameter("bias")
-            bias.copy_(self.likelihood.initial_bias().repeat(groups))
+            bias.copy_(torch.from_numpy(np.tile(self.likelihood.initial_bias(), groups)))
         self.prediction = (
             LinearPrediction(config.channels) if self.likelihood.prediction_maps else None
         )

@@ -11,6 +11,7 @@ from pixelrnn.graph import curves as units
 from pixelrnn.graph.order import check_order
 from pixelrnn.graph.program import Features, Operation, Program
 from pixelrnn.graph.reaches import reaches
+from pixelrnn.likelihoods import likelihood_of
 from pixelrnn.operations.base import OPERATIONS
 from pixelrnn.operations.limits import (
     MAX_FEATURES,
@@ -91,17 +92,10 @@ def _check_whole(program: Program) -> None:
     likelihood = program.likelihood
     if likelihood is None:
         raise ValueError("no likelihood")
-    k = likelihood.components
-    require(is_whole(k, 0, 1024), f"{k} components")
-    if likelihood.kind == "categorical":
-        require(k == 0, "components of no mixture")
-        expected, count = channels, levels
-    elif likelihood.kind == "logistic-mixture":
-        require(k > 0, "a mixture without components")
-        expected, count = 1, k * (1 + 2 * channels + channels * (channels - 1) // 2) + channels
-    else:
-        raise ValueError(f"a likelihood called {likelihood.kind}")
-    require(groups == len(likelihood.parameters) == expected, f"{groups} colour groups")
+    require(is_whole(likelihood.components, 0, 1024), f"{likelihood.components} components")
+    model = likelihood_of(program)
+    require(groups == len(likelihood.parameters) == model.groups, f"{groups} colour groups")
+    count = model.num_parameters
     for each in likelihood.parameters:
         check_inside(program, each)
         require(each.count == count and is_wide(program, each), "the likelihood's parameters")

@@ -13,13 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pixelrnn.graph.curves import (
-    COUPLING_STEP_BITS,
-    LEVEL_BITS,
-    LOG_SCALE_STEP_BITS,
-    LOGIT_STEP_BITS,
-)
 from pixelrnn.graph.program import Features, Floats, Numbers, Operation, Program, Tap
+from pixelrnn.likelihoods import likelihood_of
 from pixelrnn.operations.base import OPERATIONS
 
 STREAM_BITS = 14  # of the residual stream, behind the point, at most
@@ -86,7 +81,8 @@ def find_scales(program: Program, widths: Widths) -> Scales:
         ValueError: if it does not.
     """
     scales = Scales(widths)
-    for parameters, units in zip(_parameters(program), _parameter_units(program), strict=True):
+    units = likelihood_of(program).units
+    for parameters in program.likelihood.parameters if program.likelihood else ():
         set_some(scales.wide, program, parameters, units)
     for operation in reversed(program.operations):
         OPERATIONS[operation.kind].find_units(operation, program, scales)
@@ -122,33 +118,6 @@ def weights_of(tap: Tap) -> Numbers:
 def products(operation: Operation) -> tuple[Tap, ...]:
     """Return the taps of a linear operation that are multiplied: all but a residual."""
     return operation.taps[operation.residual :]
-
-
-def _parameters(program: Program) -> tuple[Features, ...]:
-    if program.likelihood is None:
-        raise ValueError("an unfinished program has no integers")
-    return program.likelihood.parameters
-
-
-def _parameter_units(program: Program) -> list[Floats]:
-    """Return, for the parameters of each group, the real number that 1 stands for."""
-    likelihood, channels = program.likelihood, program.channels
-    logit = 2.0**-LOGIT_STEP_BITS
-    if likelihood is None or likelihood.kind == "categorical":
-        return [np.full(parameters.count, logit) for parameters in _parameters(program)]
-    if likelihood.kind != "logistic-mixture":
-        raise ValueError(f"no integers are known for a likelihood {likelihood.kind!r}")
-    k = likelihood.components
-    level = 2 / (program.num_levels - 1) * 2.0**-LEVEL_BITS
-    of_each = {
-        "logits": (k, logit),
-        "means": (k * channels, level / likelihood.mean_unit),
-        "log-scales": (k * channels, 2.0**-LOG_SCALE_STEP_BITS),
-        "couplings": (k * channels * (channels - 1) // 2, 2.0**-COUPLING_STEP_BITS),
-        "predictions": (channels, level),
-    }
-    counts, units = zip(*of_each.values(), strict=True)
-    return [np.repeat(units, counts)]
 
 
 def fitting(operation: Operation, widths: Widths) -> Floats:

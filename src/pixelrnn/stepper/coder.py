@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.graph.program import Program
+from pixelrnn.kernels import range_coder
+from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.operations.products import LANES
 from pixelrnn.operations.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
-from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.integers import Integers, Tables
 from pixelrnn.stepper.layout import lay_out
 from pixelrnn.stepper.machine import run_rows
@@ -83,7 +84,7 @@ class Coder:
 
         It is less than that, rounded down, so that only huge flat images have to be filled up with zeros.
         """
-        least_bits = levels * (self.program.num_levels - 1) // range_coder.TOTAL
+        least_bits = levels * (self.program.num_levels - 1) // TOTAL
         return max(0, least_bits // BITS_PER_BYTE - BITS_PER_BYTE)
 
     def encode(self, image: Images) -> bytes:

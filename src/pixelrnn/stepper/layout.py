@@ -14,14 +14,12 @@ import numpy.typing as npt
 
 from pixelrnn.graph.order import check_order
 from pixelrnn.graph.program import (
-    CATEGORICAL,
-    LOGISTIC_MIXTURE,
     Operation,
     Program,
     Tap,
 )
 from pixelrnn.graph.reaches import Reach, reaches
-from pixelrnn.operations import OPERATIONS
+from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.operations.products import LANES, packed
 from pixelrnn.operations.tables import (
     MAP_BASE,
@@ -37,6 +35,7 @@ from pixelrnn.operations.tables import (
     OPERATION_COLUMNS,
     TAP_COLUMNS,
 )
+from pixelrnn.stepper.steps import CODES
 
 Integers = npt.NDArray[np.int64]
 
@@ -154,17 +153,11 @@ def _operation_row(operation: Operation, taps: int, taps_end: int, bias: int) ->
             int(operation.residual), cell.map, 0, 0, 0, 0, 0, 0]  # fmt: skip
 
 
-CODES = {kind: code for code, kind in enumerate(OPERATIONS)}  # in the tables of the loop
-_LIKELIHOODS = {"categorical": CATEGORICAL, "logistic-mixture": LOGISTIC_MIXTURE}
-
-
 def _spec(program: Program) -> Integers:
     likelihood = program.likelihood
     if likelihood is None or len(likelihood.parameters) != program.groups:
         raise ValueError("a program needs a likelihood with parameters for each group")
-    kind = _LIKELIHOODS.get(likelihood.kind)
-    if kind is None:
-        raise ValueError(f"the loop has no likelihood {likelihood.kind!r}")
+    kind = list(LIKELIHOODS).index(likelihood.kind)
     border = program.border
     return np.array(
         [

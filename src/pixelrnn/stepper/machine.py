@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelrnn import kernels
+from pixelrnn import graph, kernels, likelihoods, operations, stepper
 from pixelrnn.kernels.compiled import compiled
 from pixelrnn.operations.tables import (
     SPEC_BORDER,
@@ -23,15 +23,16 @@ from pixelrnn.operations.tables import (
     SPEC_LEVELS,
     SPEC_PARAMETERS,
 )
-from pixelrnn.stepper.integer_settle import settle
 from pixelrnn.stepper.integers import Integers, Places, Tables, workspace
 from pixelrnn.stepper.places import at_column, find_row, place
+from pixelrnn.stepper.settle import settle
 from pixelrnn.stepper.steps import run_operations
 
 # numba compiles again where the file of a cached function has changed, but not where a function that it
 # calls has. A default argument is part of what it looks up: this one stands for all the sources.
+SOURCES = [Path(str(module.__file__)).parent for module in (stepper, operations, likelihoods, graph)]
 FINGERPRINT = zlib.crc32(
-    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))),
+    b"".join(path.read_bytes() for folder in SOURCES for path in sorted(folder.glob("*.py"))),
     kernels.FINGERPRINT,
 )
 

@@ -1,22 +1,21 @@
-"""Cumulative frequencies of the levels of a sub-pixel, in integers, from a program's parameters.
+"""Cumulative frequencies of a mixture of discretised logistics, in integers.
 
-    F(0) = 0,   F(v) = (distribution function below v, of 24 bits) + v,   F(levels) = 2^24
+    F(v) = (distribution function below v, of 24 bits) + v
 
 The distribution function never falls, so that F rises by at least 1 at every level, whatever integers
 the parameters are. Encoder and decoder call the same functions, the encoder for two levels of a
-sub-pixel, the decoder for those that its search visits. Units are those of `curves.py`.
+sub-pixel, the decoder for those that its search visits. Units are those of `graph/curves.py`.
 """
 
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import carray, njit  # type: ignore[attr-defined]
 
 from pixelrnn.graph.curves import (
     ARGUMENT_BITS,
     COUPLING_BITS,
     COUPLING_SIDE,
-    EXPONENTIAL_SIZE,
     INVERSE_BITS,
     LEVEL_BITS,
     LOG_SCALE_STEP_BITS,
@@ -27,41 +26,16 @@ from pixelrnn.graph.curves import (
     SCALES,
     WEIGHT_BITS,
 )
-from pixelrnn.stepper.range_coder import TOTAL, TOTAL_BITS
+from pixelrnn.kernels.range_coder import TOTAL, TOTAL_BITS
+from pixelrnn.likelihoods.base import Compiled
+from pixelrnn.likelihoods.exponentials import exponentials, normalise, whole
 
-whole: Any = np.int64  # in compiled code, Python's integers mixed with numpy's
 TO_ARGUMENT = LEVEL_BITS + INVERSE_BITS - ARGUMENT_BITS
 LOGISTIC_LIMIT = LOGISTIC_SIDE << (ARGUMENT_BITS - LOGISTIC_STEP_BITS)
 BETWEEN_BITS = ARGUMENT_BITS - LOGISTIC_STEP_BITS
 BETWEEN = (1 << BETWEEN_BITS) - 1
 FARTHEST = 1 << 24  # a mean, 64 times the range of 256 levels away
-ONE_WEIGHT = 1 << WEIGHT_BITS
 ONE_LOGISTIC = 1 << LOGISTIC_BITS
-
-
-@njit(error_model="numpy")
-def exponentials(
-    logits: np.ndarray, at: int, count: int, exponential: np.ndarray, out: np.ndarray
-) -> int:
-    """Write exp(logit - highest) to `out`, and return the sum."""
-    highest = whole(logits[at])
-    for k in range(1, count):
-        highest = max(highest, whole(logits[at + k]))
-    total: int = whole(0)
-    for k in range(count):
-        out[k] = exponential[min(highest - whole(logits[at + k]), EXPONENTIAL_SIZE - 1)]
-        total += out[k]
-    return total
-
-
-@njit(error_model="numpy")
-def normalise(weights: np.ndarray, total: int) -> None:
-    """Divide weights by their sum, so that they add up to 2^20 exactly; the first takes the rest."""
-    others = whole(0)
-    for k in range(1, len(weights)):
-        weights[k] = (weights[k] << WEIGHT_BITS) // total
-        others += weights[k]
-    weights[0] = ONE_WEIGHT - others
 
 
 @njit(inline="always")
@@ -198,36 +172,46 @@ def _coupled(parameter: int, start: int, residual: int, coupling: np.ndarray) ->
 
 
 @njit(error_model="numpy")
-def categorical_factor(total: int, levels: int) -> int:
-    """Return what makes sums of exponentials 24 bits long: the one division of a sub-pixel."""
-    factor: int = ((TOTAL - levels) << TOTAL_BITS) // total
-    return factor
+def _prepare(work: Any, at: int, channel: int, channels: int, levels: int, components: int) -> None:
+    weights = carray(work.weights, (components,))
+    if channel == 0:
+        total = exponentials(work.wide, at, components, work.exponential, weights)
+        normalise(weights, total)
+    head = components * (1 + 2 * channels + channels * (channels - 1) // 2)
+    prediction = whole(work.wide[at + head + channel]) + ((levels - 1) << (LEVEL_BITS - 1))
+    residuals = carray(work.residuals, (channels,))
+    mixture_components(
+        work.wide, at, channel, channels, residuals, prediction, work.coupling,
+        work.inverse_scale_of, carray(work.means, (components,)),
+        carray(work.inverse_scales, (components,)),
+    )  # fmt: skip
+    residuals[channel] = -prediction  # the level is still to be added
+
+
+@njit(inline="always")
+def _mixture(work: Any, components: int) -> Any:
+    weights, means = carray(work.weights, (components,)), carray(work.means, (components,))
+    return weights, means, carray(work.inverse_scales, (components,)), work.logistic
 
 
 @njit(error_model="numpy")
-def categorical_bounds(
-    level: int, levels: int, exponents: np.ndarray, factor: int
-) -> tuple[int, int]:
-    """Return F(level) and F(level + 1) of a softmax, given its exponentials."""
-    before = whole(0)
-    for v in range(level):
-        before += exponents[v]
-    low = ((before * factor) >> TOTAL_BITS) + level
-    if level == levels - 1:
-        return low, TOTAL
-    return low, (((before + exponents[level]) * factor) >> TOTAL_BITS) + level + 1
+def _bounds(work: Any, level: int, levels: int, components: int) -> tuple[int, int]:
+    weights, means, inverse_scales, logistic = _mixture(work, components)
+    low = mixture_cumulative(level, levels, weights, means, inverse_scales, logistic)
+    return low, mixture_cumulative(level + 1, levels, weights, means, inverse_scales, logistic)
 
 
 @njit(error_model="numpy")
-def categorical_search(
-    target: int, levels: int, exponents: np.ndarray, factor: int
-) -> tuple[int, int, int]:
-    """Return the level with F(level) <= target < F(level + 1), and both."""
-    before, low = whole(0), whole(0)
-    for level in range(levels - 1):
-        before += exponents[level]
-        high = ((before * factor) >> TOTAL_BITS) + level + 1
-        if high > target:
-            return level, low, high
-        low = high
-    return levels - 1, low, TOTAL
+def _search(work: Any, target: int, levels: int, components: int) -> tuple[int, int, int]:
+    weights, means, inverse_scales, logistic = _mixture(work, components)
+    return mixture_search(target, levels, weights, means, inverse_scales, logistic)
+
+
+@njit(error_model="numpy")
+def _update(work: Any, level: int, channel: int, levels: int, components: int) -> None:
+    weights, means, inverse_scales, logistic = _mixture(work, components)
+    work.residuals[channel] += level << LEVEL_BITS
+    mixture_update(level, levels, weights, means, inverse_scales, logistic)
+
+
+COMPILED = Compiled(_prepare, _bounds, _search, _update)

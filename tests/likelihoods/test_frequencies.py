@@ -22,11 +22,10 @@ from pixelrnn.graph.curves import (
     Curves,
     curves,
 )
-from pixelrnn.likelihoods import Categorical, LogisticMixture
+from pixelrnn.kernels.range_coder import TOTAL
+from pixelrnn.likelihoods import Categorical, LogisticMixture, categorical, mixture_frequencies
+from pixelrnn.likelihoods.exponentials import ONE_WEIGHT, exponentials, normalise
 from pixelrnn.likelihoods.logistic_mixture import MEAN_UNIT
-from pixelrnn.stepper import cumulative
-from pixelrnn.stepper.cumulative import ONE_WEIGHT
-from pixelrnn.stepper.range_coder import TOTAL
 
 PATIENT = settings(
     deadline=None, max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -39,10 +38,10 @@ INT32 = np.iinfo(np.int32)
 def categorical_tables(levels, exponents, factor, by_bounds, by_search, targets, found):
     """Fill F as an encoder sees it, and for each target what a decoder finds."""
     for level in range(levels):
-        low, high = cumulative.categorical_bounds(level, levels, exponents, factor)
+        low, high = categorical.categorical_bounds(level, levels, exponents, factor)
         by_bounds[level, 0], by_bounds[level, 1] = low, high
     for n in range(len(targets)):
-        level, low, high = cumulative.categorical_search(targets[n], levels, exponents, factor)
+        level, low, high = categorical.categorical_search(targets[n], levels, exponents, factor)
         found[n], by_search[n, 0], by_search[n, 1] = level, low, high
 
 
@@ -52,10 +51,10 @@ def mixture_tables(
 ):
     mixture = levels, weights, means, inverse_scales, logistic
     for level in range(levels):
-        by_bounds[level, 0] = cumulative.mixture_cumulative(level, *mixture)
-        by_bounds[level, 1] = cumulative.mixture_cumulative(level + 1, *mixture)
+        by_bounds[level, 0] = mixture_frequencies.mixture_cumulative(level, *mixture)
+        by_bounds[level, 1] = mixture_frequencies.mixture_cumulative(level + 1, *mixture)
     for n in range(len(targets)):
-        level, low, high = cumulative.mixture_search(targets[n], *mixture)
+        level, low, high = mixture_frequencies.mixture_search(targets[n], *mixture)
         found[n], by_search[n, 0], by_search[n, 1] = level, low, high
 
 
@@ -85,8 +84,8 @@ class Pixel:
         self.tables = tables
         self.weights, self.means, self.inverse_scales = np.zeros((3, components), np.int64)
         self.residuals = np.zeros(channels, np.int64)
-        total = cumulative.exponentials(parameters, 0, components, tables.exponential, self.weights)
-        cumulative.normalise(self.weights, total)
+        total = exponentials(parameters, 0, components, tables.exponential, self.weights)
+        normalise(self.weights, total)
         self.check_weights()
 
     def check_weights(self):
@@ -96,7 +95,7 @@ class Pixel:
     def frequencies(self, channel, draw):
         prediction = int(self.parameters[len(self.parameters) - self.channels + channel])
         self.prediction = prediction + ((self.levels - 1) << (LEVEL_BITS - 1))
-        cumulative.mixture_components(
+        mixture_frequencies.mixture_components(
             self.parameters, 0, channel, self.channels, self.residuals, self.prediction,
             self.tables.coupling, self.tables.inverse_scales, self.means, self.inverse_scales,
         )  # fmt: skip
@@ -110,7 +109,7 @@ class Pixel:
     def settle(self, channel, level):
         self.residuals[channel] = (level << LEVEL_BITS) - self.prediction
         mixture = self.weights, self.means, self.inverse_scales, self.tables.logistic
-        cumulative.mixture_update(level, self.levels, *mixture)
+        mixture_frequencies.mixture_update(level, self.levels, *mixture)
         self.check_weights()
 
 
@@ -139,8 +138,8 @@ def any_integers(draw, count):
 
 def categorical_frequencies(logits, tables, draw):
     levels, exponents = len(logits), np.zeros(len(logits), np.int64)
-    total = cumulative.exponentials(logits, 0, levels, tables.exponential, exponents)
-    factor = cumulative.categorical_factor(total, levels)
+    total = exponentials(logits, 0, levels, tables.exponential, exponents)
+    factor = categorical.categorical_factor(total, levels)
     return check(
         lambda *arguments: categorical_tables(levels, exponents, factor, *arguments), levels, draw
     )

@@ -1,0 +1,55 @@
+"""A sub-pixel encoded or decoded: the one place where an integer program meets the range coder."""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, njit  # type: ignore[attr-defined]
+
+from pixelrnn.kernels import range_coder
+from pixelrnn.likelihoods import LIKELIHOODS
+from pixelrnn.operations.tables import (
+    SPEC_CHANNELS,
+    SPEC_COMPONENTS,
+    SPEC_GROUPS,
+    SPEC_KIND,
+    SPEC_LEVELS,
+)
+from pixelrnn.stepper.choosing import chosen_by_code
+
+whole: Any = np.int64  # in compiled code, Python's integers mixed with numpy's
+
+_compiled = [config().build(1, 2).compiled for config in LIKELIHOODS.values()]
+_prepare, _bounds, _search, _update = map(chosen_by_code, zip(*_compiled, strict=True))
+
+
+@njit(error_model="numpy")
+def settle(work, image, row, column, group, at, pixel):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Find the level of each colour of a group and write it: the one place where levels come from.
+
+    It is given by the image, and encoded unless a message is read; or it is decoded. Where the image has
+    fewer colours than the program, those that are missing equal its last one: a grey image is coded as the
+    red of a colour image.
+    """
+    spec, there, width = work.spec, image.shape[2], image.shape[1]
+    channels, levels, components = spec[SPEC_CHANNELS], spec[SPEC_LEVELS], spec[SPEC_COMPONENTS]
+    kind, stream = spec[SPEC_KIND], carray(work.stream, (work.stream_size,))
+    for channel in range(group, group + 1 if spec[SPEC_GROUPS] > 1 else channels):
+        level = whole(image[row, column, min(channel, there - 1)])
+        if channel < there:
+            place = (row * width + column) * there + channel
+            given = work.known[place] != 0 if work.knows else not work.reads
+            _prepare(kind, (work, at, channel, channels, levels, components))
+            if given:
+                low, high = _bounds(kind, (work, level, levels, components))
+                if not work.reads:
+                    range_coder.put(work.coder, stream, low, high - low)
+            else:
+                target = range_coder.target(work.coder)
+                level, low, high = _search(kind, (work, target, levels, components))
+                range_coder.take(work.coder, stream, low, high - low)
+            if channel < there - 1:
+                _update(kind, (work, level, channel, levels, components))
+            image[row, column, channel] = level
+            if work.keeps_frequencies:
+                work.frequencies[place] = high - low
+        work.narrow[pixel + channel] = 2 * level - (levels - 1)
