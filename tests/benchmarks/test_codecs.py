@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks import codecs, image_codecs, in_turn
+from benchmarks.codecs import benchmark_codecs, pixels_to_do
+from benchmarks.in_turn import Measured
 from pixelrnn.baselines.codecs import CODECS, MORE_CODECS
 from pixelrnn.baselines.mosaic import as_pictures, one_picture
-from pixelrnn.benchmarks import codecs, image_codecs, in_turn
-from pixelrnn.benchmarks.codecs import benchmark_codecs, pixels_to_do
-from pixelrnn.benchmarks.in_turn import Measured
 from pixelrnn.coding import Codec, codec, name_model, write
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.errors import CompressedFileError, ImageMismatchError

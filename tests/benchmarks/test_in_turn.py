@@ -2,8 +2,8 @@
 
 import pytest
 
-from pixelrnn.benchmarks import in_turn
-from pixelrnn.benchmarks.in_turn import measure_in_turn
+from benchmarks import in_turn
+from benchmarks.in_turn import measure_in_turn
 
 
 class Clock:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pixelrnn.benchmarks import plain_lstm
-from pixelrnn.benchmarks.plain import PlainConv2d, plain
+from benchmarks import plain_lstm
+from benchmarks.plain import PlainConv2d, plain
 from pixelrnn.layers import LineLSTM, MaskedConv2d
 
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pixelrnn.benchmarks import sampling
-from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing, benchmark_sampling
+from benchmarks import sampling
+from benchmarks.sampling import SamplingBenchmark, Timing, benchmark_sampling
 
 
 def timing(**changes):
@@ -111,7 +111,7 @@ def test_stopped_it_keeps_what_it_has(tiny_model):
 def test_memory_of_a_large_image_is_seen():
     """In a process of its own: here, memory is at hand that other tests have used and given back."""
     program = (
-        "import json; from pixelrnn.benchmarks.sampling import benchmark_sampling\n"
+        "import json; from benchmarks.sampling import benchmark_sampling\n"
         "from pixelrnn.models import PixelCNNConfig, build\n"
         "model = build(PixelCNNConfig(channels=1, features=2, layers=1, head_features=2))\n"
         "found = benchmark_sampling(model, [(2, 2), (700, 700)], [1], threads=1, repeats=1)\n"

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from pixelrnn.benchmarks import in_turn, training
-from pixelrnn.benchmarks.steps import PlainTrainingModule, Steps
-from pixelrnn.benchmarks.training import benchmark_scaling, benchmark_suite, benchmark_training
-from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
+from benchmarks import in_turn, training
+from benchmarks.steps import PlainTrainingModule, Steps
+from benchmarks.training import benchmark_scaling, benchmark_suite, benchmark_training
+from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.data import load
 from pixelrnn.errors import NonFiniteLossError, RecipeError
 from pixelrnn.models import store

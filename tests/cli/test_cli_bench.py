@@ -67,7 +67,7 @@ def test_training_is_imported_for_a_recipe_only(trained):
 
 
 def test_ctrl_c_shows_what_is_measured(pixelrnn, trained, monkeypatch):
-    from pixelrnn.benchmarks import sampling
+    from benchmarks import sampling
 
     real, calls = sampling._Row.measure, []
 

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import codec_command, codecs, in_turn
+from benchmarks.codec_figures import Figures, ModelFigures
+from benchmarks.codec_images import MeasuredImages, measured_images
 from pixelrnn.baselines.codecs import CODECS
-from pixelrnn.benchmarks import codecs, in_turn
-from pixelrnn.benchmarks.codec_figures import Figures, ModelFigures
-from pixelrnn.cli import bench_codec
-from pixelrnn.cli.bench_images import MeasuredImages, measured_images
 from pixelrnn.coding import name_model, save_program
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.data import DataOptions, load
@@ -98,11 +97,11 @@ def test_models_side_by_side_in_words():
         )
 
     first = of("first", 3.0, encoding=2.0, decoding=4.0)
-    assert bench_codec._beside(of("new", 2.76, encoding=1.9, decoding=4.4), first) == (
+    assert codec_command._beside(of("new", 2.76, encoding=1.9, decoding=4.4), first) == (
         "new, one file an image: 8 % smaller than first; 0.95 times its CPU s/megapixel encoding; "
         "1.10 times its CPU s/megapixel decoding."
     )
-    assert bench_codec._beside(of("new", 3.0), of("first", 3.0)) == (
+    assert codec_command._beside(of("new", 3.0), of("first", 3.0)) == (
         "new, one file an image: about as small as first."
     )
 
@@ -137,7 +136,7 @@ def test_usual_models(source, num_levels, model):
 def test_only_large_images_are_cut_into_tiles(size, tile, expected, given, tmp_path):
     np.save(tmp_path / "large.npy", np.zeros((1, *size, 3), np.uint8))
     large = measured_images(str(tmp_path / "large.npy"), "all", None)
-    (made,) = bench_codec._codecs([str(given[3])], tile, 1, large.largest_side)
+    (made,) = codec_command._codecs([str(given[3])], tile, 1, large.largest_side)
     assert (made.tile, made.threads) == (expected, 1)
 
 
@@ -162,16 +161,16 @@ def test_comparisons_in_words():
         messages_bits_per_dim=2.95,
     )
     codecs = [of("WebP", 4.0, 3.5), of("LZMA", 3.29, 3.25), of("JPEG XL", 3.0, None)]
-    assert bench_codec.comparisons(model, codecs) == [
+    assert codec_command.comparisons(model, codecs) == [
         "tiny, one file an image: 18 % smaller than WebP, about as small as LZMA, "
         "10 % larger than JPEG XL.",
         "tiny, one album: 25 % smaller than WebP, 9 % smaller than LZMA, about as small as JPEG XL "
         "(one file an image), and 8 % smaller than LZMA's one stream.",
     ]
-    assert bench_codec.comparisons(model, codecs[2:])[1] == (
+    assert codec_command.comparisons(model, codecs[2:])[1] == (
         "tiny, one album: about as small as JPEG XL (one file an image)."
     )
-    assert bench_codec._smallest([model, *codecs]) == (
+    assert codec_command._smallest([model, *codecs]) == (
         "Smallest: JPEG XL (one file each), tiny (all in one)."
     )
 

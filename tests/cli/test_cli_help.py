@@ -4,25 +4,13 @@ import os
 import re
 
 import pytest
-import typer
+from commands import commands
 from PIL import Image
-from typer.core import TyperGroup
 
 from pixelrnn import training
-from pixelrnn.cli.main import app
 
 
-def verbs(command=None, path=()):
-    command = command or typer.main.get_command(app)
-    if isinstance(command, TyperGroup):
-        yield path
-        for name, child in command.commands.items():
-            yield from verbs(child, (*path, name))
-    else:
-        yield path
-
-
-@pytest.mark.parametrize("path", list(verbs()), ids="-".join)
+@pytest.mark.parametrize("path", [words for words, _ in commands(with_groups=True)], ids="-".join)
 def test_help_names_what_to_write_and_no_type_of_python(pixelrnn, path):
     answer = pixelrnn(*path, "--help")
     assert answer.code == 0

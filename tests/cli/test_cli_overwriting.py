@@ -2,26 +2,15 @@
 
 import numpy as np
 import pytest
-import typer
+from commands import commands
 from PIL import Image
 
 from pixelrnn.cli.drawing import require_writable
-from pixelrnn.cli.main import app
 from pixelrnn.errors import OutputError
 
 # Folders that have rules of their own: a run is gone on with by --resume, a comparison by the same command.
 FOLDERS = {("train", "out"), ("compare", "out"), ("decompress", "out")}
 OUTPUTS = {"out", "gif", "npz"}
-
-
-def commands(group=None, path=()):
-    """Every command, by its words."""
-    group = group or typer.main.get_command(app)
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
 
 
 def outputs():

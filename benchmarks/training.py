@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pixelrnn.benchmarks.in_turn import measure_in_turn
-from pixelrnn.benchmarks.operations import OPERATIONS, training_flops_per_image
-from pixelrnn.benchmarks.stand_ins import for_known_images, smooth_images
-from pixelrnn.benchmarks.steps import PlainTrainingModule, Steps
-from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
+from benchmarks.in_turn import measure_in_turn
+from benchmarks.operations import OPERATIONS, training_flops_per_image
+from benchmarks.stand_ins import for_known_images, smooth_images
+from benchmarks.steps import PlainTrainingModule, Steps
+from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import LABELS, PixelRNNConfig
 from pixelrnn.processes import usable_cores

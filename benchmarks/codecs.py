@@ -13,9 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from pixelrnn.baselines.codecs import CODECS, MORE_CODECS
-from pixelrnn.benchmarks.codec_figures import CodecBenchmark, ModelFigures
-from pixelrnn.benchmarks.image_codecs import (
+from benchmarks.codec_figures import CodecBenchmark, ModelFigures
+from benchmarks.image_codecs import (
     ImageCodec,
     LeftOutError,
     OnProgress,
@@ -24,7 +23,8 @@ from pixelrnn.benchmarks.image_codecs import (
     num_pixels,
     of_each,
 )
-from pixelrnn.benchmarks.in_turn import measure_in_turn
+from benchmarks.in_turn import measure_in_turn
+from pixelrnn.baselines.codecs import CODECS, MORE_CODECS
 from pixelrnn.coding import Album, Codec
 from pixelrnn.coding.container import Entry, Writer
 from pixelrnn.errors import CompressedFileError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.bench_images import DIGITS_MODEL, MeasuredImages, measured_images
+from benchmarks.codec_images import DIGITS_MODEL, MeasuredImages, measured_images
 from pixelrnn.cli.console import say, say_json, say_table, tell
 from pixelrnn.cli.drawing import (
     AsJson,
@@ -27,7 +27,7 @@ from pixelrnn.wording import counted, three_digits
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pixelrnn.benchmarks.codec_figures import CodecBenchmark, Figures, ModelFigures
+    from benchmarks.codec_figures import CodecBenchmark, Figures, ModelFigures
     from pixelrnn.coding import Codec
 
 KIND = "codec benchmark"
@@ -79,7 +79,7 @@ def codec(
     same images with as many threads, timed in turn in this one run; whatever is written
     is decoded again and compared. Ctrl-C keeps what is measured.
     """
-    from pixelrnn.benchmarks.codecs import benchmark_codecs, pixels_to_do
+    from benchmarks.codecs import benchmark_codecs, pixels_to_do
     from pixelrnn.files import write_json
 
     if data is None:

@@ -6,10 +6,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from benchmarks.codec_figures import Figures
 from pixelrnn.baselines.base import Pixels
 from pixelrnn.baselines.codecs import Codec as ImageFormat
 from pixelrnn.baselines.mosaic import as_colour, as_pictures, one_picture
-from pixelrnn.benchmarks.codec_figures import Figures
 from pixelrnn.stepper.runner import Images, spread
 from pixelrnn.units import BITS_PER_BYTE
 

@@ -16,7 +16,7 @@ from pixelrnn.wording import counted, nearest, three_digits
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
+    from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
     from pixelrnn.training import Recipe
 
 KIND = "training benchmark"
@@ -84,7 +84,7 @@ def train(
     Both are measured in turn in this one run, on synthetic images, so that nothing is downloaded.
     Ctrl-C keeps what is measured.
     """
-    from pixelrnn.benchmarks.training import benchmark_suite
+    from benchmarks.training import benchmark_suite
     from pixelrnn.files import write_json
     from pixelrnn.training.run_folder import environment
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelrnn.benchmarks.plain_lstm import PlainDiagonalBiLSTM, PlainRowLSTM
+from benchmarks.plain_lstm import PlainDiagonalBiLSTM, PlainRowLSTM
 from pixelrnn.errors import RecipeError
 from pixelrnn.layers import MaskedConv2d, RowLSTM
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
