@@ -4,9 +4,9 @@ import os
 import re
 
 import pytest
-from commands import commands
 from PIL import Image
 
+from commands import commands
 from pixelrnn import training
 
 

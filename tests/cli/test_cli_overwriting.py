@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from commands import commands
 from PIL import Image
 
+from commands import commands
 from pixelrnn.cli.drawing import require_writable
 from pixelrnn.errors import OutputError
 

@@ -28,7 +28,7 @@ app = typer.Typer(
 
 
 def _verbs() -> Any:
-    """Return the verbs by name; raises `MissingPartError` if the package is not used from the repository."""
+    """Return the verbs by name; raises `MissingPartError` outside of the repository."""
     source = Path(pixelrnn.__file__).parents[1]
     root = source.parent
     if source.name != "src" or not (root / f"{COMMANDS.replace('.', '/')}.py").is_file():
