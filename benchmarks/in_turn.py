@@ -36,7 +36,7 @@ def measure_in_turn(
     Args:
         ways: what to call.
         repeats: repetitions; fewer where they take more than a minute.
-        on_progress: called with the repetitions done.
+        on_progress: called with the repetitions done since its last call.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C before a repetition is done; later, what is measured is kept.
@@ -54,7 +54,7 @@ def measure_in_turn(
         while len(taken) < repeats:
             taken.append([_seconds_a_call(way) for way in ways])
             if on_progress:
-                on_progress(len(taken))
+                on_progress(1)
             if time.perf_counter() - started > SECONDS_IN_ALL:
                 break
     except KeyboardInterrupt:

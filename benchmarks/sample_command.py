@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, say_table, tell
-from pixelrnn.cli.drawing import (
-    AsJson,
-    Force,
-    Repeats,
-    Size,
-    Threads,
-    positive,
-    require_writable,
-    size,
+from pixelrnn.cli import options
+from pixelrnn.cli.console import (
+    interrupted,
+    new_table,
+    progress,
+    say_json,
+    say_lines,
+    say_table,
+    tell,
 )
-from pixelrnn.cli.options import images_progress
+from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
-from pixelrnn.untrusted import printable
 from pixelrnn.wording import three_digits
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _Sizes(NamedTuple):
-    each: list[Size]
+    each: list[options.Size]
 
 
 class _Batches(NamedTuple):
@@ -37,64 +35,48 @@ class _Batches(NamedTuple):
 
 
 def _sizes(text: str) -> _Sizes:
-    return _Sizes([size(part) for part in text.split(",")])
+    return _Sizes([options.size(part) for part in text.split(",")])
 
 
-def _batches(text: "str | _Batches") -> _Batches:
-    if isinstance(text, _Batches):  # the default
-        return text
-    return _Batches([positive(part) for part in text.split(",")])
+def _batches(text: str) -> _Batches:
+    return _Batches([options.positive(part) for part in text.split(",")])
 
 
 def sample(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL-or-RECIPE",
-            help="A run folder, a .safetensors file, or a recipe, for a model with fresh weights.",
-            show_default=False,
-        ),
-    ],
-    sizes: Annotated[
-        _Sizes | None,
-        typer.Option(
-            parser=_sizes,
-            metavar="HxW,HxW",
-            help="Image sizes.",
-            show_default="that of the training images, and twice that",
-        ),
-    ] = None,
-    batches: Annotated[
-        _Batches,
-        typer.Option(
-            parser=_batches, metavar="N,N", help="Images drawn together.", show_default="1,64"
-        ),
-    ] = _Batches([1, 64]),  # noqa: B008 - it is not changed
-    repeats: Repeats = 5,
-    threads: Threads = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Also write the JSON to this file.", show_default=False)
-    ] = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    model: Annotated[str, typer.Argument(metavar="MODEL-or-RECIPE")],
+    sizes: Annotated[_Sizes | None, typer.Option(parser=_sizes, metavar="HxW,HxW")] = None,
+    batches: Annotated[_Batches | None, typer.Option(parser=_batches, metavar="N,N")] = None,
+    repeats: options.Positive = 5,
+    threads: options.Threads = None,
+    out: Path | None = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Measure drawing images: the stepper beside the usual loop over whole images.
+    """Measure sampling: the stepper beside the usual loop over whole images.
 
     Both are measured in turn in this one run. The usual loop is timed on a few pixels and scaled.
     Ctrl-C keeps what is measured.
+
+    Args:
+        model: A run folder, a .safetensors file, or a recipe, for a model with fresh weights.
+        sizes: Image sizes. By default that of the training images, and twice that.
+        batches: Images sampled together, by default 1,64.
+        repeats: Of each; the median is shown.
+        out: Also write the JSON to this file.
     """
     from benchmarks.sampling import benchmark_sampling
     from pixelrnn.files import write_json
 
     loaded, kind = _model(model)
     chosen = sizes.each if sizes else _usual_sizes(loaded)
-    require_writable([("--out", out, ".json")], force=force)
-    total = len(chosen) * len(batches.each) * repeats
-    with images_progress("measuring", total) as on_progress:
+    require_writable(("--out", out, ".json"), force=force)
+    numbers = batches.each if batches else [1, 64]
+    total = len(chosen) * len(numbers) * repeats
+    with progress("measuring", total) as on_progress:
         found = benchmark_sampling(
             loaded,
             [(each.height, each.width) for each in chosen],
-            batches.each,
+            numbers,
             threads=threads,
             repeats=repeats,
             on_compiling=tell,
@@ -105,8 +87,7 @@ def sample(
         write_json(out, result)
     say_json(result) if as_json else _show(result, found)
     if not found.finished:
-        tell("stopped: what was measured so far is shown")
-        raise typer.Exit(130)
+        raise interrupted("stopped: what was measured so far is shown")
 
 
 def _model(name: str) -> tuple["AutoregressiveModel", str]:
@@ -128,13 +109,13 @@ def _model(name: str) -> tuple["AutoregressiveModel", str]:
         return build(config).eval(), "fresh weights"
 
 
-def _usual_sizes(model: "AutoregressiveModel") -> list[Size]:
+def _usual_sizes(model: "AutoregressiveModel") -> list[options.Size]:
     if model.config.image_size is None:
         raise RecipeError(
             "this model does not say how large its images were: give --sizes, such as 32x32,64x64"
         )
     height, width = model.config.image_size
-    return [Size(height, width), Size(2 * height, 2 * width)]
+    return [options.Size(height, width), options.Size(2 * height, 2 * width)]
 
 
 def _about(
@@ -153,25 +134,18 @@ def _about(
 
 
 def _show(result: dict[str, Any], found: "SamplingBenchmark") -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
     threads = result["threads"]
-    table = Table(
-        title=f"{escape(printable(result['model']))} ({result['weights']}, "
-        f"{result['parameters']:,} parameters): drawing images, medians in seconds",
-        title_justify="left",
+    headings = ("size", "images", "stepper, 1 thread", f"{threads} threads", "whole-image loop (scaled)",
+                "times faster", "GFLOP/s per core", "threads scale")  # fmt: skip
+    table = new_table(
+        right=headings,
+        title=f"{result['model']} ({result['weights']}, {result['parameters']:,} parameters): "
+        "sampling, medians in seconds",
     )
-    for heading in (
-        *("size", "images", "stepper, 1 thread", f"{threads} threads"),
-        *("whole-image loop (scaled)", "times faster", "GFLOP/s a core", "threads scale"),
-    ):
-        table.add_column(heading, justify="right")
     for timing in found.timings:
         table.add_row(*_cells(timing))
     say_table(table)
-    for line in _lines(result, found):
-        say(line)
+    say_lines(_lines(result, found))
 
 
 def _cells(timing: "Timing") -> list[str]:
@@ -196,7 +170,7 @@ def _lines(result: dict[str, Any], found: "SamplingBenchmark") -> list[str]:
         timed = f"{first.repeats} passes were" if first.repeats > 1 else "one pass was"
         lines.append(
             "The whole-image loop passes all images through the network "
-            f"{'once' if passes == 1 else f'{passes} times'} a pixel, on all threads; "
+            f"{'once' if passes == 1 else f'{passes} times'} per pixel, on all threads; "
             f"{timed} timed and scaled."
         )
     for ratio in found.size_ratios():

@@ -153,7 +153,8 @@ def benchmark_sampling(
         threads: what "all threads" are; by default one for each usable core.
         repeats: measurements of each, in turn; fewer where they take more than a minute.
         on_compiling: called with a line for the user if the loop must be compiled first.
-        on_progress: called with the repetitions done of `len(sizes) * len(batches) * repeats`.
+        on_progress: called with the repetitions done since its last call, of at most
+            `len(sizes) * len(batches) * repeats`.
 
     Example:
         >>> from pixelrnn.models import PixelCNNConfig, build
@@ -169,7 +170,6 @@ def benchmark_sampling(
     runners = [Runner(program, threads=1), Runner(program, threads=threads)]
     found.lowering_seconds = (time.perf_counter() - started) / 2
     torch_threads = torch.get_num_threads()
-    done = 0
     try:
         torch.set_num_threads(threads)
         for size in sizes:  # before torch has taken memory that could be used again
@@ -177,13 +177,12 @@ def benchmark_sampling(
         for size in sizes:
             for batch in batches:
                 row = _Row(model, runners, size, batch, threads, program.multiplications)
-                for repetition in range(repeats):
+                for _ in range(repeats):
                     row.measure()
                     if on_progress:
-                        on_progress(done + repetition + 1)
+                        on_progress(1)
                     if row.seconds > SECONDS_A_ROW:
                         break
-                done += repeats
                 found.timings.append(row.timing())
     except KeyboardInterrupt:
         found.finished = False

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, say_table, tell
-from pixelrnn.cli.drawing import AsJson, Force, Repeats, Size, positive, require_writable, size
-from pixelrnn.cli.options import images_progress
+from pixelrnn.cli import options
+from pixelrnn.cli.console import (
+    interrupted,
+    new_table,
+    progress,
+    say_json,
+    say_lines,
+    say_table,
+)
+from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import RecipeError
-from pixelrnn.untrusted import printable
 from pixelrnn.wording import counted, nearest, three_digits
 
 if TYPE_CHECKING:
@@ -23,75 +29,42 @@ KIND = "training benchmark"
 
 
 def train(
-    suite: Annotated[
-        str,
-        typer.Argument(
-            metavar="SUITE-or-RECIPE",
-            help="A suite, such as digits or cifar10-45k, one recipe, or a .toml file.",
-            show_default=False,
-        ),
-    ],
+    suite: Annotated[str, typer.Argument(metavar="SUITE-or-RECIPE")],
     image_size: Annotated[
-        Size | None,
-        typer.Option(
-            "--size",
-            parser=size,
-            metavar="HxW",
-            help="Image size.",
-            show_default="that of the recipe's images",
-        ),
+        options.Size | None, typer.Option("--size", parser=options.size, metavar="HxW")
     ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option(
-            parser=positive,
-            metavar="N",
-            help="Images in a step.",
-            show_default="the recipe's",
-        ),
-    ] = None,
-    repeats: Repeats = 5,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            parser=positive,
-            metavar="INTEGER",
-            help="Of the processor.",
-            show_default="the recipe's, or torch's choice",
-        ),
-    ] = None,
-    plain: Annotated[
-        bool, typer.Option(help="Measure the same models written plainly, too.")
-    ] = True,
-    scaling: Annotated[
-        bool,
-        typer.Option(
-            "--scaling", help="Also measure twice the layers, the features and the image side."
-        ),
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also write the JSON to this file; `pixelrnn report --benchmark` shows it.",
-            show_default=False,
-        ),
-    ] = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    batch: options.PositiveOrNone = None,
+    repeats: options.Positive = 5,
+    threads: options.PositiveOrNone = None,
+    plain: bool = True,
+    scaling: Annotated[bool, typer.Option("--scaling")] = False,
+    out: Path | None = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure training: whole steps of each model, beside the same architecture written plainly.
 
     Both are measured in turn in this one run, on synthetic images, so that nothing is downloaded.
     Ctrl-C keeps what is measured.
+
+    Args:
+        suite: A suite, such as digits or cifar10-45k, one recipe, or a .toml file.
+        image_size: Image size, by default that of the recipe's images.
+        batch: Images in a step, by default as many as in the recipe.
+        repeats: Of each; the median is shown.
+        threads: Of the processor; by default the recipe's, or torch's choice.
+        plain: Measure the same models written plainly, too.
+        scaling: Also measure twice the layers, the features and the image side.
+        out: Also write the JSON to this file; `pixelrnn report --benchmark` shows it.
     """
     from benchmarks.training import benchmark_suite
     from pixelrnn.files import write_json
     from pixelrnn.training.run_folder import environment
 
     recipes = _recipes(suite, [] if batch is None else [f"training.batch_size={batch}"])
-    require_writable([("--out", out, ".json")], force=force)
+    require_writable(("--out", out, ".json"), force=force)
     total = len(recipes) * repeats * (2 if scaling else 1)
-    with images_progress("measuring", total) as on_progress:
+    with progress("measuring", total) as on_progress:
         found = benchmark_suite(
             recipes,
             size=image_size,
@@ -107,8 +80,7 @@ def train(
         write_json(out, result)
     say_json(result) if as_json else _show(result, found)
     if not found.finished:
-        tell("stopped: what was measured so far is shown")
-        raise typer.Exit(130)
+        raise interrupted("stopped: what was measured so far is shown")
 
 
 def _recipes(name: str, settings: list[str]) -> list["Recipe"]:
@@ -128,24 +100,13 @@ def _show(result: dict[str, Any], found: "TrainingBenchmark") -> None:
     say_table(_table(f"{result['suite']}: training, medians", found.timings))
     if found.scaling:
         say_table(_scaling_table(found.scaling))
-    for line in _lines(result, found):
-        say(line)
-
-
-def _new_table(title: str, headings: tuple[str, ...]) -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(printable(title)), title_justify="left")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("model", "with") else "right")
-    return table
+    say_lines(_lines(result, found))
 
 
 def _table(title: str, timings: list["TrainingTiming"]) -> "Table":
-    headings = ("model", "size", "batch", "threads", "images/s", "plain, images/s", "times faster",
-                "MFLOP an image", "GFLOP/s", "% of the machine")  # fmt: skip
-    table = _new_table(title, headings)
+    headings = ("size", "batch", "threads", "images/s", "plain, images/s", "times faster",
+                "MFLOP per image", "GFLOP/s", "% of the machine")  # fmt: skip
+    table = new_table(("model",), headings, title=title)
     for timing in timings:
         _, height, width = timing.image_shape
         table.add_row(
@@ -164,9 +125,9 @@ def _table(title: str, timings: list["TrainingTiming"]) -> "Table":
 
 
 def _scaling_table(scaling: list["Scaling"]) -> "Table":
-    headings = ("model", "with", "times the seconds an image", "times the operations",
+    headings = ("times the seconds per image", "times the operations",
                 "times the cost of an operation")  # fmt: skip
-    table = _new_table("Against the recipe's own size", headings)
+    table = new_table(("model", "with"), headings, title="Against the recipe's own size")
     for each in scaling:
         table.add_row(
             each.label,

@@ -44,29 +44,21 @@ def benchmark_suite(
     """Measure several recipes, one after the other; Ctrl-C ends it with what is measured so far.
 
     See `benchmark_training` for arguments and errors; `with_scaling` adds `benchmark_scaling`, and
-    `on_progress` is called with the repetitions done of all.
+    `on_progress` is called with the repetitions done since its last call.
     """
     found = TrainingBenchmark()
-    measures = 2 if with_scaling else 1
     for recipe in recipes:
         _sized(recipe, size)  # an error comes before the work
 
-    def progress(number: int) -> OnProgress:
-        def report(repetitions: int) -> None:
-            if on_progress:
-                on_progress(number * repeats + repetitions)
-
-        return report
-
     try:
-        for number, recipe in enumerate(recipes):
+        for recipe in recipes:
             timing = benchmark_training(
                 recipe,
                 size=size,
                 threads=threads,
                 repeats=repeats,
                 with_plain=with_plain,
-                on_progress=progress(number * measures),
+                on_progress=on_progress,
             )
             found.timings.append(timing)
             if not timing.finished:
@@ -77,7 +69,7 @@ def benchmark_suite(
                     size=size,
                     threads=threads,
                     repeats=repeats,
-                    on_progress=progress(number * measures + 1),
+                    on_progress=on_progress,
                 )
     except KeyboardInterrupt:
         found.finished = False
@@ -101,7 +93,7 @@ def benchmark_training(
         threads: of the processor; by default those of the recipe, and all for the machine's figure.
         repeats: measurements of each, in turn; fewer where they take more than a minute.
         with_plain: whether to measure the plain version too.
-        on_progress: called with the repetitions done.
+        on_progress: called with the repetitions done since its last call.
 
     Raises:
         RecipeError: if no size is given or known.

@@ -112,7 +112,7 @@ def assess(
         baselines: measured on the same test images, to be kept beside the result.
         batch_size: images at a time.
         device: where the model scores them, as `store.load` takes it; all else is of the processor.
-        on_progress: called with the number of images done.
+        on_progress: called with the images done since its last call.
         on_compiling: called, from another thread, with a line for the user if compiling takes a while.
 
     Raises:

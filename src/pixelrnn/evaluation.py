@@ -117,7 +117,7 @@ def evaluate(
         pictures: which picture each image was cut from, as `DataSet.pictures_of` says, for the
             standard error; by default each is a picture of its own.
         batch_size: images at a time: memory and speed, not the result.
-        on_progress: called with the number of images done after each batch.
+        on_progress: called with the images done since its last call.
 
     Raises:
         ImageMismatchError: if the images do not fit the model.
@@ -145,7 +145,7 @@ def evaluate(
             above = (cost * bits(1.0) - SURPRISE_BITS).clamp(min=0)
             surprise[start : start + batch_size] = above.sum(dim=(1, 2, 3)).cpu().numpy()
             if on_progress:
-                on_progress(min(start + batch_size, len(images)))
+                on_progress(len(batch))
     if not np.isfinite(nats).all():
         number = int(np.argmin(np.isfinite(nats).all(axis=1)))
         raise NonFiniteResultError(

@@ -21,7 +21,7 @@ def test_table(pixelrnn, trained):
     for size in ("4x4", "8x4"):
         assert len(re.findall(rf"{size} │ +[12] │", answer.out)) == 2
     assert re.search(r"8x4 takes [\d.]+ times as long as 4x4 \(2 times the pixels\)", answer.out)
-    assert "once a pixel" in answer.out
+    assert "once per pixel" in answer.out
     assert "timed and scaled" in answer.out
     assert "to load or compile the loop" in answer.out
 

@@ -47,7 +47,7 @@ def test_table(pixelrnn, given):
     assert re.search(r"tiny: [\d.]+ bits/dim by its probabilities, [\d.]+ in messages", answer.out)
     assert re.search(r"on 1 thread [\d.,]+ images/s encoding, [\d.,]+ decoding", answer.out)
     assert re.search(r"one image is decoded in [\d.]+ ms\.", answer.out)
-    assert re.search(r"tiny, one file an image: \d+ % \w+ than ", answer.out)
+    assert re.search(r"tiny, one file per image: \d+ % \w+ than ", answer.out)
     assert "medians of 1 repetition in turn on the first 2 images" in answer.out
 
 
@@ -98,11 +98,11 @@ def test_models_side_by_side_in_words():
 
     first = of("first", 3.0, encoding=2.0, decoding=4.0)
     assert codec_command._beside(of("new", 2.76, encoding=1.9, decoding=4.4), first) == (
-        "new, one file an image: 8 % smaller than first; 0.95 times its CPU s/megapixel encoding; "
+        "new, one file per image: 8 % smaller than first; 0.95 times its CPU s/megapixel encoding; "
         "1.10 times its CPU s/megapixel decoding."
     )
     assert codec_command._beside(of("new", 3.0), of("first", 3.0)) == (
-        "new, one file an image: about as small as first."
+        "new, one file per image: about as small as first."
     )
 
 
@@ -162,13 +162,13 @@ def test_comparisons_in_words():
     )
     codecs = [of("WebP", 4.0, 3.5), of("LZMA", 3.29, 3.25), of("JPEG XL", 3.0, None)]
     assert codec_command.comparisons(model, codecs) == [
-        "tiny, one file an image: 18 % smaller than WebP, about as small as LZMA, "
+        "tiny, one file per image: 18 % smaller than WebP, about as small as LZMA, "
         "10 % larger than JPEG XL.",
         "tiny, one album: 25 % smaller than WebP, 9 % smaller than LZMA, about as small as JPEG XL "
-        "(one file an image), and 8 % smaller than LZMA's one stream.",
+        "(one file per image), and 8 % smaller than LZMA's one stream.",
     ]
     assert codec_command.comparisons(model, codecs[2:])[1] == (
-        "tiny, one album: about as small as JPEG XL (one file an image)."
+        "tiny, one album: about as small as JPEG XL (one file per image)."
     )
     assert codec_command._smallest([model, *codecs]) == (
         "Smallest: JPEG XL (one file each), tiny (all in one)."

@@ -164,7 +164,7 @@ def test_importance(ask, pixelrnn, grey, images, tmp_path):
 
 def test_too_few_effective_samples_are_warned_of(ask, grey, images):
     _, told, _ = ask(grey, "--images", images, "--keep", "bottom:0.5", "--importance", 1, "-n", 1)
-    assert "hardly more than one draw fits" in told
+    assert "hardly more than one candidate fits" in told
 
 
 def test_importance_without_need_is_told(ask, grey, images):

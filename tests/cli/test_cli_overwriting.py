@@ -1,11 +1,13 @@
 """One rule for all verbs: a file that is there is written over only by --force."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from commands import commands
-from pixelrnn.cli.drawing import require_writable
+from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import OutputError
 
 # Folders that have rules of their own: a run is gone on with by --resume, a comparison by the same command.
@@ -85,9 +87,9 @@ def test_force(pixelrnn, here):
     assert np.load("s.npz")["images"].shape == (1, 2, 2)
 
 
-def test_a_device_is_never_replaced(tmp_path):
+def test_a_device_is_never_replaced():
     with pytest.raises(OutputError, match="a device, not a file"):
-        require_writable([("--out", tmp_path.__class__("/dev/null"), "")], force=True)
+        require_writable(("--out", Path("/dev/null"), ""), force=True)
 
 
 def test_an_album_is_written_again_where_no_image_in_it_would_be_lost(pixelrnn, fails, here):

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli.console import say, say_json, say_table
-from pixelrnn.cli.options import Data, Settings, command_line, raise_alarms
-from pixelrnn.untrusted import printable
+from pixelrnn.cli import options
+from pixelrnn.cli.console import cell, new_table, raise_alarms, say, say_json, say_table
 from pixelrnn.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -24,43 +23,27 @@ class Equal(StrEnum):
 
 
 def compare(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SUITE-or-RECIPES",
-            help="digits, photos, cifar10-45k, cifar10-45k-softmax, cifar10-paper or mnist-paper: "
-            "the recipes whose names start so. Or several recipes, by name (`pixelrnn train --list`) or as "
-            ".toml files.",
-            show_default=False,
-        ),
-    ],
-    data: Data = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="The folder for all of it.", show_default="runs/SUITE or runs/NAME-vs-NAME"
-        ),
-    ] = None,
-    settings: Settings = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Train each model so often, with the recipe's seed and those after it, and say which "
-            "differences other seeds would not undo.",
-        ),
-    ] = 1,
-    equal: Annotated[
-        Equal, typer.Option(help="What the models share; minutes need training.max_minutes.")
-    ] = Equal.presentations,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Take two steps each, say what all would take.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    names: Annotated[list[str], typer.Argument(metavar="SUITE-or-RECIPES")],
+    data: options.Data = None,
+    out: Path | None = None,
+    settings: options.Settings = None,
+    seeds: Annotated[int, typer.Option(min=1)] = 1,
+    equal: Equal = Equal.presentations,
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train models on the same images and write one page that compares them.
 
     Interrupted, the same command goes on where it was. More --seeds add to the runs that are there.
+
+    Args:
+        names: digits, photos, cifar10-45k, cifar10-45k-softmax, cifar10-paper or mnist-paper: the recipes
+            whose names start so. Or several recipes, by name (`pixelrnn train --list`) or as .toml files.
+        out: The folder for all of it, by default runs/SUITE or runs/NAME-vs-NAME.
+        seeds: Train each model so often, with the recipe's seed and those after it, and say which
+            differences other seeds would not undo.
+        equal: What the models share; minutes need training.max_minutes.
+        dry_run: Take two steps each, say what all would take.
     """
     with stopping.listening(lambda: "stopped; the same command goes on from there"):
         from pixelrnn.compare import compare as run_comparison
@@ -76,7 +59,7 @@ def compare(
             data=data,
             settings=settings or [],
             equal=equal.value,
-            command=command_line(),
+            command=options.command_line(),
         )
     if as_json:
         say_json(comparison.results)
@@ -105,31 +88,27 @@ def _rehearse(recipes: "dict[str, Recipe]", seeds: int) -> None:
 
 def _show(results: dict[str, Any]) -> None:
     from rich import box
-    from rich.markup import escape
-    from rich.table import Table
 
     from pixelrnn.uncertainty import images_of_pictures, no_verdict
 
     seeds = results.get("num_seeds", 1)
-    table = Table(
-        title=escape(printable(results["data"]))
-        + ": "
-        + images_of_pictures(results["num_images"], results["num_pictures"], "test")
-        + ", bits/dim (± standard error"
-        + (f" over images; mean and standard deviation of {seeds} seeds)" if seeds > 1 else ")"),
-        title_justify="left",
+    images = images_of_pictures(results["num_images"], results["num_pictures"], "test")
+    over = f" over images; mean and standard deviation of {seeds} seeds" if seeds > 1 else ""
+    measured = ("bits/dim", "over seeds") if seeds > 1 else ("bits/dim",)
+    table = new_table(
+        ("",),
+        (*measured, "parameters", "images/s", "minutes", "peak MB"),
+        title=f"{results['data']}: {images}, bits/dim (± standard error{over})",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,
     )
-    table.add_column("", no_wrap=True)
-    measured = ("bits/dim", "over seeds") if seeds > 1 else ("bits/dim",)
-    for heading in (*measured, "parameters", "images/s", "minutes", "peak MB"):
-        table.add_column(heading, justify="right", no_wrap=True)
     for model in sorted(results["models"], key=_mean):
+        label = cell(model["label"])
+        label.stylize("bold")
         table.add_row(
-            f"[bold]{escape(printable(model['label']))}[/bold]",
+            label,
             *_measured(model, seeds),
             f"{model['parameters']:,}",
             f"{model['images_per_second']:,.0f}",
@@ -138,9 +117,7 @@ def _show(results: dict[str, Any]) -> None:
         )
     table.add_section()
     for line in sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"]):
-        table.add_row(
-            line["name"], f"{line['test_bits_per_dim']:.4f}", *[""] * len(measured), "", "", ""
-        )
+        table.add_row(line["name"], f"{line['test_bits_per_dim']:.4f}")
     say_table(table)
     for difference in results.get("differences", ()):
         say(_in_words(difference))

@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, tell
-from pixelrnn.cli.drawing import (
-    AsJson,
-    Force,
-    Threads,
-    pixels_progress,
-    refuse_existing,
-    require_writable,
-)
+from pixelrnn.cli import options
+from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
 from pixelrnn.cli.image_arguments import GivenImage, GivenImages, given_images
-from pixelrnn.cli.options import coding_model
+from pixelrnn.cli.outputs import refuse_existing, require_writable
 from pixelrnn.errors import CompressedFileError, DataError, OutputError
 from pixelrnn.shipped import DEFAULT_MODELS, described_defaults, kind_of, mostly
 from pixelrnn.units import BITS_PER_BYTE
@@ -31,67 +24,40 @@ SUFFIX = ".pxr"
 
 
 def compress(
-    images: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IMAGE",
-            readable=False,  # what cannot be read is named together with the rest
-            help="Image files, 8 bits, grey or RGB, with or without alpha; or folders of them.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="FILE.pxr",
-            help="The compressed file.",
-            show_default="the image's name, with .pxr",
-        ),
+    # What cannot be read is named together with the rest.
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", readable=False)],
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE.pxr")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", **options.CODING_MODEL, show_default=described_defaults()),
     ] = None,
-    model: Annotated[str | None, coding_model(described_defaults())] = None,
-    tile: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PIXELS",
-            help="Side of the squares that are coded by themselves, on all cores at a time; 0 for "
-            "none. Larger is smaller by a little, and slower.",
-            show_default="128",
-        ),
-    ] = None,
-    skip: Annotated[
-        bool,
-        typer.Option(
-            "--skip", help="Leave out images that cannot be read without loss, and name them."
-        ),
-    ] = False,
-    keep_smaller: Annotated[
-        bool,
-        typer.Option(
-            "--keep-smaller",
-            help="Leave out files that are smaller as they are, such as most JPEGs, and name them.",
-        ),
-    ] = False,
-    verify: Annotated[
-        bool,
-        typer.Option("--verify", help="Decode it all again before the file takes its name."),
-    ] = False,
-    force: Force = False,
-    threads: Threads = None,
-    as_json: AsJson = False,
+    tile: Annotated[int | None, typer.Option(metavar="PIXELS")] = None,
+    skip: Annotated[bool, typer.Option("--skip")] = False,
+    keep_smaller: Annotated[bool, typer.Option("--keep-smaller")] = False,
+    verify: Annotated[bool, typer.Option("--verify")] = False,
+    force: options.Force = False,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compress images into one file, without losing a bit; Ctrl-C leaves nothing behind.
 
     Folders are read with their sub-folders, whose names are kept. What is kept is the pixels, turned
     upright, and the files' names; what else a file says (dates, colour profiles) is not, and that is said.
+
+    Args:
+        images: Image files, 8 bits, grey or RGB, with or without alpha; or folders of them.
+        out: The compressed file, by default the image's name, with .pxr.
+        tile: Side of the squares that are coded by themselves, on all cores at a time; 0 for none. Larger
+            is smaller by a little, and slower. By default 128.
+        skip: Leave out images that cannot be read without loss, and name them.
+        keep_smaller: Leave out files that are smaller as they are, such as most JPEGs, and name them.
+        verify: Decode it all again before the file takes its name.
     """
     from pixelrnn.coding import DEFAULT_TILE, Codec, load_program
     from pixelrnn.files import replacing
 
-    refuse_existing(
-        [("-o", out)], force=True
-    )  # a folder or a device; what else is there: `_output`
+    if out is not None:  # for a folder or a device; what else may be there: see `_output`
+        refuse_existing("-o", out, force=True)
     given = given_images(images)
     if not skip:
         given.refuse()
@@ -118,8 +84,7 @@ def compress(
                 _verify(beside, done.kept, codec)
             num_bytes = beside.stat().st_size
     except KeyboardInterrupt:
-        tell("stopped: nothing is written")
-        raise typer.Exit(130) from None
+        raise interrupted("stopped: nothing is written") from None
     dims = sum(entry.num_dims for _, entry in done.kept)
     result = {
         "out": str(out),
@@ -167,8 +132,8 @@ def _write(path: Path, given: GivenImages, codec: Any, *, skip: bool, keep_small
         return is_kept
 
     pixels = sum(image.num_pixels for image in given.images)
-    with path.open("wb") as stream, pixels_progress("compressing", pixels) as advance:
-        write(codec, given.pixels(skip=skip), stream, on_progress=advance, keeps=keeps)
+    with path.open("wb") as stream, progress("compressing", pixels) as on_progress:
+        write(codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps)
     if not done.kept:
         raise _nothing_left(given.notes() + _growth(done, left_out=True))
     return done
@@ -193,7 +158,7 @@ def _output(out: Path | None, images: list[GivenImage], *, force: bool, all_kept
     if is_there and not force and all_kept and _is_album_of(out, {image.name for image in images}):
         tell(f"{out} is an album of images of these names alone: it is written again")
         force = True
-    require_writable([("-o", out, SUFFIX)], force=force)
+    require_writable(("-o", out, SUFFIX), force=force)
     return out
 
 
@@ -216,9 +181,9 @@ def _verify(path: Path, kept: "list[tuple[GivenImage, Entry]]", codec: Any) -> N
 
     album = Album(path, threads=codec.threads, needs_model=False, coding_model=codec.model)
     pixels = sum(image.num_pixels for image, _ in kept)
-    with album, pixels_progress("verifying", pixels) as advance:
+    with album, progress("verifying", pixels) as on_progress:
         again = GivenImages([image for image, _ in kept]).pixels(skip=False)
-        for (name, image), decoded in zip(again, album.in_turn(advance), strict=True):
+        for (name, image), decoded in zip(again, album.in_turn(on_progress), strict=True):
             if not np.array_equal(decoded, image):
                 raise CompressedFileError(
                     f"{name} does not decode to the same pixels; this is a fault of pixelrnn, or of "

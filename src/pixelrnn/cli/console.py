@@ -1,4 +1,4 @@
-"""What verbs print: results, lines beside them, tables, JSON, and nothing in them that a terminal obeys.
+"""What verbs print: results, lines beside them, tables, JSON, progress; and nothing that a terminal obeys.
 
 Names of files, of models and of images, and what libraries say of them, come from elsewhere. Whatever is
 printed goes through here, so that no such text moves the cursor, hides itself or reverses a line.
@@ -6,11 +6,14 @@ printed goes through here, so that no such text moves the cursor, hides itself o
 
 import itertools
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pixelrnn.errors import DisagreementError
 from pixelrnn.untrusted import printable
 from pixelrnn.wording import without_surrogates
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 1000  # of JSON
 UNCUT = 1_000_000  # characters a line may have where no terminal shows it
+SECONDS_BEFORE_BAR = 0.7
 
 
 def say(text: str) -> None:
@@ -37,13 +41,25 @@ def tell(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
+def interrupted(line: str) -> typer.Exit:
+    """Tell what Ctrl-C left; return what ends the command with the code of a process that it stopped."""
+    tell(line)
+    return typer.Exit(130)
+
+
+def raise_alarms(alarms: Iterable[str]) -> None:
+    """Raise `DisagreementError` if there are alarms: what was printed is not to be believed."""
+    if found := list(alarms):
+        raise DisagreementError("; ".join(found))
+
+
 def say_json(value: Any, indent: int = 1) -> None:
     """Print JSON. Bytes of file names that are no text become question marks: JSON is text."""
     typer.echo(_json(value, indent))
 
 
 def say_json_with(facts: dict[str, Any], key: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Print JSON of `facts` and, under one more key, of rows, a line each: there may be millions."""
+    """Print JSON of `facts` and, under one more key, of rows, one per line: there may be millions."""
     typer.echo(f"{_json(facts)[:-2]},\n {_json(key)}: [", nl=False)
     comma, lines = "", (f"\n  {_json(row, None)}" for row in rows)
     while some := list(itertools.islice(lines, ROWS_AT_ONCE)):
@@ -59,6 +75,35 @@ def _json(value: Any, indent: int | None = 1) -> str:
     return json.dumps(value, indent=indent)
 
 
+def new_table(
+    left: Sequence[str] = (), right: Sequence[str] = (), *, title: str | None = None, **style: Any
+) -> "Table":
+    """Return a table without rows.
+
+    Args:
+        left: headings of the columns that are aligned left, which stand first.
+        right: headings of those that are aligned right.
+        title: above it, whatever a name in it holds.
+        style: as `rich.table.Table` takes it.
+    """
+    from rich.table import Table
+
+    shown = None if title is None else cell(title)
+    table = Table(title=shown, title_justify="left", **style)
+    for heading in left:
+        table.add_column(heading, overflow="fold")
+    for heading in right:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def cell(text: str) -> Any:
+    """Return what shows a text from elsewhere in a table: brackets in it are no markup."""
+    from rich.text import Text
+
+    return Text(printable(text))
+
+
 def say_table(table: "Table") -> None:
     """Print a table; in a pipe or a file no line of it is wrapped or cut."""
     from rich.console import Console
@@ -70,3 +115,39 @@ def say_table(table: "Table") -> None:
             console.print(table.title)
             table.title = None
     console.print(table)
+
+
+@contextmanager
+def progress(label: str, total: float) -> Iterator[Callable[[float], None]]:
+    """Show a bar with the time left on standard error, once the work has taken a moment.
+
+    Args:
+        label: what is done.
+        total: of what is counted.
+
+    Yields:
+        What to call with what was done since its last call, from any thread.
+    """
+    from rich import progress as parts
+    from rich.console import Console
+
+    columns = (parts.BarColumn(), parts.TaskProgressColumn(), parts.TimeRemainingColumn())
+    bar = parts.Progress(
+        parts.TextColumn("{task.description}"),
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task, began = bar.add_task(label, total=total), time.monotonic()
+
+    def advance(done: float) -> None:
+        bar.advance(task, done)
+        is_slow = time.monotonic() - began > SECONDS_BEFORE_BAR
+        if is_slow and bar.console.is_terminal and not bar.live.is_started:
+            bar.start()
+
+    try:
+        yield advance
+    finally:
+        if bar.live.is_started:
+            bar.stop()

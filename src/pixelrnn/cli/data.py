@@ -1,14 +1,13 @@
 """`pixelrnn data`: what sets of images there are, what one holds, and fetching it."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, say_table
-from pixelrnn.cli.options import Verb, Verbs
+from pixelrnn.cli.console import cell, new_table, say, say_json, say_table
+from pixelrnn.cli.options import AsJson, DataSettings, Verb, Verbs
 from pixelrnn.errors import RecipeError
-from pixelrnn.untrusted import printable
-from pixelrnn.wording import suggestion
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataOptions, DataSet
@@ -20,17 +19,11 @@ app = typer.Typer(
 
 SHOWN_CLASSES = 12
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="An option, such as data.patch_size=32."),
-]
-
 
 @app.command("list", cls=Verb)
 def list_sets(as_json: AsJson = False) -> None:
     """List the named sets: what they are, how large, their licence, and where they are on this machine."""
-    from rich.text import Text  # file names may have [brackets], which are no markup
+    from rich import box
 
     from pixelrnn.data import DataOptions
     from pixelrnn.data.catalogue import CATALOGUE
@@ -39,7 +32,8 @@ def list_sets(as_json: AsJson = False) -> None:
     if as_json:
         say_json(facts, indent=2)
         return
-    table = _table("name", "images", "C x H x W", "train / validation / test", "here?", "licence")
+    headings = ("name", "images", "C x H x W", "train / validation / test", "here?", "licence")
+    table = new_table(headings, box=box.SIMPLE)
     for fact in facts:
         counts = " / ".join(f"{split['num_images']:,}" for split in fact["splits"].values())
         shape = " x ".join(map(str, fact["image_shape"]))
@@ -48,22 +42,23 @@ def list_sets(as_json: AsJson = False) -> None:
             here = f"no: {_megabytes(fact['num_bytes'])}"
         classes = f"; {fact['num_classes']} classes" if fact["num_classes"] else ""
         what = fact["description"] + classes
-        table.add_row(fact["name"], what, shape, counts, Text(printable(here)), fact["licence"])
+        table.add_row(fact["name"], what, shape, counts, cell(here), fact["licence"])
     say_table(table)
 
 
 @app.command(cls=Verb)
-def info(
-    source: Annotated[str, typer.Argument(help="A named set, or a folder, array or archive.")],
-    settings: Settings = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show one set of images: source, licence, files, checksums, splits and what was converted."""
+def info(source: str, settings: DataSettings = None, as_json: AsJson = False) -> None:
+    """Show one set of images: source, licence, files, checksums, splits and what was converted.
+
+    Args:
+        source: A named set, or a folder, array or archive.
+    """
+    from pixelrnn.cli.inputs import data_options
     from pixelrnn.data import load
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.data.loading import check_options
 
-    options = _options(settings or [])
+    options = data_options({}, settings or ())
     if options.also:
         raise RecipeError("data.also mixes sets for a run: ask for each of them by itself")
     entry = CATALOGUE.get(source)
@@ -81,11 +76,13 @@ def info(
 
 
 @app.command(cls=Verb)
-def fetch(
-    name: Annotated[str, typer.Argument(help="A named set.")],
-    settings: Settings = None,
-) -> None:
-    """Download a named set; an interrupted download is resumed. Nothing to do if it is here."""
+def fetch(name: str, settings: DataSettings = None) -> None:
+    """Download a named set; an interrupted download is resumed. Nothing to do if it is here.
+
+    Args:
+        name: A named set.
+    """
+    from pixelrnn.cli.inputs import data_options
     from pixelrnn.data import located
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.data.loading import check_options, nothing_called
@@ -93,7 +90,7 @@ def fetch(
 
     if name not in CATALOGUE:
         raise DataError(nothing_called(name))
-    options = _options(settings or [])
+    options = data_options({}, settings or ())
     check_options(options, CATALOGUE[name].options, name)
     files = CATALOGUE[name].files(options)
     if not files:
@@ -103,35 +100,6 @@ def fetch(
     else:
         for path, remote in zip(located.fetch(name, options, files), files, strict=True):
             say(f"{path}  ({remote.checksum.replace(':', ' ')})")
-
-
-def _options(settings: list[str]) -> "DataOptions":
-    import tomllib
-
-    import pydantic
-
-    from pixelrnn.data import DataOptions
-
-    values: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise RecipeError(f"--set {setting}: write it as KEY=VALUE, such as data.patch_size=32")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        values[key.strip().removeprefix("data.")] = value
-    try:
-        return DataOptions(**values)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        if first["type"] != "extra_forbidden":
-            raise RecipeError(f"--set data.{key}: {first['msg']}") from error
-        meant = suggestion(key, DataOptions.model_fields, "data.")
-        known = ", ".join(f"data.{name}" for name in DataOptions.model_fields)
-        raise RecipeError(f"there is no option data.{key}{meant}: there are {known}") from error
 
 
 def _catalogue_facts(entry: "CatalogueEntry", options: "DataOptions") -> dict[str, Any]:
@@ -193,28 +161,30 @@ def _measured_facts(data: "DataSet") -> dict[str, Any]:
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
-    from rich.text import Text  # file names may have [brackets], which are no markup
+    from rich import box
 
     from pixelrnn.uncertainty import images_of_pictures
 
-    table = _table("", "")
-    table.show_header = False
+    table = new_table(("", ""), box=box.SIMPLE, show_header=False)
+
+    def row(name: str, text: str) -> None:
+        table.add_row(name, cell(text))
+
     for key in ("name", "description", "source", "licence"):
         if key in facts:
-            table.add_row(key, Text(printable(facts[key])))
+            row(key, facts[key])
     channels, height, width = facts["image_shape"]
-    table.add_row("images", f"{channels} x {height} x {width}, {facts['num_levels']} levels")
+    row("images", f"{channels} x {height} x {width}, {facts['num_levels']} levels")
     for split, fact in facts["splits"].items():
         sha256 = f"sha256 {fact['sha256']}" if fact["sha256"] else "sha256 known once it is here"
         count = fact["num_images"]
-        images = images_of_pictures(count, fact.get("num_pictures", count))
-        table.add_row(split, f"{images}, {sha256}")
+        row(split, f"{images_of_pictures(count, fact.get('num_pictures', count))}, {sha256}")
     if "split_rule" in facts:
-        table.add_row("splits", Text(printable(facts["split_rule"])))
+        row("splits", facts["split_rule"])
     if facts["num_classes"]:
-        table.add_row("labels", Text(printable(_classes(facts))))
+        row("labels", _classes(facts))
     if facts.get("found"):
-        table.add_row("found", Text(printable(facts["found"])))
+        row("found", facts["found"])
     for remote in [] if facts.get("found") else facts.get("files", ()):
         table.add_row(
             "file",
@@ -222,25 +192,14 @@ def _print_facts(facts: dict[str, Any]) -> None:
             f"{remote['path']} (not here: see `pixelrnn data fetch`)",
         )
     for note in facts.get("notes", ()):
-        table.add_row("note", Text(printable(note)))
+        row("note", note)
     say_table(table)
 
 
 def _classes(facts: dict[str, Any]) -> str:
     names = facts.get("class_names", [])
     some = ", ".join(names[:SHOWN_CLASSES]) + (", ..." if names[SHOWN_CLASSES:] else "")
-    classes = "1 class" if facts["num_classes"] == 1 else f"{facts['num_classes']} classes"
-    return classes + (f": {some}" if some else "")
-
-
-def _table(*columns: str) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+    return counted(facts["num_classes"], "class", "classes") + (f": {some}" if some else "")
 
 
 def _megabytes(num_bytes: int) -> str:

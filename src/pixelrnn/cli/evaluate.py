@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, tell
-from pixelrnn.cli.drawing import AsJson, name_or_path
-from pixelrnn.cli.options import Data, Device, images_progress, raise_alarms
-from pixelrnn.errors import RecipeError
+from pixelrnn.cli import options
+from pixelrnn.cli.console import progress, raise_alarms, say, say_json, tell
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
@@ -18,30 +16,13 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            parser=name_or_path,
-            metavar="RUN-or-MODEL",
-            help="A run folder, a .safetensors file, or a name from `pixelrnn models list`.",
-        ),
-    ],
-    data: Data = None,
-    split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Images at a time: speed and memory, not the result.")
-    ] = 50,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="data.KEY=VALUE",
-            help="How the images are read, such as data.patch_size=32. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
+    model: options.Model,
+    data: options.Data = None,
+    split: options.Split = "test",
+    batch_size: Annotated[int, typer.Option(min=1)] = 50,
+    settings: options.DataSettings = None,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Say how many bits per dimension a model needs for images.
 
@@ -49,51 +30,49 @@ def evaluate(
     result of a finished run is also kept in its folder, with the codecs beside it, for
     `pixelrnn report`. RUN/best.safetensors, or RUN/last.safetensors, are the weights beside the
     run's result: theirs is only said.
+
+    Args:
+        batch_size: Images at a time: speed and memory, not the result.
     """
-    from pixelrnn.assessment import assess, require_contract, require_fit
-    from pixelrnn.evaluation import evaluate as evaluate_model
+    from pixelrnn import assessment, evaluation
+    from pixelrnn.cli.inputs import images_for
     from pixelrnn.models import store
     from pixelrnn.training import RunFolder
 
     run = RunFolder.of(model)
     loaded = store.load(model, device=device)
-    images = _images(model, run, data, settings or [])
-    require_fit(loaded, images)
-    chosen = images.images(split)
-    require_contract(run, loaded, chosen)
-    keep = data is None and split == "test"
-    if keep and (reason := _why_not_kept(model, run, images)):
+    images = images_for(model, data, settings or ())
+    assessment.require_fit(loaded, images)
+    chosen, pictures = images.images(split), images.pictures_of(split)
+    assessment.require_contract(run, loaded, chosen)
+    is_kept = data is None and split == "test"
+    if is_kept and (reason := _why_not_kept(model, run, images)):
         tell(f"the result is not kept in {run.path}: {reason}")
-        keep = False
-    with images_progress("evaluating", len(chosen)) as on_progress:
-        if keep:
+        is_kept = False
+    with progress("evaluating", len(chosen)) as on_progress:
+        if is_kept:
             from pixelrnn import baselines
 
-            lines = baselines.measure(
-                images.images("train"),
-                chosen,
-                images.num_levels,
-                pictures=images.pictures_of(split),
-            )
-            evaluation = assess(
+            train, levels = images.images("train"), images.num_levels
+            found = assessment.assess(
                 run,
                 images,
-                lines,
+                baselines.measure(train, chosen, levels, pictures=pictures),
                 batch_size=batch_size,
                 device=device,
                 on_progress=on_progress,
                 on_compiling=tell,
             )
         else:
-            evaluation = evaluate_model(
+            found = evaluation.evaluate(
                 loaded,
                 chosen,
-                pictures=images.pictures_of(split),
+                pictures=pictures,
                 batch_size=batch_size,
                 on_progress=on_progress,
             )
-    result = _result(model, images, split, evaluation)
-    result["alarms"] = run.result()["alarms"] if keep else []
+    result = _result(model, images, split, found)
+    result["alarms"] = run.result()["alarms"] if is_kept else []
     say_json(result) if as_json else say(_text(result))
     raise_alarms(result["alarms"])
 
@@ -112,28 +91,6 @@ def _why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
     if result.get("data_sha256", {}).get("test") != images.sha256("test"):
         return "these are not the test images that the run began with"
     return ""
-
-
-def _images(model: Path, run: "RunFolder", data: str | None, settings: list[str]) -> "DataSet":
-    from pixelrnn.data.loading import load_recorded, require_clear
-    from pixelrnn.training.image_source import is_there, require_there
-    from pixelrnn.training.recipe import data_table
-
-    table: dict[str, Any] = {}
-    if run.recipe_file.is_file():
-        table = run.recipe().data.model_dump(exclude_defaults=True)
-    if data is not None and data != table.get("source"):
-        require_clear(data)
-    if data is None and table:
-        require_there(table["source"], run.path)
-    elif data is not None and "source" in table and not is_there(table["source"]):
-        table["source"] = data  # the run's own images, somewhere else now
-    elif data is not None and data != table.get("source"):
-        table = {"source": data}  # the reading options belong to the run's own images
-    if not table:
-        raise RecipeError(f"{model} does not say which images it is for: give --data NAME-or-PATH")
-    chosen = data_table(table, settings)
-    return load_recorded(chosen.source, chosen.options())
 
 
 def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation") -> dict[str, Any]:

@@ -120,14 +120,16 @@ class GivenImages:
         if self.left_aside:
             notes.append(f"left aside: {grouped(self.left_aside)}")
         if turned := self.num_turned:
-            are = "image is" if turned == 1 else f"{turned:,} images are"
-            notes.append(f"{'1 ' if turned == 1 else ''}{are} turned upright, as EXIF says")
+            are = counted(turned, "image is", "images are")
+            notes.append(f"{are} turned upright, as EXIF says")
         if facts := self.not_kept:
-            words = [counted_fact(count, fact) for fact, count in sorted(facts.items())]
+            words = [counted(count, fact, PLURALS[fact]) for fact, count in sorted(facts.items())]
             notes.append(f"not kept: {', '.join(words)}")
-        if strange := sum(not is_text(image.path.name) for image in self.read):
-            names = "1 name is" if strange == 1 else f"{strange:,} names are"
-            notes.append(f"{names} not UTF-8: bytes that are no text become question marks")
+        if strange := sum(
+            name != without_surrogates(name) for name in (image.path.name for image in self.read)
+        ):
+            are = counted(strange, "name is", "names are")
+            notes.append(f"{are} not UTF-8: bytes that are no text become question marks")
         return notes
 
     @property
@@ -139,16 +141,6 @@ class GivenImages:
     def not_kept(self) -> dict[str, int]:
         """What the files say beside their pixels, and how many of them."""
         return dict(Counter(fact for image in self.read for fact in image.header.not_kept))
-
-
-def counted_fact(count: int, fact: str) -> str:
-    """Return a number of colour profiles or the like, in words."""
-    return f"{count:,} {fact if count == 1 else PLURALS[fact]}"
-
-
-def is_text(name: str) -> bool:
-    """Return whether a name is text; those of Unix may be any bytes."""
-    return name == without_surrogates(name)
 
 
 def given_images(paths: Sequence[Path]) -> GivenImages:

@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
@@ -92,18 +92,11 @@ def _notes_at_the_end() -> Iterator[None]:
     notes: dict[str, None] = {}
     show = warnings.showwarning
 
-    def keep(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
+    def keep(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         if issubclass(category, NotKeptWarning):
             notes[str(message)] = None
         else:
-            show(message, category, filename, lineno, file, line)
+            show(message, category, *rest, **more)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", NotKeptWarning)
