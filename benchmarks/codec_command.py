@@ -9,9 +9,7 @@ import typer
 from benchmarks.codec_images import DIGITS_MODEL, MeasuredImages, measured_images
 from pixelrnn.cli import options
 from pixelrnn.cli.console import (
-    cell,
     interrupted,
-    new_table,
     progress,
     say_json,
     say_lines,
@@ -25,8 +23,6 @@ from pixelrnn.shipped import described_defaults
 from pixelrnn.wording import counted, three_digits
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from benchmarks.codec_figures import CodecBenchmark, Figures, ModelFigures
     from pixelrnn.coding import Codec
 
@@ -129,32 +125,23 @@ def _about(given: MeasuredImages, tile: int) -> dict[str, Any]:
 
 
 def _show(result: dict[str, Any], found: "CodecBenchmark") -> None:
-    say_table(_table(result, found))
-    say_lines(_lines(result, found))
-
-
-def _table(result: dict[str, Any], found: "CodecBenchmark") -> "Table":
     kind = "RGB" if result["channels"] == 3 else "grey"
     sizes = [f"{height}x{width}" for height, width in result["image_sizes"]]
     size = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}"
     images = counted(found.num_images, f"{kind} image")
     threads = counted(found.threads, "thread")
     headings = ("bits/dim, one file each", "all in one", "encoding, images/s", "decoding, images/s",
-                "encoding, CPU s/megapixel", "decoding, CPU s/megapixel")  # fmt: skip
+                "encoding, CPU s/megapixel", "decoding, CPU s/megapixel", "note")  # fmt: skip
+    rows = [*map(_cells, found.models), None, *map(_cells, found.codecs)]
     title = f"{result['data']}, {result['split']}: {images} of {size}, {threads}"
-    table = new_table(("codec",), headings, title=title)
-    table.add_column("note", overflow="fold")
-    for model in found.models:
-        table.add_row(*_cells(model), end_section=model is found.models[-1])
-    for each in found.codecs:
-        table.add_row(*_cells(each))
-    return table
+    say_table(("codec",), headings, rows, title)
+    say_lines(_lines(result, found))
 
 
-def _cells(figures: "Figures") -> list[Any]:
+def _cells(figures: "Figures") -> list[str]:
     together = figures.bits_per_dim_all_in_one
     return [
-        cell(figures.name),
+        figures.name,
         f"{figures.bits_per_dim_one_file_each:.4f}",
         "" if together is None else f"{together:.4f}",
         three_digits(figures.images_per_second_encoding),

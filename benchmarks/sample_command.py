@@ -9,7 +9,6 @@ import typer
 from pixelrnn.cli import options
 from pixelrnn.cli.console import (
     interrupted,
-    new_table,
     progress,
     say_json,
     say_lines,
@@ -137,14 +136,9 @@ def _show(result: dict[str, Any], found: "SamplingBenchmark") -> None:
     threads = result["threads"]
     headings = ("size", "images", "stepper, 1 thread", f"{threads} threads", "whole-image loop (scaled)",
                 "times faster", "GFLOP/s per core", "threads scale")  # fmt: skip
-    table = new_table(
-        right=headings,
-        title=f"{result['model']} ({result['weights']}, {result['parameters']:,} parameters): "
-        "sampling, medians in seconds",
-    )
-    for timing in found.timings:
-        table.add_row(*_cells(timing))
-    say_table(table)
+    title = (f"{result['model']} ({result['weights']}, {result['parameters']:,} parameters): "
+             "sampling, medians in seconds")  # fmt: skip
+    say_table((), headings, map(_cells, found.timings), title)
     say_lines(_lines(result, found))
 
 

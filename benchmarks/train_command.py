@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli import options
-from pixelrnn.cli.console import (
-    interrupted,
-    new_table,
-    progress,
-    say_json,
-    say_lines,
-    say_table,
-)
+from pixelrnn.cli.console import interrupted, progress, say_json, say_lines, say_table
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import RecipeError
 from pixelrnn.wording import counted, nearest, three_digits
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
     from pixelrnn.training import Recipe
 
@@ -97,46 +88,41 @@ def _recipes(name: str, settings: list[str]) -> list["Recipe"]:
 
 
 def _show(result: dict[str, Any], found: "TrainingBenchmark") -> None:
-    say_table(_table(f"{result['suite']}: training, medians", found.timings))
+    headings = ("size", "batch", "threads", "images/s", "plain, images/s", "times faster",
+                "MFLOP per image", "GFLOP/s", "% of the machine")  # fmt: skip
+    title = f"{result['suite']}: training, medians"
+    say_table(("model",), headings, map(_row, found.timings), title)
     if found.scaling:
-        say_table(_scaling_table(found.scaling))
+        ratios = ("times the seconds per image", "times the operations",
+                  "times the cost of an operation")  # fmt: skip
+        rows = map(_scaling_row, found.scaling)
+        say_table(("model", "with"), ratios, rows, "Against the recipe's own size")
     say_lines(_lines(result, found))
 
 
-def _table(title: str, timings: list["TrainingTiming"]) -> "Table":
-    headings = ("size", "batch", "threads", "images/s", "plain, images/s", "times faster",
-                "MFLOP per image", "GFLOP/s", "% of the machine")  # fmt: skip
-    table = new_table(("model",), headings, title=title)
-    for timing in timings:
-        _, height, width = timing.image_shape
-        table.add_row(
-            timing.label,
-            f"{height}x{width}",
-            f"{timing.batch_size:,}",
-            f"{timing.threads}",
-            three_digits(timing.images_per_second),
-            three_digits(timing.plain_images_per_second),
-            three_digits(timing.speed_up),
-            three_digits(1e-6 * timing.flops_per_image),
-            three_digits(timing.gflops),
-            three_digits(100 * timing.share_of_machine),
-        )
-    return table
+def _row(timing: "TrainingTiming") -> list[str]:
+    _, height, width = timing.image_shape
+    return [
+        timing.label,
+        f"{height}x{width}",
+        f"{timing.batch_size:,}",
+        f"{timing.threads}",
+        three_digits(timing.images_per_second),
+        three_digits(timing.plain_images_per_second),
+        three_digits(timing.speed_up),
+        three_digits(1e-6 * timing.flops_per_image),
+        three_digits(timing.gflops),
+        three_digits(100 * timing.share_of_machine),
+    ]
 
 
-def _scaling_table(scaling: list["Scaling"]) -> "Table":
-    headings = ("times the seconds per image", "times the operations",
-                "times the cost of an operation")  # fmt: skip
-    table = new_table(("model", "with"), headings, title="Against the recipe's own size")
-    for each in scaling:
-        table.add_row(
-            each.label,
-            each.change,
-            f"{each.seconds_per_image_ratio:.2f}",
-            f"{each.flops_per_image_ratio:.2f}",
-            f"{each.cost_of_an_operation_ratio:.2f}",
-        )
-    return table
+def _scaling_row(scaling: "Scaling") -> list[str]:
+    ratios = (
+        scaling.seconds_per_image_ratio,
+        scaling.flops_per_image_ratio,
+        scaling.cost_of_an_operation_ratio,
+    )
+    return [scaling.label, scaling.change, *(f"{ratio:.2f}" for ratio in ratios)]
 
 
 def _lines(result: dict[str, Any], found: "TrainingBenchmark") -> list[str]:

@@ -65,11 +65,7 @@ def benchmark_suite(
                 raise KeyboardInterrupt
             if with_scaling:
                 found.scaling += benchmark_scaling(
-                    recipe,
-                    size=size,
-                    threads=threads,
-                    repeats=repeats,
-                    on_progress=on_progress,
+                    recipe, size=size, threads=threads, repeats=repeats, on_progress=on_progress
                 )
     except KeyboardInterrupt:
         found.finished = False

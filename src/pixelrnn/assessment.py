@@ -23,8 +23,7 @@ from pixelrnn.compiling import make_loop_ready
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet
 from pixelrnn.data.dataset import Images
-from pixelrnn.errors import ImageMismatchError
-from pixelrnn.evaluation import Evaluation, evaluate
+from pixelrnn.evaluation import Evaluation, evaluate, require_fit
 from pixelrnn.files import replacing
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
@@ -55,20 +54,6 @@ FILE_KEYS = (
     "seconds_per_image_compressing",
 )
 Rest = ParamSpec("Rest")
-
-
-def require_fit(model: AutoregressiveModel, data: DataSet) -> None:
-    """Raise `ImageMismatchError` unless the model is of images like these.
-
-    Fewer levels than the model's would be scored, but as images that they are not.
-    """
-    have = (data.channels, data.num_levels)
-    wanted = (model.config.channels, model.config.num_levels)
-    if have != wanted:
-        raise ImageMismatchError(
-            f"the model is of images with {wanted[0]} channel(s) of {wanted[1]} levels, and those of "
-            f"{data.name} have {have[0]} of {have[1]}: give other images or another model"
-        )
 
 
 def _alone(

@@ -6,11 +6,13 @@ drawn, and what is drawn is fed back as it is returned.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageOps
 
-from pixelrnn.errors import ImageMismatchError
+from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.base import check_temperature
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
@@ -169,6 +171,38 @@ def _present(nats: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
     if nats is None:
         raise RuntimeError("the scores were not asked for")
     return nats
+
+
+def read_mask(path: Path, height: int, width: int) -> Mask:
+    """Read a mask from an image file: true where a pixel is not black.
+
+    Args:
+        path: the file; alpha in it does not count.
+        height: of the mask in pixels.
+        width: likewise.
+
+    Returns:
+        bool `(height, width)`.
+
+    Raises:
+        ImageMismatchError: if the file has another size.
+        DataError: if it cannot be read.
+    """
+    try:
+        with Image.open(path) as stored:
+            opened = ImageOps.exif_transpose(stored)
+            if opened.size != (width, height):
+                raise ImageMismatchError(
+                    f"the mask {path} is of {opened.height} x {opened.width} pixels, the images "
+                    f"are of {height} x {width}: they must be alike"
+                )
+            read = opened.convert("RGB") if opened.mode == "P" else opened
+            values, bands = np.asarray(read), read.getbands()
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise DataError(f"{path} cannot be read as a mask: give an image, such as a PNG") from error
+    colours = [index for index, band in enumerate(bands) if band != "A"]
+    known: Mask = (values.reshape(height, width, -1)[..., colours] != 0).any(axis=2)
+    return known
 
 
 def _check_mask(images: Images, known: Mask) -> None:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 
 from pixelrnn.agreement import SURPRISE_BITS
-from pixelrnn.errors import NonFiniteResultError
+from pixelrnn.data.dataset import DataSet, Images
+from pixelrnn.errors import ImageMismatchError, NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.models.torch_state import usual_torch
@@ -99,6 +100,32 @@ class Evaluation:
     def bits_map(self) -> Floats:
         """Mean bits of each sub-pixel, `(C, H, W)`."""
         return self.nats_map * (bits(1.0) / self.num_images)
+
+
+def require_fit(model: AutoregressiveModel, data: DataSet, images: Images | None = None) -> None:
+    """Raise `ImageMismatchError` unless a model is of images like these.
+
+    Fewer levels than the model's would be scored, but as images that they are not.
+
+    Args:
+        model: the model.
+        data: the images.
+        images: some of them, if it is enough that their values fit: a file does not say how many levels its
+            images have.
+    """
+    channels, levels = model.config.channels, model.config.num_levels
+    fits, have = data.num_levels == levels, f"{data.num_levels} levels"
+    if images is not None:
+        fits, have = images.max() < levels, f"values up to {images.max()}"
+    if data.channels != channels or not fits:
+        raise ImageMismatchError(
+            f"the model is of {_kind(channels)} images with {levels} levels, and those of {data.name} are "
+            f"{_kind(data.channels)} with {have}: give other images or another model"
+        )
+
+
+def _kind(channels: int) -> str:
+    return {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
 
 
 def evaluate(

@@ -8,7 +8,7 @@ import typer
 
 from pixelrnn import stopping
 from pixelrnn.cli import options
-from pixelrnn.cli.console import cell, new_table, raise_alarms, say, say_json, say_table
+from pixelrnn.cli.console import raise_alarms, say, say_json, say_table
 from pixelrnn.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def compare(
         from pixelrnn.training import recipes_for
 
         if dry_run:
-            _rehearse(recipes_for(names, data, settings or [], equal.value), seeds)
+            _dry_run(recipes_for(names, data, settings or [], equal.value), seeds)
             return
         comparison = run_comparison(
             names,
@@ -73,7 +73,7 @@ def compare(
     )
 
 
-def _rehearse(recipes: "dict[str, Recipe]", seeds: int) -> None:
+def _dry_run(recipes: "dict[str, Recipe]", seeds: int) -> None:
     """Say what each model would take, and all of it."""
     from pixelrnn.training import distinct_labels, rehearse
 
@@ -95,30 +95,21 @@ def _show(results: dict[str, Any]) -> None:
     images = images_of_pictures(results["num_images"], results["num_pictures"], "test")
     over = f" over images; mean and standard deviation of {seeds} seeds" if seeds > 1 else ""
     measured = ("bits/dim", "over seeds") if seeds > 1 else ("bits/dim",)
-    table = new_table(
+    lines = sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"])
+    say_table(
         ("",),
         (*measured, "parameters", "images/s", "minutes", "peak MB"),
+        [
+            *(_row(model, seeds) for model in sorted(results["models"], key=_mean)),
+            None,
+            *((line["name"], f"{line['test_bits_per_dim']:.4f}") for line in lines),
+        ],
         title=f"{results['data']}: {images}, bits/dim (± standard error{over})",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,
     )
-    for model in sorted(results["models"], key=_mean):
-        label = cell(model["label"])
-        label.stylize("bold")
-        table.add_row(
-            label,
-            *_measured(model, seeds),
-            f"{model['parameters']:,}",
-            f"{model['images_per_second']:,.0f}",
-            f"{model['minutes']:.1f}",
-            f"{model['peak_memory_mb']:,.0f}",
-        )
-    table.add_section()
-    for line in sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"]):
-        table.add_row(line["name"], f"{line['test_bits_per_dim']:.4f}")
-    say_table(table)
     for difference in results.get("differences", ()):
         say(_in_words(difference))
     if reason := no_verdict(results["num_pictures"]):
@@ -131,15 +122,20 @@ def _mean(model: dict[str, Any]) -> float:
     return mean
 
 
-def _measured(model: dict[str, Any], seeds: int) -> list[str]:
+def _row(model: dict[str, Any], seeds: int) -> list[str]:
     from pixelrnn.uncertainty import plus_minus
 
-    if seeds == 1:
-        return [plus_minus(model["test_bits_per_dim"], model["test_bits_per_dim_standard_error"])]
-    deviation = model["test_bits_per_dim_standard_deviation_over_seeds"]
+    mean = "mean_" if seeds > 1 else ""
+    measured = [plus_minus(_mean(model), model[f"{mean}test_bits_per_dim_standard_error"])]
+    if seeds > 1:
+        measured.append(f"± {model['test_bits_per_dim_standard_deviation_over_seeds']:.4f}")
     return [
-        plus_minus(_mean(model), model["mean_test_bits_per_dim_standard_error"]),
-        f"± {deviation:.4f}",
+        model["label"],
+        *measured,
+        f"{model['parameters']:,}",
+        f"{model['images_per_second']:,.0f}",
+        f"{model['minutes']:.1f}",
+        f"{model['peak_memory_mb']:,.0f}",
     ]
 
 

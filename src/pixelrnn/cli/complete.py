@@ -11,12 +11,11 @@ import typer
 from pixelrnn.cli import options
 from pixelrnn.cli.console import interrupted, progress, say_json, say_lines, tell
 from pixelrnn.cli.outputs import require_writable
-from pixelrnn.errors import DataError, ImageMismatchError
+from pixelrnn.errors import ImageMismatchError
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.completion import Completions, Mask
-    from pixelrnn.data import DataSet
     from pixelrnn.models import AutoregressiveModel
     from pixelrnn.pictures import Images as Pixels
 
@@ -57,6 +56,8 @@ def complete(
     from pixelrnn.cli.inputs import images_for
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.completion import known_after_hidden
+    from pixelrnn.data.catalogue import CATALOGUE
+    from pixelrnn.evaluation import require_fit
     from pixelrnn.models import store
     from pixelrnn.uncertainty import count_pictures, standard_error
 
@@ -64,7 +65,7 @@ def complete(
     data = images_for(model, images)
     split = split or ("test" if data.count("test") else "all")
     chosen = data.images(split)[:first]
-    _require_fit(loaded, data, images, chosen)
+    require_fit(loaded, data, None if images in CATALOGUE else chosen)
     known = _known(keep, *chosen.shape[2:])
     require_writable(("--out", out, ".png"), ("--npz", npz, ".npz"), force=force)
     later = known_after_hidden(known)
@@ -116,62 +117,17 @@ def complete(
         raise interrupted(f"stopped: {finished} of {len(chosen)} images were finished and are kept")
 
 
-def _require_fit(
-    model: "AutoregressiveModel", data: "DataSet", source: str, images: "Pixels"
-) -> None:
-    """Raise an ImageMismatchError unless the model is of images like these."""
-    from pixelrnn.data.catalogue import CATALOGUE
-
-    channels, levels = model.config.channels, model.config.num_levels
-    # A file does not say how many levels its images have: it is enough that they fit.
-    highest, is_known = int(images.max()), source in CATALOGUE
-    if data.channels != channels or not (
-        data.num_levels == levels if is_known else highest < levels
-    ):
-        have = f"{data.num_levels} levels" if is_known else f"values up to {highest}"
-        raise ImageMismatchError(
-            f"the model is of {_kind(channels)} images with {levels} levels, and those of {source} "
-            f"are {_kind(data.channels)} with {have}: give other images or another model"
-        )
-
-
-def _kind(channels: int) -> str:
-    return {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
-
-
 def _known(keep: str, height: int, width: int) -> "Mask":
     """Return the mask `(height, width)` that a rule or an image of a mask stands for."""
     from pixelrnn import completion
 
-    is_rule = re.match(r"(top|bottom|left|right):", keep)
-    if is_rule or not Path(keep).is_file():
+    if re.match(r"(top|bottom|left|right):", keep) or not Path(keep).is_file():
         known = completion.keep(keep, height, width)
     else:
-        known = _read_mask(Path(keep), height, width)
+        known = completion.read_mask(Path(keep), height, width)
     if known.all():
         raise ImageMismatchError(f"--keep {keep} keeps every pixel: there is nothing to complete")
     return known
-
-
-def _read_mask(path: Path, height: int, width: int) -> "Mask":
-    import numpy as np
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as stored:
-            opened = ImageOps.exif_transpose(stored)
-            if opened.size != (width, height):
-                raise ImageMismatchError(
-                    f"the mask {path} is of {opened.height} x {opened.width} pixels, the images "
-                    f"are of {height} x {width}: they must be alike"
-                )
-            read = opened.convert("RGB") if opened.mode == "P" else opened
-            values, bands = np.asarray(read), read.getbands()
-    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path} cannot be read as a mask: give an image, such as a PNG") from error
-    colours = [index for index, band in enumerate(bands) if band != "A"]
-    given: Mask = (values.reshape(height, width, -1)[..., colours] != 0).any(axis=2)
-    return given
 
 
 def _complete(

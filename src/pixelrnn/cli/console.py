@@ -9,16 +9,13 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from pixelrnn.errors import DisagreementError
 from pixelrnn.untrusted import printable
 from pixelrnn.wording import without_surrogates
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 ROWS_AT_ONCE = 1000  # of JSON
 UNCUT = 1_000_000  # characters a line may have where no terminal shows it
@@ -53,9 +50,9 @@ def raise_alarms(alarms: Iterable[str]) -> None:
         raise DisagreementError("; ".join(found))
 
 
-def say_json(value: Any, indent: int = 1) -> None:
+def say_json(value: Any) -> None:
     """Print JSON. Bytes of file names that are no text become question marks: JSON is text."""
-    typer.echo(_json(value, indent))
+    typer.echo(_json(value))
 
 
 def say_json_with(facts: dict[str, Any], key: str, rows: Iterable[dict[str, Any]]) -> None:
@@ -75,45 +72,41 @@ def _json(value: Any, indent: int | None = 1) -> str:
     return json.dumps(value, indent=indent)
 
 
-def new_table(
-    left: Sequence[str] = (), right: Sequence[str] = (), *, title: str | None = None, **style: Any
-) -> "Table":
-    """Return a table without rows.
+def say_table(
+    left: Sequence[str],
+    right: Sequence[str],
+    rows: Iterable[Sequence[str] | None],
+    title: str = "",
+    **style: Any,
+) -> None:
+    """Print a table; in a pipe or a file no line of it is wrapped or cut.
 
     Args:
         left: headings of the columns that are aligned left, which stand first.
         right: headings of those that are aligned right.
-        title: above it, whatever a name in it holds.
+        rows: the texts of each row; None is a line between those above and those below.
+        title: above it.
         style: as `rich.table.Table` takes it.
     """
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # in which brackets are no markup
 
-    shown = None if title is None else cell(title)
-    table = Table(title=shown, title_justify="left", **style)
+    console = Console()
+    table = Table(title=Text(printable(title)), title_justify="left", **style)
+    if not console.is_terminal:
+        console = Console(width=UNCUT)
+        table.title = None  # it would be wrapped to the width of the table
+        say_lines([title] if title else [])
     for heading in left:
         table.add_column(heading, overflow="fold")
     for heading in right:
         table.add_column(heading, justify="right")
-    return table
-
-
-def cell(text: str) -> Any:
-    """Return what shows a text from elsewhere in a table: brackets in it are no markup."""
-    from rich.text import Text
-
-    return Text(printable(text))
-
-
-def say_table(table: "Table") -> None:
-    """Print a table; in a pipe or a file no line of it is wrapped or cut."""
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=UNCUT)
-        if table.title is not None:  # it would be wrapped to the width of the table
-            console.print(table.title)
-            table.title = None
+    for row in rows:
+        if row is None:
+            table.add_section()
+        else:
+            table.add_row(*(Text(printable(text)) for text in row))
     console.print(table)
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pixelrnn.cli.console import cell, new_table, say, say_json, say_table
+from pixelrnn.cli.console import say, say_json, say_table
 from pixelrnn.cli.options import AsJson, DataSettings, Verb, Verbs
 from pixelrnn.errors import RecipeError
 from pixelrnn.wording import counted
@@ -30,20 +30,20 @@ def list_sets(as_json: AsJson = False) -> None:
 
     facts = [_catalogue_facts(entry, DataOptions()) for entry in CATALOGUE.values()]
     if as_json:
-        say_json(facts, indent=2)
+        say_json(facts)
         return
     headings = ("name", "images", "C x H x W", "train / validation / test", "here?", "licence")
-    table = new_table(headings, box=box.SIMPLE)
-    for fact in facts:
-        counts = " / ".join(f"{split['num_images']:,}" for split in fact["splits"].values())
-        shape = " x ".join(map(str, fact["image_shape"]))
-        here = f"in {fact['found']}" if fact["found"] else "yes"
-        if not fact["here"]:
-            here = f"no: {_megabytes(fact['num_bytes'])}"
-        classes = f"; {fact['num_classes']} classes" if fact["num_classes"] else ""
-        what = fact["description"] + classes
-        table.add_row(fact["name"], what, shape, counts, cell(here), fact["licence"])
-    say_table(table)
+    say_table(headings, (), map(_row, facts), box=box.SIMPLE)
+
+
+def _row(fact: dict[str, Any]) -> tuple[str, ...]:
+    counts = " / ".join(f"{split['num_images']:,}" for split in fact["splits"].values())
+    shape = " x ".join(map(str, fact["image_shape"]))
+    here = f"in {fact['found']}" if fact["found"] else "yes"
+    if not fact["here"]:
+        here = f"no: {_megabytes(fact['num_bytes'])}"
+    classes = f"; {fact['num_classes']} classes" if fact["num_classes"] else ""
+    return fact["name"], fact["description"] + classes, shape, counts, here, fact["licence"]
 
 
 @app.command(cls=Verb)
@@ -70,7 +70,7 @@ def info(source: str, settings: DataSettings = None, as_json: AsJson = False) ->
     if entry is None or facts["here"]:
         facts |= _measured_facts(load(source, options))
     if as_json:
-        say_json(facts, indent=2)
+        say_json(facts)
     else:
         _print_facts(facts)
 
@@ -109,10 +109,7 @@ def _catalogue_facts(entry: "CatalogueEntry", options: "DataOptions") -> dict[st
     files = entry.files(options)
     found = locate(entry.name, options) if files else None
     return {
-        "name": entry.name,
-        "description": entry.description,
-        "source": entry.source,
-        "licence": entry.licence,
+        **{key: getattr(entry, key) for key in ("name", "description", "source", "licence")},
         "image_shape": list(entry.image_shape),
         "num_levels": entry.num_levels(options),
         "num_classes": 0 if options.binarisation == "fixed" else entry.num_classes,
@@ -139,13 +136,10 @@ def _measured_facts(data: "DataSet") -> dict[str, Any]:
     from pixelrnn.data import SPLITS
     from pixelrnn.uncertainty import count_pictures
 
+    keys = ("name", "source", "licence", "num_levels", "num_classes", "split_rule")
     return {
-        "name": data.name,
-        "source": data.source,
-        "licence": data.licence,
+        **{key: getattr(data, key) for key in keys},
         "image_shape": [data.channels, data.height, data.width],
-        "num_levels": data.num_levels,
-        "num_classes": data.num_classes,
         "class_names": list(data.class_names),
         "splits": {
             split: {
@@ -155,7 +149,6 @@ def _measured_facts(data: "DataSet") -> dict[str, Any]:
             }
             for split in SPLITS
         },
-        "split_rule": data.split_rule,
         "notes": list(data.notes),
     }
 
@@ -165,35 +158,29 @@ def _print_facts(facts: dict[str, Any]) -> None:
 
     from pixelrnn.uncertainty import images_of_pictures
 
-    table = new_table(("", ""), box=box.SIMPLE, show_header=False)
-
-    def row(name: str, text: str) -> None:
-        table.add_row(name, cell(text))
-
-    for key in ("name", "description", "source", "licence"):
-        if key in facts:
-            row(key, facts[key])
+    keys = ("name", "description", "source", "licence")
+    rows: list[tuple[str, str]] = [(key, facts[key]) for key in keys if key in facts]
     channels, height, width = facts["image_shape"]
-    row("images", f"{channels} x {height} x {width}, {facts['num_levels']} levels")
+    rows.append(("images", f"{channels} x {height} x {width}, {facts['num_levels']} levels"))
     for split, fact in facts["splits"].items():
         sha256 = f"sha256 {fact['sha256']}" if fact["sha256"] else "sha256 known once it is here"
         count = fact["num_images"]
-        row(split, f"{images_of_pictures(count, fact.get('num_pictures', count))}, {sha256}")
+        images = images_of_pictures(count, fact.get("num_pictures", count))
+        rows.append((split, f"{images}, {sha256}"))
     if "split_rule" in facts:
-        row("splits", facts["split_rule"])
+        rows.append(("splits", facts["split_rule"]))
     if facts["num_classes"]:
-        row("labels", _classes(facts))
+        rows.append(("labels", _classes(facts)))
     if facts.get("found"):
-        row("found", facts["found"])
+        rows.append(("found", facts["found"]))
     for remote in [] if facts.get("found") else facts.get("files", ()):
-        table.add_row(
-            "file",
-            f"{remote['url']}\n{_megabytes(remote['num_bytes'])}, {remote['checksum']}\n"
-            f"{remote['path']} (not here: see `pixelrnn data fetch`)",
-        )
-    for note in facts.get("notes", ()):
-        row("note", note)
-    say_table(table)
+        rows += [
+            ("file", remote["url"]),
+            ("", f"{_megabytes(remote['num_bytes'])}, {remote['checksum']}"),
+            ("", f"{remote['path']} (not here: see `pixelrnn data fetch`)"),
+        ]
+    rows += [("note", note) for note in facts.get("notes", ())]
+    say_table(("", ""), (), rows, box=box.SIMPLE, show_header=False)
 
 
 def _classes(facts: dict[str, Any]) -> str:

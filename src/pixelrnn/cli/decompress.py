@@ -11,7 +11,6 @@ import typer
 
 from pixelrnn.cli import options
 from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
-from pixelrnn.cli.file_names import file_names, is_changed
 from pixelrnn.errors import OutputError
 from pixelrnn.wording import counted
 
@@ -40,11 +39,12 @@ def decompress(
     """
     from pixelrnn import pictures
     from pixelrnn.coding import Album
+    from pixelrnn.coding.file_names import FileNames
     from pixelrnn.files import make_folder
 
     began = time.perf_counter()
     with Album(album, model=model, threads=threads) as opened:
-        names = file_names(opened.entries.names)
+        names = FileNames(opened.entries.names)
         make_folder(out)
         _refuse_existing(out, names, force=force)
         opened.make_ready(tell)
@@ -70,12 +70,8 @@ def decompress(
             "seconds": seconds,
             "finished": done == len(names),
         }
-    text = (
-        f"{out}: {counted(done, 'image')} as PNG, {seconds:.3g} seconds"
-        if done != 1
-        else f"{out / names[0]}: 1 image, {seconds:.3g} seconds"
-    )
-    say_json(result) if as_json else say(text)
+    what = f"{out / names[0]}: 1 image" if done == 1 else f"{out}: {done:,} images as PNG"
+    say_json(result) if as_json else say(f"{what}, {seconds:.3g} seconds")
     if note := _changes(opened.entries.names, names):
         tell(note)
     if done < len(names):
@@ -116,6 +112,8 @@ def _in_the_way(path: Path) -> OutputError:
 
 def _changes(names: Sequence[str], files: Sequence[str]) -> str:
     """Return what has to be said of names that are no file names everywhere, or ""."""
+    from pixelrnn.coding.file_names import is_changed
+
     count, named = 0, []
     for name, file in zip(names, files, strict=True):
         if is_changed(name, file):

@@ -42,7 +42,7 @@ def evaluate(
     run = RunFolder.of(model)
     loaded = store.load(model, device=device)
     images = images_for(model, data, settings or ())
-    assessment.require_fit(loaded, images)
+    evaluation.require_fit(loaded, images)
     chosen, pictures = images.images(split), images.pictures_of(split)
     assessment.require_contract(run, loaded, chosen)
     is_kept = data is None and split == "test"
@@ -65,11 +65,7 @@ def evaluate(
             )
         else:
             found = evaluation.evaluate(
-                loaded,
-                chosen,
-                pictures=pictures,
-                batch_size=batch_size,
-                on_progress=on_progress,
+                loaded, chosen, pictures=pictures, batch_size=batch_size, on_progress=on_progress
             )
     result = _result(model, images, split, found)
     result["alarms"] = run.result()["alarms"] if is_kept else []
@@ -94,17 +90,14 @@ def _why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
 
 
 def _result(model: Path, images: "DataSet", split: str, evaluation: "Evaluation") -> dict[str, Any]:
+    keys = ("num_images", "num_pictures", "bits_per_dim", "standard_error", "nats_per_image",
+            "bits_per_dim_by_channel")  # fmt: skip
     return {
         "model": str(model),
         "data": images.name,
         "split": split,
-        "num_images": evaluation.num_images,
-        "num_pictures": evaluation.num_pictures,
         "data_sha256": images.sha256(split),
-        "bits_per_dim": evaluation.bits_per_dim,
-        "standard_error": evaluation.standard_error,
-        "nats_per_image": evaluation.nats_per_image,
-        "bits_per_dim_by_channel": evaluation.bits_per_dim_by_channel,
+        **{key: getattr(evaluation, key) for key in keys},
         "images_per_second": evaluation.num_images / evaluation.seconds,
     }
 

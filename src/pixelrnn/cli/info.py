@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelrnn.cli import options
-from pixelrnn.cli.console import cell, new_table, say, say_json_with, say_table
+from pixelrnn.cli.console import say, say_json_with, say_table
 from pixelrnn.units import BITS_PER_BYTE
 from pixelrnn.wording import counted
 
@@ -40,11 +40,8 @@ def info(
 
 
 def _of_image(entry: "Entry") -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "height": entry.height,
-        "width": entry.width,
-        "bands": entry.bands,
+    facts = {key: getattr(entry, key) for key in ("name", "height", "width", "bands")}
+    return facts | {
         "num_bytes": entry.size,
         "bits_per_dim": entry.bits_per_dim,
         "crc32": f"{entry.crc:08x}",
@@ -72,16 +69,17 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
         f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
     say(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
     headings = ("size", "kind", "bytes", "bits/dim")
-    table = new_table(("image",), headings, box=None, pad_edge=False)
-    for n, image in enumerate(images):
-        table.add_row(
-            cell(image["name"] or str(n)),
+    rows = [
+        (
+            image["name"] or str(n),
             f"{image['height']} x {image['width']}",
             KINDS[image["bands"]],
             f"{image['num_bytes']:,}",
             f"{image['bits_per_dim']:.4f}",
         )
-    if facts["num_images"]:
-        say_table(table)
+        for n, image in enumerate(images)
+    ]
+    if rows:
+        say_table(("image",), headings, rows, box=None, pad_edge=False)
     if facts["num_images"] > MAX_ROWS:
         say(f"... and {facts['num_images'] - MAX_ROWS:,} more; --json shows all")

@@ -8,7 +8,7 @@ import typer
 
 from pixelrnn import shipped
 from pixelrnn.cli import options
-from pixelrnn.cli.console import new_table, say, say_json, say_lines, say_table, tell
+from pixelrnn.cli.console import say, say_json, say_lines, say_table, tell
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import OutputError
 
@@ -30,24 +30,18 @@ def _facts(name: str) -> dict[str, Any]:
     program = shipped.file_of(name, shipped.PROGRAM)
     with safe_open(weights, framework="np") as opened:  # without torch
         config = json.loads((opened.metadata() or {})["config"])
+    # The first paragraph of the card, its heading left out.
+    paragraphs = [part.strip() for part in shipped.card(name).split("\n\n")]
+    summary = next(part for part in paragraphs if not part.startswith("#"))
     return {
         "name": name,
-        "kind": config["kind"],
-        "channels": config["channels"],
-        "num_levels": config["num_levels"],
-        "image_size": config["image_size"],
+        **{key: config[key] for key in ("kind", "channels", "num_levels", "image_size")},
         "likelihood": config["likelihood"]["kind"],
         "weights_bytes": weights.stat().st_size,
         "program_bytes": program.stat().st_size,
         "program_hash": load_program(name).hash.hex(),
-        "summary": _summary(name),
+        "summary": " ".join(summary.split()),
     }
-
-
-def _summary(name: str) -> str:
-    """Return the first paragraph of a card, its heading left out."""
-    paragraphs = [part.strip() for part in shipped.card(name).split("\n\n")]
-    return " ".join(next(part for part in paragraphs if not part.startswith("#")).split())
 
 
 @app.command("list", cls=options.Verb)
@@ -58,17 +52,17 @@ def list_models(as_json: options.AsJson = False) -> None:
         say_json(facts)
         return
     headings = ("name", "images", "weights", "integers", "what it is")
-    table = new_table(headings, box=None, pad_edge=False)
-    for fact in facts:
-        kind = "grey" if fact["channels"] == 1 else "RGB"
-        table.add_row(
+    rows = [
+        (
             fact["name"],
-            f"{kind}, {fact['num_levels']} levels",
+            f"{'grey' if fact['channels'] == 1 else 'RGB'}, {fact['num_levels']} levels",
             f"{fact['weights_bytes'] / 1000:.0f} kB",
             f"{fact['program_bytes'] / 1000:.0f} kB",
             fact["summary"],
         )
-    say_table(table)
+        for fact in facts
+    ]
+    say_table(headings, (), rows, box=None, pad_edge=False)
 
 
 @app.command(cls=options.Verb)
@@ -113,7 +107,6 @@ def export(
         activation_bits: Of what is multiplied, its sign left out.
         weight_bits: Of a weight, sign included.
     """
-    from pixelrnn.assessment import require_fit
     from pixelrnn.cli.inputs import images_for
     from pixelrnn.coding import name_model, save_program
     from pixelrnn.coding.fixed_point import export
@@ -121,7 +114,7 @@ def export(
     from pixelrnn.coding.program_file import check_name
     from pixelrnn.coding.scales import Widths
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.evaluation import evaluate
+    from pixelrnn.evaluation import evaluate, require_fit
     from pixelrnn.models import store
     from pixelrnn.uncertainty import evenly_spread
 

@@ -35,9 +35,6 @@ class Size(NamedTuple):
     height: int
     width: int
 
-    def __str__(self) -> str:
-        return f"{self.height}x{self.width}"
-
 
 def name_or_path(text: str) -> Path:
     """Return what names a model; raises `ModelFileError` if it is also a path here, see `shipped`."""

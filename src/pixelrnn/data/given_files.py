@@ -1,20 +1,20 @@
-"""What `compress` is given: image files and folders of them, with the names that they get in the album."""
+"""Image files, and folders of them, that are to be compressed, with their names in the album."""
 
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pixelrnn.coding import Codec
+from pixelrnn.coding.container import MAX_FILE_NAME_BYTES
+from pixelrnn.data.folder import no_images
+from pixelrnn.data.image_files import ImageHeader, UnreadableImageError, read_bands, read_header
+from pixelrnn.data.listing import grouped, list_images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.files import FOLDER, not_a_file
+from pixelrnn.stepper.runner import Images
 from pixelrnn.wording import counted, without_surrogates
-
-if TYPE_CHECKING:
-    from pixelrnn.coding import Codec
-    from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
-    from pixelrnn.stepper.runner import Images
 
 PLURALS = {"colour profile": "colour profiles", "set of EXIF data": "sets of EXIF data"}
 
@@ -24,7 +24,7 @@ class GivenImage:
     """An image file and its name in the album."""
 
     name: str
-    header: "ImageHeader"
+    header: ImageHeader
     num_bytes: int
 
     @property
@@ -56,13 +56,11 @@ class GivenImages:
 
     images: list[GivenImage] = field(default_factory=list)
     read: list[GivenImage] = field(default_factory=list)
-    refused: "list[UnreadableImageError]" = field(default_factory=list)
+    refused: list[UnreadableImageError] = field(default_factory=list)
     left_aside: list[tuple[str, str]] = field(default_factory=list)
 
     def refuse(self) -> None:
         """Raise a DataError that names every image that cannot be read, if there is one."""
-        from pixelrnn.data.listing import grouped
-
         if self.refused:
             each = grouped([(str(error.path), error.reason) for error in self.refused], None)
             raise DataError(
@@ -70,10 +68,8 @@ class GivenImages:
                 "8-bit PNG (grey or RGB, with alpha or without), or leave out such images with --skip"
             )
 
-    def check_sizes(self, codec: "Codec", *, skip: bool) -> None:
+    def check_sizes(self, codec: Codec, *, skip: bool) -> None:
         """Raise an ImageMismatchError if an image is too large, before its pixels are read; or skip it."""
-        from pixelrnn.data.image_files import UnreadableImageError
-
         fitting = []
         for image in self.images:
             try:
@@ -86,7 +82,7 @@ class GivenImages:
                 self.refused.append(UnreadableImageError(image.path, reason))
         self.images = fitting
 
-    def pixels(self, *, skip: bool) -> "Iterator[tuple[str, Images]]":
+    def pixels(self, *, skip: bool) -> Iterator[tuple[str, Images]]:
         """Read the images one after the other: name and pixels `(H, W, bands)`.
 
         A damaged file shows only now. It is left out if `skip` is true; if not, the rest is read so that
@@ -95,12 +91,10 @@ class GivenImages:
         Raises:
             DataError: at the end, if a file is damaged, unless `skip` is true.
         """
-        from pixelrnn.data import image_files
-
         for image in self.images:
             try:
-                bands = image_files.read_bands(image.header)
-            except image_files.UnreadableImageError as error:
+                bands = read_bands(image.header)
+            except UnreadableImageError as error:
                 self.refused.append(error)
                 continue
             if skip or not self.refused:
@@ -111,8 +105,6 @@ class GivenImages:
 
     def notes(self) -> list[str]:
         """Return what has to be said of files that are not in the album as they are on disk."""
-        from pixelrnn.data.listing import grouped
-
         notes = []
         if self.refused:
             each = grouped([(str(error.path), error.reason) for error in self.refused], None)
@@ -125,9 +117,8 @@ class GivenImages:
         if facts := self.not_kept:
             words = [counted(count, fact, PLURALS[fact]) for fact, count in sorted(facts.items())]
             notes.append(f"not kept: {', '.join(words)}")
-        if strange := sum(
-            name != without_surrogates(name) for name in (image.path.name for image in self.read)
-        ):
+        names = [image.path.name for image in self.read]
+        if strange := sum(name != without_surrogates(name) for name in names):
             are = counted(strange, "name is", "names are")
             notes.append(f"{are} not UTF-8: bytes that are no text become question marks")
         return notes
@@ -152,9 +143,6 @@ def given_images(paths: Sequence[Path]) -> GivenImages:
     Raises:
         DataError: if there is no such file, or a folder has no images.
     """
-    from pixelrnn.data.folder import no_images
-    from pixelrnn.data.listing import list_images
-
     given = GivenImages()
     alike = Counter(path.name for path in paths if not_a_file(path) != FOLDER)
     for path in paths:
@@ -180,9 +168,6 @@ def _name(folder: Path) -> str:
 
 
 def _add(given: GivenImages, files: Iterable[tuple[Path, str]]) -> None:
-    from pixelrnn.coding.container import MAX_FILE_NAME_BYTES
-    from pixelrnn.data.image_files import UnreadableImageError, read_header
-
     for path, name in files:
         text = without_surrogates(name)
         try:
