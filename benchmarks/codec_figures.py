@@ -58,7 +58,7 @@ class CodecBenchmark:
 
     Attributes:
         models: in the order given.
-        codecs: in the order of `CODECS` and `MORE_CODECS`.
+        codecs: in the order of `ALL_FORMATS`.
         left_out: why a codec is not measured, by name.
         num_images: whose sizes were measured.
         num_pixels: of these.

@@ -16,15 +16,15 @@ import numpy as np
 from benchmarks.codec_figures import CodecBenchmark, ModelFigures
 from benchmarks.image_codecs import (
     ImageCodec,
-    LeftOutError,
     OnProgress,
     Ways,
     num_dims,
     num_pixels,
     of_each,
 )
+from benchmarks.image_formats import ALL_FORMATS
 from benchmarks.in_turn import measure_in_turn
-from pixelrnn.baselines.codecs import CODECS, MORE_CODECS
+from pixelrnn.baselines.formats import UnfitFormatError
 from pixelrnn.coding import Album, Codec
 from pixelrnn.coding.container import Entry, Writer
 from pixelrnn.errors import CompressedFileError
@@ -81,10 +81,10 @@ def benchmark_codecs(
             model = _Model(codec, images, timed, advance)
             coders.append(model)
             found.models.append(model.figures)
-        for image_format in CODECS + MORE_CODECS:
+        for image_format in ALL_FORMATS:
             try:
                 other = ImageCodec(image_format, images, num_levels, timed, threads, advance)
-            except LeftOutError as reason:
+            except UnfitFormatError as reason:
                 found.left_out[image_format.name] = str(reason)
                 continue
             coders.append(other)
@@ -98,7 +98,7 @@ def benchmark_codecs(
 
 def pixels_to_do(num_models: int, images: Sequence[Images], threads: int, repeats: int) -> int:
     """Return about how many pixels `benchmark_codecs` says are done, in the end."""
-    num_formats = len(CODECS + MORE_CODECS)
+    num_formats = len(ALL_FORMATS)
     sizes = num_pixels(images) * (_Model.PASSES * num_models + ImageCodec.PASSES * num_formats)
     timed = images[: _num_timed(images, threads)]
     return sizes + num_pixels(timed) * repeats * (num_models + num_formats)

@@ -3,11 +3,17 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from benchmarks import sampling
+from benchmarks import in_turn, sampling
 from benchmarks.sampling import SamplingBenchmark, Timing, benchmark_sampling
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    monkeypatch.setattr(in_turn, "SECONDS_EACH", 0.0)
 
 
 def timing(**changes):
@@ -76,12 +82,13 @@ def test_both_ways_are_timed(tiny_model, likelihood, passes):
 
 
 def test_a_batch_too_large_for_memory_is_timed_in_part(tiny_model, monkeypatch):
-    def seconds(work):
-        work()
-        return 1.0
+    def measured(ways, repeats, on_progress):
+        for way in ways:
+            way()
+        return in_turn.Measured((1.0,) * len(ways), (), repeats, finished=True)
 
     monkeypatch.setattr(sampling, "PASS_PIXELS", 2 * 16)
-    monkeypatch.setattr(sampling, "_seconds", seconds)
+    monkeypatch.setattr(sampling, "measure_in_turn", measured)
     model = tiny_model("pixelcnn").float()
     seen = []
     model.register_forward_pre_hook(lambda _, arguments: seen.append(len(arguments[0])))
@@ -89,12 +96,6 @@ def test_a_batch_too_large_for_memory_is_timed_in_part(tiny_model, monkeypatch):
     assert found.timings[0].whole_image_images_timed == 2
     assert found.timings[0].whole_image_pass_seconds == 3.0
     assert set(seen) == {2}
-
-
-def test_no_repetition_is_begun_when_time_is_up(tiny_model, monkeypatch):
-    monkeypatch.setattr(sampling, "SECONDS_A_ROW", 0.0)
-    found = benchmark_sampling(tiny_model("pixelcnn").float(), [(2, 2)], [1], threads=1)
-    assert found.timings[0].repeats == 1
 
 
 def test_stopped_it_keeps_what_it_has(tiny_model):
@@ -107,7 +108,7 @@ def test_stopped_it_keeps_what_it_has(tiny_model):
 
     model = tiny_model("pixelcnn").float()
     found = benchmark_sampling(model, [(2, 2)], [1, 2, 3], threads=1, repeats=2, on_progress=stop)
-    assert [each.batch for each in found.timings] == [1]
+    assert [(each.batch, each.repeats) for each in found.timings] == [(1, 2), (2, 1)]
     assert not found.finished
 
 
@@ -120,8 +121,9 @@ def test_memory_of_a_large_image_is_seen():
         "found = benchmark_sampling(model, [(2, 2), (700, 700)], [1], threads=1, repeats=1)\n"
         "print(json.dumps(list(found.peak_memory_mb.values())))"
     )
+    root = Path(sampling.__file__).parents[1]
     answer = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     small, large = json.loads(answer.stdout)
     if large is None:

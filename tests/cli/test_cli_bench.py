@@ -7,11 +7,18 @@ import sys
 
 import pytest
 
+from benchmarks import in_turn, sampling
+
 FAST = ("--repeats", 1, "--batches", "1,2")
 KEYS = {
     "stepper_seconds_1_thread", "stepper_seconds_all_threads", "whole_image_seconds_scaled",
     "speed_up", "gflops_per_core", "thread_scaling", "size", "batch",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    monkeypatch.setattr(in_turn, "SECONDS_EACH", 0.0)
 
 
 def test_table(pixelrnn, trained):
@@ -67,17 +74,15 @@ def test_training_is_imported_for_a_recipe_only(trained):
 
 
 def test_ctrl_c_shows_what_is_measured(pixelrnn, trained, monkeypatch):
-    from benchmarks import sampling
+    real, calls = sampling.measure_in_turn, []
 
-    real, calls = sampling._Row.measure, []
-
-    def stopped(self):
-        calls.append(self)
+    def stopped(*arguments):
+        calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        real(self)
+        return real(*arguments)
 
-    monkeypatch.setattr(sampling._Row, "measure", stopped)
+    monkeypatch.setattr(sampling, "measure_in_turn", stopped)
     answer = pixelrnn("bench", "sample", trained, "--sizes", "4x4", *FAST, "--json")
     assert answer.code == 130
     assert "stopped" in answer.err

@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks import codec_command, codecs, in_turn
 from benchmarks.codec_figures import Figures, ModelFigures
 from benchmarks.codec_images import MeasuredImages, measured_images
-from pixelrnn.baselines.codecs import CODECS
+from benchmarks.image_formats import ALL_FORMATS
 from pixelrnn.coding import name_model, save_program
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.data import DataOptions, load
@@ -176,11 +176,11 @@ def test_comparisons_in_words():
 
 
 def test_a_codec_that_is_left_out_is_named(pixelrnn, given, monkeypatch):
-    missing = dataclasses.replace(CODECS[1], available=lambda: False)
-    monkeypatch.setattr(codecs, "CODECS", (CODECS[0], missing))
+    missing = dataclasses.replace(ALL_FORMATS[1], available=lambda: False)
+    monkeypatch.setattr(codecs, "ALL_FORMATS", (ALL_FORMATS[0], missing))
     answer = pixelrnn("bench", "codec", *given, *QUICK)
     assert answer.code == 0
-    assert "WebP left out: this installation has none" in answer.err.splitlines()
+    assert "WebP left out: the installed Pillow or imagecodecs has none" in answer.err.splitlines()
     assert "WebP" not in answer.out
 
 
@@ -188,7 +188,9 @@ def test_ctrl_c_shows_what_is_measured(pixelrnn, given, tmp_path, monkeypatch):
     def stop(pixels, num_levels):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(codecs, "CODECS", (CODECS[0], dataclasses.replace(CODECS[1], encode=stop)))
+    monkeypatch.setattr(
+        codecs, "ALL_FORMATS", (ALL_FORMATS[0], dataclasses.replace(ALL_FORMATS[1], encode=stop))
+    )
     out = tmp_path / "codec.json"
     answer = pixelrnn("bench", "codec", *given, *QUICK, "--out", out)
     assert answer.code == 130
@@ -255,7 +257,7 @@ def test_images_that_differ_in_size_are_measured_at_their_own(pixelrnn, given, t
         named = sum(len(name) for name in sizes) + 2  # an album without names is so much smaller
         assert 0 < album.stat().st_size - size <= named + 12
         by_name = {each["name"]: each for each in found["codecs"]}
-        png = sum(len(CODECS[0].encode(each, 256)) for each in images.values())
+        png = sum(len(ALL_FORMATS[0].encode(each, 256)) for each in images.values())
         assert by_name["PNG"]["bits_per_dim_one_file_each"] == 8 * png / dims
         assert by_name["PNG"]["bits_per_dim_all_in_one"] is None
         assert by_name["LZMA"]["bits_per_dim_all_in_one"] > 0

@@ -17,6 +17,13 @@ def test_help_names_what_to_write_and_no_type_of_python(pixelrnn, path):
     assert not re.findall(r"<[^>|]*>|list\[|\.\.\.\}", answer.out)
 
 
+@pytest.mark.parametrize(("words", "command"), list(commands()))
+def test_every_argument_and_option_says_what_it_is(words, command):
+    silent = [param.name for param in command.params if not param.help]
+    assert silent == []
+    assert "Args:" not in command.help
+
+
 @pytest.mark.parametrize("threads", ["0", "-1", "many", ""])
 def test_a_number_of_threads_that_is_none(fails, monkeypatch, threads):
     monkeypatch.setenv("NUMBA_NUM_THREADS", threads)

@@ -82,10 +82,10 @@ def complete(
     drawn = {"seed": seed, "temperature": temperature}
     with progress("completing", len(chosen) * each * known.size) as on_progress:
         done = _complete(loaded, chosen, known, on_progress, count=count, **settings, **drawn)
+    if done is None:
+        raise interrupted("stopped before the first image was finished: nothing is written")
     hidden, effective = done.hidden_bits_per_dim, done.effective_samples
     finished = len(hidden)
-    if not finished:
-        raise interrupted("stopped before the first image was finished: nothing is written")
     _write(done, chosen[:finished], known, loaded.config.num_levels, out, npz)
     pictures = data.pictures_of(split)
     pictures = None if pictures is None else pictures[:finished]
@@ -136,19 +136,21 @@ def _complete(
     known: "Mask",
     on_progress: Callable[[float], None],
     **settings: Any,
-) -> "Completions":
-    """Complete one image after the other, so that Ctrl-C loses one at most."""
+) -> "Completions | None":
+    """Complete one image after the other, so that Ctrl-C loses one at most; None if none is finished."""
     import numpy as np
 
     from pixelrnn import completion
 
-    done = [completion.complete(model, images[:0], known, **settings)]
+    done: list[Completions] = []
     with suppress(KeyboardInterrupt):
         for first in range(len(images)):
             one = images[first : first + 1]
             about: dict[str, Any] = {"first": first, "on_progress": on_progress}
             done.append(completion.complete(model, one, known, **about, **settings))
             on_progress(known.size)
+    if not done:
+        return None
     effective = [each.effective_samples for each in done if each.effective_samples is not None]
     return completion.Completions(
         np.concatenate([each.images for each in done]),

@@ -40,6 +40,8 @@ def evaluate(
     from pixelrnn.training import RunFolder
 
     run = RunFolder.of(model)
+    if run.recipe_file.is_file():
+        run.recipe()  # one of a later version is refused
     loaded = store.load(model, device=device)
     images = images_for(model, data, settings or ())
     evaluation.require_fit(loaded, images)
