@@ -57,10 +57,10 @@ def codec(
     Args:
         models: A name from `pixelrnn models list`, or a file from `pixelrnn models export`. May be
             repeated.
-        count: Images: the first so many, by default all of the split.
-        tile: Side of the squares that are coded by themselves; 0 for none. By default 0 for images up to
-            128 pixels, 128 for larger ones.
-        repeats: Of each; the median is shown.
+        count: Number of images, the first ones of the split; by default all.
+        tile: Side of the squares that are coded independently; 0 for none. By default 0 for images
+            up to 128 pixels, 128 for larger ones.
+        repeats: Repetitions; the median is shown.
         out: Also write the JSON to this file.
     """
     from benchmarks.codecs import benchmark_codecs, pixels_to_do

@@ -33,8 +33,8 @@ from pixelrnn.units import BITS_PER_BYTE
 
 REPEATS = 3
 TIMED_PIXELS = 1 << 16  # of the images that are timed, unless threads need more of them
-TIMED_IMAGES_A_THREAD = 4
-PIXELS_A_MEGAPIXEL = 10**6
+TIMED_IMAGES_PER_THREAD = 4
+PIXELS_PER_MEGAPIXEL = 10**6
 CPU_SECONDS = {  # of which ways, and by which name
     "images_per_second_encoding": "cpu_seconds_per_megapixel_encoding",
     "images_per_second_decoding": "cpu_seconds_per_megapixel_decoding",
@@ -106,7 +106,7 @@ def pixels_to_do(num_models: int, images: Sequence[Images], threads: int, repeat
 
 def _num_timed(images: Sequence[Images], threads: int) -> int:
     of_one = max(1, num_pixels(images) // len(images))
-    enough = max(TIMED_PIXELS // of_one, TIMED_IMAGES_A_THREAD * threads)
+    enough = max(TIMED_PIXELS // of_one, TIMED_IMAGES_PER_THREAD * threads)
     return min(len(images), enough)
 
 
@@ -124,7 +124,7 @@ def _time(
     on_progress: OnProgress,
 ) -> None:
     """Time every way of every coder in turn, and put the medians into their figures."""
-    megapixels = found.num_pixels_timed / PIXELS_A_MEGAPIXEL
+    megapixels = found.num_pixels_timed / PIXELS_PER_MEGAPIXEL
     ways = [(coder.figures, name, way) for coder in coders for name, way in coder.ways().items()]
     measured = measure_in_turn([way for _, _, way in ways], repeats, on_progress)
     times = zip(ways, measured.seconds, measured.cpu_seconds, strict=True)

@@ -54,7 +54,7 @@ class ImageCodec:
         self.format, self.num_levels, self.threads = image_format, num_levels, threads
         self.pictures = image_format.pictures(images)
         together = image_format.all_in_one(self.pictures)
-        # The file of all images takes longest: it is begun first.
+        # The file of all images takes longest: it is started first.
         jobs = [*([] if together is None else [together]), *self.pictures]
 
         def write(n: int) -> bytes:

@@ -59,8 +59,8 @@ def sample(
     Args:
         model: A run folder, a .safetensors file, or a recipe, for a model with fresh weights.
         sizes: Image sizes. By default that of the training images, and twice that.
-        batches: Images sampled together, by default 1,64.
-        repeats: Of each; the median is shown.
+        batches: Batch sizes, by default 1,64.
+        repeats: Repetitions; the median is shown.
         out: Also write the JSON to this file.
     """
     from benchmarks.sampling import benchmark_sampling

@@ -72,7 +72,7 @@ class Timing:
 
     @property
     def gflops_per_core(self) -> float:
-        """Billions of floating-point operations a second on one core, two for each weight."""
+        """Billions of floating-point operations per second on one core, two for each weight."""
         pixels = self.batch * self.size[0] * self.size[1]
         return 2e-9 * self.multiplications_per_pixel * pixels / self.stepper_seconds_1_thread
 

@@ -41,10 +41,10 @@ def train(
     Args:
         suite: A suite, such as digits or cifar10-45k, one recipe, or a .toml file.
         image_size: Image size, by default that of the recipe's images.
-        batch: Images in a step, by default as many as in the recipe.
-        repeats: Of each; the median is shown.
+        batch: Batch size, by default the recipe's.
+        repeats: Repetitions; the median is shown.
         threads: Of the processor; by default the recipe's, or torch's choice.
-        plain: Measure the same models written plainly, too.
+        plain: Also measure the same models written plainly.
         scaling: Also measure twice the layers, the features and the image side.
         out: Also write the JSON to this file; `pixelrnn report --benchmark` shows it.
     """

@@ -220,7 +220,7 @@ def _matrix_product(threads: int) -> Callable[[], None]:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Use so many threads of the processor inside the `with`."""
+    """Use this many threads of the processor inside the `with`."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -110,7 +110,7 @@ def test_figures_follow_from_seconds(model, images, monkeypatch):
     only(monkeypatch, ALL_FORMATS[0])
     monkeypatch.setattr(codecs, "measure_in_turn", clock)
     monkeypatch.setattr(codecs, "TIMED_PIXELS", 3 * 6 * 9)
-    monkeypatch.setattr(codecs, "TIMED_IMAGES_A_THREAD", 1)
+    monkeypatch.setattr(codecs, "TIMED_IMAGES_PER_THREAD", 1)
     found = measured(model, images, threads=2, repeats=7)
     (figures,), (png,) = found.models, found.codecs
     assert (found.repeats, found.num_images_timed, found.num_images) == (7, 3, 5)
@@ -126,7 +126,7 @@ def test_figures_follow_from_seconds(model, images, monkeypatch):
 @pytest.mark.parametrize(("threads", "timed"), [(1, 2), (3, 3), (9, 5)])
 def test_every_thread_has_images_to_time(threads, timed, images, monkeypatch):
     monkeypatch.setattr(codecs, "TIMED_PIXELS", 2 * 6 * 9)
-    monkeypatch.setattr(codecs, "TIMED_IMAGES_A_THREAD", 1)
+    monkeypatch.setattr(codecs, "TIMED_IMAGES_PER_THREAD", 1)
     assert codecs._num_timed(images, threads) == timed
 
 

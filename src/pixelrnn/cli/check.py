@@ -27,7 +27,7 @@ def check(
     fault is named.
 
     Args:
-        quick: Only what takes seconds: what `compare` and `evaluate` check.
+        quick: Only the checks that take seconds, which `compare` and `evaluate` run as well.
     """
     from pixelrnn import audit
     from pixelrnn.models import store

@@ -34,16 +34,17 @@ def compare(
 ) -> None:
     """Train models on the same images and write one page that compares them.
 
-    Interrupted, the same command goes on where it was. More --seeds add to the runs that are there.
+    If it is interrupted, the same command continues. More --seeds add to the runs that are there.
 
     Args:
-        names: digits, photos, cifar10-45k, cifar10-45k-softmax, cifar10-paper or mnist-paper: the recipes
-            whose names start so. Or several recipes, by name (`pixelrnn train --list`) or as .toml files.
-        out: The folder for all of it, by default runs/SUITE or runs/NAME-vs-NAME.
-        seeds: Train each model so often, with the recipe's seed and those after it, and say which
-            differences other seeds would not undo.
-        equal: What the models share; minutes need training.max_minutes.
-        dry_run: Take two steps each, say what all would take.
+        names: A suite, which is all recipes whose names start with it: digits, photos, cifar10-45k,
+            cifar10-45k-softmax, cifar10-paper or mnist-paper. Or several recipes, by name
+            (`pixelrnn train --list`) or as .toml files.
+        out: The folder for everything, by default runs/SUITE or runs/NAME-vs-NAME.
+        seeds: Train each model with this many seeds, the recipe's own and those after it, and say
+            which differences hold across seeds.
+        equal: What the models have in common; minutes need training.max_minutes.
+        dry_run: Take two steps with each model, and estimate the time of everything.
     """
     with stopping.listening(lambda: "stopped; the same command goes on from there"):
         from pixelrnn.compare import compare as run_comparison

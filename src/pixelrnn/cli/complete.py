@@ -43,15 +43,15 @@ def complete(
     Also says how many bits per dimension the hidden part of the true images costs the model.
 
     Args:
-        keep: What is given: top:0.5 (or bottom, left, right, and a share), or an image that is not black
-            where a pixel is given.
-        count: Completions of each image.
-        first: Images: the first so many.
+        keep: What is given: top:0.5 (or bottom, left, right, and a share), or a mask image, not
+            black where a pixel is given.
+        count: Number of completions per image.
+        first: Number of images, the first ones of the split.
         split: train, validation, test, or all. By default test, or all where there are no test images.
-        importance: Sample so many, and choose by the probability of the given pixels that come after hidden
-            ones.
+        importance: Sample this many candidates, and choose among them by the probability of the
+            given pixels that come after hidden ones.
         out: The sheet, a PNG file: original, what was given, completions.
-        npz: Also arrays: images, known, completions, hidden_bits_per_dim.
+        npz: Also write arrays: images, known, completions, hidden_bits_per_dim.
     """
     from pixelrnn.cli.inputs import images_for
     from pixelrnn.compiling import make_loop_ready
@@ -79,9 +79,9 @@ def complete(
     make_loop_ready(tell)
     each = max(count, importance or 0) + 1  # one to score the original
     settings = {"importance": importance, "threads": threads}
-    drawn = {"seed": seed, "temperature": temperature}
+    sampled = {"seed": seed, "temperature": temperature}
     with progress("completing", len(chosen) * each * known.size) as on_progress:
-        done = _complete(loaded, chosen, known, on_progress, count=count, **settings, **drawn)
+        done = _complete(loaded, chosen, known, on_progress, count=count, **settings, **sampled)
     if done is None:
         raise interrupted("stopped before the first image was finished: nothing is written")
     hidden, effective = done.hidden_bits_per_dim, done.effective_samples
@@ -101,7 +101,7 @@ def complete(
         "known_pixels": int(known.sum()),
         "hidden_pixels": int((~known).sum()),
         "known_pixels_after_hidden": later,
-        **drawn,
+        **sampled,
         "hidden_bits_per_dim": float(hidden.mean()),
         "standard_error": standard_error(hidden, pictures),
         "effective_samples": None if effective is None else effective.tolist(),

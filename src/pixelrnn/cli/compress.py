@@ -49,11 +49,11 @@ def compress(
     Args:
         images: Image files, 8 bits, grey or RGB, with or without alpha; or folders of them.
         out: The compressed file, by default the image's name, with .pxr.
-        tile: Side of the squares that are coded by themselves, on all cores at a time; 0 for none. Larger
-            is smaller by a little, and slower. By default 128.
-        skip: Leave out images that cannot be read without loss, and name them.
-        keep_smaller: Leave out files that are smaller as they are, such as most JPEGs, and name them.
-        verify: Decode it all again before the file takes its name.
+        tile: Side of the squares that are coded independently, so that all cores share an image; 0
+            for none. Larger ones compress slightly better, and more slowly. By default 128.
+        skip: Leave out, and name, images that cannot be read without loss.
+        keep_smaller: Leave out, and name, files that would grow, such as most JPEGs.
+        verify: Decode everything again, and compare, before the file takes its name.
     """
     from pixelrnn.coding import DEFAULT_TILE, Codec, load_program
     from pixelrnn.data.given_files import given_images

@@ -24,15 +24,15 @@ def evaluate(
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Say how many bits per dimension a model needs for images.
+    """Measure how many bits per dimension a model needs for images.
 
     Without --data, a run is evaluated on the images of its own recipe; on their test split, the
     result of a finished run is also kept in its folder, with the codecs beside it, for
-    `pixelrnn report`. RUN/best.safetensors, or RUN/last.safetensors, are the weights beside the
-    run's result: theirs is only said.
+    `pixelrnn report`. The result of RUN/best.safetensors or RUN/last.safetensors, the weights beside
+    the run's own, is only printed.
 
     Args:
-        batch_size: Images at a time: speed and memory, not the result.
+        batch_size: Images at a time; affects speed and memory, not the result.
     """
     from pixelrnn import assessment, evaluation
     from pixelrnn.cli.inputs import images_for

@@ -100,12 +100,12 @@ def export(
     It says what rounding costs, in bits/dim on validation images.
 
     Args:
-        out: The integer program.
-        data: Images like those that it was trained on; they say how large its values become. By default
-            those of the run's recipe.
-        name: What compressed files call the model, by default the run folder's name.
-        activation_bits: Of what is multiplied, its sign left out.
-        weight_bits: Of a weight, sign included.
+        out: The file for the integer program.
+        data: Images like those that it was trained on, on which the ranges of its values are
+            measured; by default those of the run's recipe.
+        name: Name of the model in compressed files, by default that of the run folder.
+        activation_bits: Bits of what is multiplied, without the sign.
+        weight_bits: Bits of a weight, with the sign.
     """
     from pixelrnn.cli.inputs import images_for
     from pixelrnn.coding import name_model, save_program

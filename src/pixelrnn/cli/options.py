@@ -1,4 +1,4 @@
-"""How verbs and their options are declared: shared ones once, and the help where the docstring is."""
+"""How verbs and their options are declared: shared options once, the help of the others in docstrings."""
 
 import math
 import re
@@ -129,12 +129,12 @@ Split = Annotated[str, typer.Option(help="train, validation, test, or all.")]
 Count = Annotated[int, typer.Option("-n", "--count", parser=positive)]
 Positive = Annotated[int, typer.Option(parser=positive)]
 PositiveOrNone = Annotated[int | None, typer.Option(parser=positive)]
-Seed = Annotated[int, typer.Option(parser=seed_number, help="The same seed, the same images.")]
+Seed = Annotated[int, typer.Option(parser=seed_number, help="The same seed gives the same images.")]
 Temperature = Annotated[
     float,
     typer.Option(
         parser=temperature_number,
-        help="1 samples from the model's own distribution; below it is sharper, above flatter.",
+        help="1 samples from the model's own distribution; lower is sharper, higher is flatter.",
     ),
 ]
 Device = Annotated[
@@ -148,12 +148,12 @@ Threads = Annotated[
     int | None,
     typer.Option(
         parser=positive,
-        help="Images at the same time: speed, not the result.",
+        help="Images processed in parallel; affects speed, not the result.",
         show_default="one for each usable core",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 
 
 class _Worded:

@@ -24,9 +24,10 @@ def report(
     Args:
         runs: Run folders, or the folder of a `pixelrnn compare`, which holds several.
         out: The HTML file to write.
-        title: The page's heading.
+        title: Heading of the page.
         benchmark: Also show what `pixelrnn bench train --out FILE.json` measured.
-        labels: What the page calls a run: RUN=LABEL, or one for each run in their order. May be repeated.
+        labels: Name of a run on the page: RUN=LABEL, or one label for each run in their order. May
+            be repeated.
         figures: Also write each figure as SVG, PNG and CSV, and the results as a LaTeX table.
     """
     from pixelrnn.report import alarms, build, find_run_folders

@@ -40,11 +40,12 @@ def sample(
     Image i depends on the model, the seed and i alone, not on how many are sampled.
 
     Args:
-        count: Images.
-        image_size: In pixels; any size, square or not. By default that of the training images.
+        count: Number of images.
+        image_size: Height and width in pixels, by default those of the training images; they need
+            not be equal.
         out: The sheet of all images, a PNG file.
-        gif: Also the sheet growing pixel by pixel.
-        npz: Also the images as they are, uint8 (N, H, W[, C]), as --data reads them.
+        gif: Also write an animation of the sheet growing pixel by pixel.
+        npz: Also write the images, uint8 (N, H, W[, C]), as --data reads them.
     """
     import numpy as np
 
@@ -99,7 +100,7 @@ def _sample(
     settings: dict[str, Any],
     on_progress: Callable[[float], None],
 ) -> "tuple[list[Images], float]":
-    """Return portions that each took about a second, and seconds; Ctrl-C ends it after a whole one."""
+    """Sample in portions of about a second, of which Ctrl-C loses the last; return them and the seconds."""
     portions: list[Images] = []
     begin, portion, seconds = 0, threads, 0.0
     with suppress(KeyboardInterrupt):

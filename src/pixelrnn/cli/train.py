@@ -29,16 +29,16 @@ def train(
     explain: Annotated[bool, typer.Option("--explain")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a model by a recipe; Ctrl-C leaves a run that --resume takes up again.
+    """Train a model by a recipe; Ctrl-C leaves a run that --resume continues.
 
     Args:
         recipe: A recipe's name, such as digits-pixelcnn (--list shows all), or a .toml file.
         out: The run folder, by default runs/RECIPE.
-        max_minutes: End by then, with the schedule planned to end too.
-        resume: Go on with a run that was stopped.
-        dry_run: Take two steps, say what all would take, keep none.
+        max_minutes: Time limit; the schedule is planned to end by then, too.
+        resume: Continue a run that was stopped.
+        dry_run: Take two steps, estimate the time of the whole run, and keep nothing.
         list_recipes: List the recipes that come with the package.
-        explain: List all keys of the recipe, what they mean and may be.
+        explain: List all keys of the recipe with their meaning and range.
         as_json: With --explain: print JSON.
     """
     if as_json and not explain:

@@ -32,7 +32,7 @@ DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00
 class FileNames(LazySequence[str]):
     """A PNG file name for each image, with "/" after each folder; all are different.
 
-    They are made when they are asked for. What is kept is a few bytes an image, however long its name is.
+    They are made on demand. A few bytes are kept per image, however long its name is.
 
     Args:
         names: of the images, from anybody.
