@@ -20,6 +20,7 @@ from pixelrnn.stepper.runner import Images, Runner
 from pixelrnn.units import bits_per_dim
 
 Mask = npt.NDArray[np.bool_]
+SIDES = ("top", "bottom", "left", "right")
 
 
 @dataclass(frozen=True)
@@ -123,19 +124,25 @@ def known_after_hidden(known: Mask) -> int:
 def keep(rule: str, height: int, width: int) -> Mask:
     """Return the mask `(height, width)` of a rule such as "top:0.5" (or left, bottom, right).
 
+    It may also be the path of an image of the mask, not black where a pixel is given.
+
     Raises:
-        ImageMismatchError: if the rule is not one of these, or its share not between 0 and 1.
+        ImageMismatchError: if the rule is not one of these, its share not between 0 and 1, or the image not
+            of this size.
+        DataError: if the image cannot be read.
 
     Example:
         >>> keep("left:0.5", 1, 4).tolist()
         [[True, True, False, False]]
     """
     side, _, text = rule.partition(":")
+    if side not in SIDES and Path(rule).is_file():
+        return _read_mask(Path(rule), height, width)
     try:
         share = float(text)
     except ValueError:
         share = -1.0
-    if side not in ("top", "bottom", "left", "right") or not 0 <= share < 1:
+    if side not in SIDES or not 0 <= share < 1:
         raise ImageMismatchError(
             f"cannot keep {rule!r}: write top:0.5 (or left, right, bottom, and a share below 1), "
             "or the path of a mask image"
@@ -173,21 +180,8 @@ def _present(nats: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
     return nats
 
 
-def read_mask(path: Path, height: int, width: int) -> Mask:
-    """Read a mask from an image file: true where a pixel is not black.
-
-    Args:
-        path: the file; alpha in it does not count.
-        height: of the mask in pixels.
-        width: likewise.
-
-    Returns:
-        bool `(height, width)`.
-
-    Raises:
-        ImageMismatchError: if the file has another size.
-        DataError: if it cannot be read.
-    """
+def _read_mask(path: Path, height: int, width: int) -> Mask:
+    """Return where an image is not black; alpha in it does not count."""
     try:
         with Image.open(path) as stored:
             opened = ImageOps.exif_transpose(stored)

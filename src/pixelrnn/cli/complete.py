@@ -1,6 +1,5 @@
 """`pixelrnn complete`: what is hidden of images, sampled several times over."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -53,9 +52,9 @@ def complete(
         out: The sheet, a PNG file: original, what was given, completions.
         npz: Also write arrays: images, known, completions, hidden_bits_per_dim.
     """
+    from pixelrnn import completion
     from pixelrnn.cli.inputs import images_for
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.completion import known_after_hidden
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.evaluation import require_fit
     from pixelrnn.models import store
@@ -66,9 +65,11 @@ def complete(
     split = split or ("test" if data.count("test") else "all")
     chosen = data.images(split)[:first]
     require_fit(loaded, data, None if images in CATALOGUE else chosen)
-    known = _known(keep, *chosen.shape[2:])
+    known = completion.keep(keep, *chosen.shape[2:])
+    if known.all():
+        raise ImageMismatchError(f"--keep {keep} keeps every pixel: there is nothing to complete")
     require_writable(("--out", out, ".png"), ("--npz", npz, ".npz"), force=force)
-    later = known_after_hidden(known)
+    later = completion.known_after_hidden(known)
     if later and importance is None:
         tell(
             f"{later:,} given pixels come after hidden ones and do not guide them: the model goes "
@@ -115,19 +116,6 @@ def complete(
     say_json(result) if as_json else say_lines(_lines(result))
     if not result["finished"]:
         raise interrupted(f"stopped: {finished} of {len(chosen)} images were finished and are kept")
-
-
-def _known(keep: str, height: int, width: int) -> "Mask":
-    """Return the mask `(height, width)` that a rule or an image of a mask stands for."""
-    from pixelrnn import completion
-
-    if re.match(r"(top|bottom|left|right):", keep) or not Path(keep).is_file():
-        known = completion.keep(keep, height, width)
-    else:
-        known = completion.read_mask(Path(keep), height, width)
-    if known.all():
-        raise ImageMismatchError(f"--keep {keep} keeps every pixel: there is nothing to complete")
-    return known
 
 
 def _complete(

@@ -10,7 +10,7 @@ import typer
 from pixelrnn.cli import options
 from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
 from pixelrnn.cli.outputs import refuse_existing, require_writable
-from pixelrnn.errors import CompressedFileError, DataError, OutputError
+from pixelrnn.errors import CompressedFileError, OutputError
 from pixelrnn.shipped import DEFAULT_MODELS, described_defaults, kind_of, mostly
 from pixelrnn.units import BITS_PER_BYTE
 from pixelrnn.wording import counted
@@ -62,10 +62,7 @@ def compress(
     if out is not None:  # for a folder or a device; what else may be there: see `_output`
         refuse_existing("-o", out, force=True)
     given = given_images(images)
-    if not skip:
-        given.refuse()
-    if not given.images:
-        raise _nothing_left(given.notes())
+    given.refuse(skip=skip)
     out = _output(out, given.images, force=force, all_kept=not (skip or keep_smaller))
     # By the headers alone: pixels are read once, when they are coded.
     kind = mostly(image.shape for image in given.images)
@@ -75,8 +72,6 @@ def compress(
         threads=threads,
     )
     given.check_sizes(codec, skip=skip)
-    if not given.images:
-        raise _nothing_left(given.notes())
     codec.make_ready(tell)
     began = time.perf_counter()
     try:
@@ -123,6 +118,7 @@ def _write(
         DataError: if no image is left to be in it.
     """
     from pixelrnn.coding import write
+    from pixelrnn.data.given_files import nothing_left
 
     kept: Coded = []
     larger: Coded = []
@@ -137,12 +133,8 @@ def _write(
     with path.open("wb") as stream, progress("compressing", pixels) as on_progress:
         write(codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps)
     if not kept:
-        raise _nothing_left(given.notes() + _growth(kept, larger, left_out=True))
+        raise nothing_left(given.notes() + _growth(kept, larger, left_out=True))
     return kept, larger
-
-
-def _nothing_left(why: list[str]) -> DataError:
-    return DataError(f"no image is left to compress, and no file is written; {'; '.join(why)}")
 
 
 def _output(out: Path | None, images: "list[GivenImage]", *, force: bool, all_kept: bool) -> Path:

@@ -52,23 +52,15 @@ def evaluate(
         tell(f"the result is not kept in {run.path}: {reason}")
         is_kept = False
     with progress("evaluating", len(chosen)) as on_progress:
+        how: dict[str, Any] = {"batch_size": batch_size, "on_progress": on_progress}
         if is_kept:
             from pixelrnn import baselines
 
             train, levels = images.images("train"), images.num_levels
-            found = assessment.assess(
-                run,
-                images,
-                baselines.measure(train, chosen, levels, pictures=pictures),
-                batch_size=batch_size,
-                device=device,
-                on_progress=on_progress,
-                on_compiling=tell,
-            )
+            lines = baselines.measure(train, chosen, levels, pictures=pictures)
+            found = assessment.assess(run, images, lines, device=device, on_compiling=tell, **how)
         else:
-            found = evaluation.evaluate(
-                loaded, chosen, pictures=pictures, batch_size=batch_size, on_progress=on_progress
-            )
+            found = evaluation.evaluate(loaded, chosen, pictures=pictures, **how)
     result = _result(model, images, split, found)
     result["alarms"] = run.result()["alarms"] if is_kept else []
     say_json(result) if as_json else say(_text(result))

@@ -49,6 +49,7 @@ def sample(
     """
     import numpy as np
 
+    from pixelrnn import pictures
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.models import store
     from pixelrnn.models.base import checked_size
@@ -67,7 +68,11 @@ def sample(
     if not portions:
         raise interrupted("stopped before the first image was finished: nothing is written")
     images = np.concatenate(portions)
-    shown = _write(images, loaded.config.num_levels, out, gif, npz)
+    if npz is not None:
+        pictures.write_arrays(npz, images=pictures.channels_last(images))
+    shown = pictures.write_sheet(out, images, loaded.config.num_levels)
+    if gif is not None:
+        pictures.write_growth(gif, images, loaded.config.num_levels)
     result = {
         "model": str(model),
         "out": str(out),
@@ -118,23 +123,6 @@ def _sample(
             begin = end
             portion = max(1, int(CHUNK_SECONDS * end / seconds / threads)) * threads
     return portions, seconds
-
-
-def _write(images: "Images", num_levels: int, out: Path, gif: Path | None, npz: Path | None) -> int:
-    """Write the files; return how many images the sheet has room for."""
-    from pixelrnn import pictures
-
-    count, _, height, width = images.shape
-    if npz is not None:
-        pictures.write_arrays(npz, images=pictures.channels_last(images))
-    shown = images[: pictures.fitting(count, height, width)]
-    columns = pictures.squarish(len(shown), height, width)
-    pictures.write_png(out, pictures.sheet(shown, num_levels, columns=columns))
-    if gif is not None:
-        growing = images[: pictures.fitting(count, height, width, pictures.GIF_PIXELS)]
-        columns = pictures.squarish(len(growing), height, width)
-        pictures.write_growth(gif, growing, num_levels, columns=columns)
-    return len(shown)
 
 
 def _text(result: dict[str, Any]) -> str:

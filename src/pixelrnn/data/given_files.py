@@ -59,17 +59,29 @@ class GivenImages:
     refused: list[UnreadableImageError] = field(default_factory=list)
     left_aside: list[tuple[str, str]] = field(default_factory=list)
 
-    def refuse(self) -> None:
-        """Raise a DataError that names every image that cannot be read, if there is one."""
-        if self.refused:
+    def refuse(self, *, skip: bool) -> None:
+        """Raise a DataError that names every image that cannot be read, unless they are skipped.
+
+        Raises:
+            DataError: also if no image is left.
+        """
+        if self.refused and not skip:
             each = grouped([(str(error.path), error.reason) for error in self.refused], None)
             raise DataError(
                 f"{counted(len(self.refused), 'image')} cannot be read without loss: {each}; convert to "
                 "8-bit PNG (grey or RGB, with alpha or without), or leave out such images with --skip"
             )
 
+        if not self.images:
+            raise nothing_left(self.notes())
+
     def check_sizes(self, codec: Codec, *, skip: bool) -> None:
-        """Raise an ImageMismatchError if an image is too large, before its pixels are read; or skip it."""
+        """Look for images that are too large, before their pixels are read.
+
+        Raises:
+            ImageMismatchError: if there is one, unless they are skipped.
+            DataError: if no image is left.
+        """
         fitting = []
         for image in self.images:
             try:
@@ -81,6 +93,7 @@ class GivenImages:
                 reason = str(error).removeprefix(f"{image.name}: ")
                 self.refused.append(UnreadableImageError(image.path, reason))
         self.images = fitting
+        self.refuse(skip=True)
 
     def pixels(self, *, skip: bool) -> Iterator[tuple[str, Images]]:
         """Read the images one after the other: name and pixels `(H, W, bands)`.
@@ -100,8 +113,7 @@ class GivenImages:
             if skip or not self.refused:
                 self.read.append(image)
                 yield image.name, bands
-        if not skip:
-            self.refuse()
+        self.refuse(skip=skip)
 
     def notes(self) -> list[str]:
         """Return what has to be said of files that are not in the album as they are on disk."""
@@ -132,6 +144,11 @@ class GivenImages:
     def not_kept(self) -> dict[str, int]:
         """What the files say beside their pixels, and how many of them."""
         return dict(Counter(fact for image in self.read for fact in image.header.not_kept))
+
+
+def nothing_left(why: list[str]) -> DataError:
+    """Return the error that no image is left to compress, and why."""
+    return DataError(f"no image is left to compress, and no file is written; {'; '.join(why)}")
 
 
 def given_images(paths: Sequence[Path]) -> GivenImages:
