@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from commands import commands
-from pixelrnn import training
+from pixelrnn import compare, training
 
 
 @pytest.mark.parametrize("path", [words for words, _ in commands(with_groups=True)], ids="-".join)
@@ -37,6 +37,7 @@ def test_a_comparison_that_is_stopped_while_it_starts(pixelrnn, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "recipes_for", stop)
+    monkeypatch.setattr(compare, "recipes_for", stop)
     answer = pixelrnn("compare", "digits", "--dry-run")
     assert (answer.code, answer.err) == (
         130,
