@@ -11,8 +11,6 @@ import pixelrnn
 from pixelrnn.cli.options import Verbs
 from pixelrnn.errors import MissingPartError
 
-COMMANDS = "benchmarks.commands"  # a module, and its file in the repository
-
 
 class _Benchmarks(Verbs):
     """The verbs of the repository's `benchmarks/`, looked for when the command is typed."""
@@ -22,20 +20,19 @@ class _Benchmarks(Verbs):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
-    cls=_Benchmarks, no_args_is_help=True, help="How fast it is, measured on this machine."
-)
+HELP = "How fast it is, measured on this machine."
+app = typer.Typer(cls=_Benchmarks, no_args_is_help=True, help=HELP)
 
 
 def _verbs() -> Any:
     """Return the verbs by name; raises `MissingPartError` outside of the repository."""
     source = Path(pixelrnn.__file__).parents[1]
     root = source.parent
-    if source.name != "src" or not (root / f"{COMMANDS.replace('.', '/')}.py").is_file():
+    if source.name != "src" or not (root / "benchmarks" / "commands.py").is_file():
         raise MissingPartError(
             "the benchmarks come with the source, not with the installed package: get the repository, "
             "and install it in place with `pip install -e .`"
         )
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    return typer.main.get_group(import_module(COMMANDS).app).commands
+    return typer.main.get_group(import_module("benchmarks.commands").app).commands

@@ -7,6 +7,8 @@ import typer
 
 from pixelrnn.cli import options
 from pixelrnn.cli.console import progress, say, say_json, tell
+from pixelrnn.cli.inputs import images_for, recorded
+from pixelrnn.errors import DataError
 
 if TYPE_CHECKING:
     from pixelrnn.coding import CodingModel
@@ -62,9 +64,6 @@ def check(
 
 def _images(model: Path) -> "tuple[Images | None, str]":
     """Return images that a run is for, and which: its training images, or none where they are not here."""
-    from pixelrnn.cli.inputs import images_for, recorded
-    from pixelrnn.errors import DataError
-
     if not recorded(model):
         return None, "random images"
     try:

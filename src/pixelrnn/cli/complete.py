@@ -9,6 +9,7 @@ import typer
 
 from pixelrnn.cli import options
 from pixelrnn.cli.console import interrupted, progress, say_json, say_lines, tell
+from pixelrnn.cli.inputs import images_for
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.wording import counted
@@ -53,7 +54,6 @@ def complete(
         npz: Also write arrays: images, known, completions, hidden_bits_per_dim.
     """
     from pixelrnn import completion
-    from pixelrnn.cli.inputs import images_for
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.evaluation import require_fit

@@ -125,18 +125,14 @@ def progress(label: str, total: float) -> Iterator[Callable[[float], None]]:
     from rich.console import Console
 
     columns = (parts.BarColumn(), parts.TaskProgressColumn(), parts.TimeRemainingColumn())
-    bar = parts.Progress(
-        parts.TextColumn("{task.description}"),
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-    )
+    console = Console(stderr=True)
+    bar = parts.Progress("{task.description}", *columns, console=console, transient=True)
     task, began = bar.add_task(label, total=total), time.monotonic()
 
     def advance(done: float) -> None:
         bar.advance(task, done)
         is_slow = time.monotonic() - began > SECONDS_BEFORE_BAR
-        if is_slow and bar.console.is_terminal and not bar.live.is_started:
+        if is_slow and console.is_terminal and not bar.live.is_started:
             bar.start()
 
     try:

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pixelrnn.cli.console import say, say_json, say_table
+from pixelrnn.cli.inputs import data_options
 from pixelrnn.cli.options import AsJson, DataSettings, Verb, Verbs
-from pixelrnn.errors import RecipeError
+from pixelrnn.errors import DataError, RecipeError
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataOptions, DataSet
     from pixelrnn.data.catalogue import CatalogueEntry
 
-app = typer.Typer(
-    cls=Verbs, no_args_is_help=True, help="Sets of images: what there is, and fetching it."
-)
+HELP = "Sets of images: what there is, and fetching it."
+app = typer.Typer(cls=Verbs, no_args_is_help=True, help=HELP)
 
 SHOWN_CLASSES = 12
 
@@ -53,7 +53,6 @@ def info(source: str, settings: DataSettings = None, as_json: AsJson = False) ->
     Args:
         source: A named set, or a folder, array or archive.
     """
-    from pixelrnn.cli.inputs import data_options
     from pixelrnn.data import load
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.data.loading import check_options
@@ -82,11 +81,9 @@ def fetch(name: str, settings: DataSettings = None) -> None:
     Args:
         name: A named set.
     """
-    from pixelrnn.cli.inputs import data_options
     from pixelrnn.data import located
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.data.loading import check_options, nothing_called
-    from pixelrnn.errors import DataError
 
     if name not in CATALOGUE:
         raise DataError(nothing_called(name))

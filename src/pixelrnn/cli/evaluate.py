@@ -8,6 +8,7 @@ import typer
 
 from pixelrnn.cli import options
 from pixelrnn.cli.console import progress, raise_alarms, say, say_json, tell
+from pixelrnn.cli.inputs import images_for
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
@@ -35,7 +36,6 @@ def evaluate(
         batch_size: Images at a time; affects speed and memory, not the result.
     """
     from pixelrnn import assessment, evaluation
-    from pixelrnn.cli.inputs import images_for
     from pixelrnn.models import store
     from pixelrnn.training import RunFolder
 

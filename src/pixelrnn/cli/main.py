@@ -45,9 +45,8 @@ app = typer.Typer(
 )
 for verb in (compare, train, evaluate, check, sample, complete, report, compress, decompress, info):
     app.command(cls=Verb)(verb)
-app.add_typer(models.app, name="models")
-app.add_typer(data.app, name="data")
-app.add_typer(bench.app, name="bench")
+for name, group in (("models", models), ("data", data), ("bench", bench)):
+    app.add_typer(group.app, name=name)
 
 
 def _print_version(value: bool) -> None:

@@ -9,16 +9,14 @@ import typer
 from pixelrnn import shipped
 from pixelrnn.cli import options
 from pixelrnn.cli.console import say, say_json, say_lines, say_table, tell
+from pixelrnn.cli.inputs import images_for
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import OutputError
 
 MEASURED_IMAGES = 512
 
-app = typer.Typer(
-    cls=options.Verbs,
-    no_args_is_help=True,
-    help="Trained models that come with the package, and exporting one's own.",
-)
+HELP = "Trained models that come with the package, and exporting your own."
+app = typer.Typer(cls=options.Verbs, no_args_is_help=True, help=HELP)
 
 
 def _facts(name: str) -> dict[str, Any]:
@@ -107,7 +105,6 @@ def export(
         activation_bits: Bits of what is multiplied, without the sign.
         weight_bits: Bits of a weight, with the sign.
     """
-    from pixelrnn.cli.inputs import images_for
     from pixelrnn.coding import name_model, save_program
     from pixelrnn.coding.fixed_point import export
     from pixelrnn.coding.measuring import measure_files

@@ -41,8 +41,8 @@ def sample(
 
     Args:
         count: Number of images.
-        image_size: Height and width in pixels, by default those of the training images; they need
-            not be equal.
+        image_size: Height and width in pixels, square or not; by default those of the training
+            images.
         out: The sheet of all images, a PNG file.
         gif: Also write an animation of the sheet growing pixel by pixel.
         npz: Also write the images, uint8 (N, H, W[, C]), as --data reads them.

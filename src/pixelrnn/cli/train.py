@@ -49,7 +49,7 @@ def train(
         if list_recipes:
             say_lines(training.shipped_recipes())
             return
-        changes = list(settings or [])
+        changes, command = list(settings or []), options.command_line()
         if max_minutes is not None:
             changes.append(f"training.max_minutes={max_minutes}")
         if resume is not None:
@@ -58,7 +58,7 @@ def train(
                     "--resume goes on with a run as it was begun: give it alone, or with --data where "
                     "its images are now, or begin a new run with other settings"
                 )
-            run = training.resume(resume, data=data, command=options.command_line())
+            run = training.resume(resume, data=data, command=command)
         else:
             if recipe is None:
                 raise RecipeError("name a recipe (--list shows them), or give --resume RUN")
@@ -70,9 +70,7 @@ def train(
             if dry_run:
                 say_lines(training.dry_run(loaded).split("\n"))
                 return
-            run = training.train(
-                loaded, out or Path("runs") / loaded.name, command=options.command_line()
-            )
+            run = training.train(loaded, out or Path("runs") / loaded.name, command=command)
     result = run.result()
     figures = [f"{result[f'{split}_bits_per_dim']:.4f} bits/dim on {split}"
                for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip
