@@ -75,9 +75,7 @@ def decompress(
     if note := _changes(opened.entries.names, names):
         tell(note)
     if done < len(names):
-        raise interrupted(
-            f"stopped: {done:,} of {counted(len(names), 'image')} were finished and are kept"
-        )
+        raise interrupted(f"stopped: {done:,} of {len(names):,} images were finished and are kept")
 
 
 def _refuse_existing(out: Path, names: Sequence[str], *, force: bool) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pixelrnn.coding import Codec
 from pixelrnn.coding.container import MAX_FILE_NAME_BYTES
+from pixelrnn.data import image_files
 from pixelrnn.data.folder import no_images
-from pixelrnn.data.image_files import ImageHeader, UnreadableImageError, read_bands, read_header
+from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
 from pixelrnn.data.listing import grouped, list_images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.files import FOLDER, not_a_file
@@ -106,7 +107,7 @@ class GivenImages:
         """
         for image in self.images:
             try:
-                bands = read_bands(image.header)
+                bands = image_files.read_bands(image.header)
             except UnreadableImageError as error:
                 self.refused.append(error)
                 continue
@@ -191,6 +192,8 @@ def _add(given: GivenImages, files: Iterable[tuple[Path, str]]) -> None:
             if len(text.encode()) > MAX_FILE_NAME_BYTES:
                 reason = f"its name has more than {MAX_FILE_NAME_BYTES:,} bytes, with those of its folders"
                 raise UnreadableImageError(path, reason)
-            given.images.append(GivenImage(text, read_header(path), path.stat().st_size))
+            given.images.append(
+                GivenImage(text, image_files.read_header(path), path.stat().st_size)
+            )
         except UnreadableImageError as error:
             given.refused.append(error)
