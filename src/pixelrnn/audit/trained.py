@@ -87,7 +87,7 @@ def checks(
         >>> from pixelrnn.models import PixelCNNConfig, build
         >>> model = build(PixelCNNConfig(channels=1, num_levels=4, features=4, layers=1))
         >>> for check in checks(model, quick=True):
-        ...     print(f"{check.name}: {check.run(lambda done, total: None)}")
+        ...     print(f"{check.name}: {check.run(lambda share: None)}")
         causal: all 35 sub-pixels of 5 x 7 and of 7 x 5, 128 of 256 of 16 x 16
         normalised: ...
     """
