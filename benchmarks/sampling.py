@@ -174,7 +174,7 @@ def benchmark_sampling(
     try:
         torch.set_num_threads(threads)
         for size in sizes:  # before torch has taken memory that could be used again
-            found.peak_memory_mb[size] = _peak_memory_mb(model, runners[0], size)
+            found.peak_memory_mb[size] = one_image_peak_memory_mb(model, runners[0], size)
         for size, batch in itertools.product(sizes, batches):
             blank = np.zeros((batch, model.config.channels, *size), np.uint8)
             few = torch.from_numpy(blank[: max(1, PASS_PIXELS // _pixels(size))].copy())
@@ -215,7 +215,9 @@ def _pixels(size: Size) -> int:
     return size[0] * size[1]
 
 
-def _peak_memory_mb(model: AutoregressiveModel, runner: Runner, size: Size) -> float | None:
+def one_image_peak_memory_mb(
+    model: AutoregressiveModel, runner: Runner, size: Size
+) -> float | None:
     """Return by how much one image raises the memory of the process, in millions of bytes."""
     with suppress(OSError):
         _CLEAR.write_text("5")  # forget the peak so far

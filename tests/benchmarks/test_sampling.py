@@ -78,7 +78,9 @@ def test_both_ways_are_timed(tiny_model, likelihood, passes):
     assert counts == [1] * 8
     assert found.finished
     assert set(found.peak_memory_mb) == {(4, 5), (8, 5)}
-    assert json.loads(json.dumps(found.as_dict()))["timings"][0]["speed_up"] > 0
+    written = json.loads(json.dumps(found.as_dict()))
+    assert written["timings"][0]["speed_up"] > 0
+    assert [each["size"] for each in written["one_image_peak_memory_mb"]] == [[4, 5], [8, 5]]
 
 
 def test_a_batch_too_large_for_memory_is_timed_in_part(tiny_model, monkeypatch):
@@ -115,17 +117,19 @@ def test_stopped_it_keeps_what_it_has(tiny_model):
 def test_memory_of_a_large_image_is_seen():
     """In a process of its own: here, memory is at hand that other tests have used and given back."""
     program = (
-        "import json; from benchmarks.sampling import benchmark_sampling\n"
+        "import json; from benchmarks.sampling import one_image_peak_memory_mb\n"
         "from pixelrnn.models import PixelCNNConfig, build\n"
+        "from pixelrnn.stepper.runner import Runner\n"
         "model = build(PixelCNNConfig(channels=1, features=2, layers=1, head_features=2))\n"
-        "found = benchmark_sampling(model, [(2, 2), (700, 700)], [1], threads=1, repeats=1)\n"
-        "print(json.dumps(list(found.peak_memory_mb.values())))"
+        "runner = Runner(model.lower(), threads=1)\n"
+        "sizes = ((2, 2), (2, 2), (700, 700))\n"  # the first finds memory for the rest of the process
+        "print(json.dumps([one_image_peak_memory_mb(model, runner, size) for size in sizes]))"
     )
     root = Path(sampling.__file__).parents[1]
     answer = subprocess.run(
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
-    small, large = json.loads(answer.stdout)
+    _, small, large = json.loads(answer.stdout)
     if large is None:
         pytest.skip("this system does not say how much memory a process has")
     assert small < large
