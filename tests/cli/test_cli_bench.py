@@ -64,9 +64,10 @@ def test_a_recipe_needs_no_training_and_no_images(recipe, kind, parameters, pixe
 
 
 def test_training_is_imported_for_a_recipe_only(trained):
+    arguments = ["pixelrnn", "bench", "sample", str(trained), "--sizes", "4x4", *map(str, FAST)]
     program = (
         "import sys; from pixelrnn.cli.main import main\n"
-        f"sys.argv = ['pixelrnn', 'bench', 'sample', {str(trained)!r}, '--sizes', '4x4', '--repeats', '1', '--batches', '1']\n"
+        f"sys.argv = {arguments!r}\n"
         "try: main()\nexcept SystemExit: pass\n"
         "sys.exit('pixelrnn.training' in sys.modules or 'lightning' in sys.modules)"
     )

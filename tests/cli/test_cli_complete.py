@@ -278,12 +278,6 @@ def test_a_mask_that_is_no_image(fails, grey, images, tmp_path):
     assert "cannot be read as a mask" in line
 
 
-def test_a_damaged_recipe(fails, run_folder, tmp_path):
-    (run_folder / "recipe.toml").write_text("[data\n")
-    line = fails("complete", run_folder, "--images", "digits", "--out", tmp_path / "a.png")
-    assert "recipe.toml is damaged" in line
-
-
 def test_a_place_that_cannot_be_written(fails, grey, images, tmp_path):
     out = images / "below" / "a.png"
     assert "cannot write into the folder" in fails(
