@@ -131,10 +131,10 @@ def _show(result: dict[str, Any], found: "CodecBenchmark") -> None:
     images = counted(found.num_images, f"{kind} image")
     threads = counted(found.threads, "thread")
     headings = ("bits/dim, one file each", "all in one", "encoding, images/s", "decoding, images/s",
-                "encoding, CPU s/megapixel", "decoding, CPU s/megapixel", "note")  # fmt: skip
+                "encoding, CPU s/megapixel", "decoding, CPU s/megapixel")  # fmt: skip
     rows = [*map(_cells, found.models), None, *map(_cells, found.codecs)]
     title = f"{result['data']}, {result['split']}: {images} of {size}, {threads}"
-    say_table(("codec",), headings, rows, title)
+    say_table(("codec",), headings, rows, title, last=("note",))
     say_lines(_lines(result, found))
 
 

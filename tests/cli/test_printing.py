@@ -48,8 +48,9 @@ def test_json_is_text(capsys):
 
 
 def test_tables_in_a_pipe_are_not_wrapped(capsys):
-    rows = [("long-name-" * 300, "[bold]"), None, (HOSTILE, "1")]
-    say_table(("wide",), ("narrow",), rows, title="a title " * 50 + HOSTILE)
+    rows = [("long-name-" * 300, "[bold]", "x"), None, (HOSTILE, "1", "a note")]
+    title = "a title " * 50 + HOSTILE
+    say_table(("wide",), ("narrow",), rows, title=title, last=("note",))
     out = capsys.readouterr().out
     assert "long-name-" * 300 in out
     assert "[bold]" in out

@@ -77,6 +77,7 @@ def say_table(
     right: Sequence[str],
     rows: Iterable[Sequence[str] | None],
     title: str = "",
+    last: Sequence[str] = (),
     **style: Any,
 ) -> None:
     """Print a table; in a pipe or a file no line of it is wrapped or cut.
@@ -86,6 +87,7 @@ def say_table(
         right: headings of those that are aligned right.
         rows: the texts of each row; None is a line between those above and those below.
         title: above it.
+        last: headings of further columns, aligned left.
         style: as `rich.table.Table` takes it.
     """
     from rich.console import Console
@@ -98,10 +100,10 @@ def say_table(
         console = Console(width=UNCUT)
         table.title = None  # it would be wrapped to the width of the table
         say_lines([title] if title else [])
-    for heading in left:
-        table.add_column(heading, overflow="fold")
-    for heading in right:
-        table.add_column(heading, justify="right")
+    columns: Any = ((left, "left"), (right, "right"), (last, "left"))
+    for headings, justify in columns:
+        for heading in headings:
+            table.add_column(heading, justify=justify, overflow="fold")
     for row in rows:
         if row is None:
             table.add_section()
