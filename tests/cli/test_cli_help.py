@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -22,6 +24,15 @@ def test_every_argument_and_option_says_what_it_is(words, command):
     silent = [param.name for param in command.params if not param.help]
     assert silent == []
     assert "Args:" not in command.help
+
+
+def test_without_docstrings():
+    """Python leaves them out where it is asked to; then help is short, and verbs work."""
+    for arguments in (["compress", "--help"], ["models", "list"]):
+        command = [sys.executable, "-OO", "-m", "pixelrnn", *arguments]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert answer.stdout
 
 
 @pytest.mark.parametrize("threads", ["0", "-1", "many", ""])

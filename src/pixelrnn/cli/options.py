@@ -170,9 +170,10 @@ class _Worded:
 class Verb(_Worded, typer.core.TyperCommand):
     """A verb of the command line; the help of its options is the `Args:` of its docstring."""
 
-    def __init__(self, *arguments: Any, help: str, params: list[Any], **settings: Any) -> None:
-        text, _, described = help.partition("\n\nArgs:")
-        super().__init__(*arguments, help=text, params=params, **settings)
+    def __init__(self, *rest: Any, help: str | None, params: list[Any], **more: Any) -> None:
+        # Python leaves docstrings out where it is asked to (-OO).
+        text, _, described = (help or "").partition("\n\nArgs:")
+        super().__init__(*rest, help=text, params=params, **more)
         about = dict(re.findall(r"\n    (\w+): (.+(?:\n     .+)*)", described))
         for param in params:
             if param.name in about:
