@@ -28,7 +28,7 @@ from pixelrnn.baselines.formats import UnfitFormatError
 from pixelrnn.coding import Album, Codec
 from pixelrnn.coding.container import Entry, Writer
 from pixelrnn.errors import CompressedFileError
-from pixelrnn.stepper.runner import Images
+from pixelrnn.stepper.coder import Images
 from pixelrnn.units import BITS_PER_BYTE
 
 REPEATS = 3

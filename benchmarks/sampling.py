@@ -23,7 +23,8 @@ from benchmarks.in_turn import measure_in_turn
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.processes import usable_cores
-from pixelrnn.stepper.runner import Runner
+from pixelrnn.stepper.coder import Coder
+from pixelrnn.stepper.drawing import draw
 
 REPEATS = 5
 PASS_PIXELS = 1 << 18  # of all images in one pass of the whole-image loop: its memory
@@ -97,7 +98,7 @@ class SamplingBenchmark:
         timings: of every size and batch.
         peak_memory_mb: above that before, for one image of each size; None where unknown.
         ready_seconds: to compile the loop, or to load it; in no other figure.
-        lowering_seconds: to lay the model out for the loop; in no other figure.
+        lowering_seconds: to export the model for the loop; in no other figure.
         finished: False after Ctrl-C.
     """
 
@@ -167,18 +168,17 @@ def benchmark_sampling(
     threads = threads or usable_cores()
     found = SamplingBenchmark(ready_seconds=make_loop_ready(on_compiling))
     started = time.perf_counter()
-    program = model.lower()
-    runners = [Runner(program, threads=1), Runner(program, threads=threads)]
-    found.lowering_seconds = (time.perf_counter() - started) / 2
+    coder, multiplications = model.coder(), model.lower().multiplications
+    found.lowering_seconds = time.perf_counter() - started
     torch_threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
         for size in sizes:  # before torch has taken memory that could be used again
-            found.peak_memory_mb[size] = one_image_peak_memory_mb(model, runners[0], size)
+            found.peak_memory_mb[size] = one_image_peak_memory_mb(model, coder, size)
         for size, batch in itertools.product(sizes, batches):
             blank = np.zeros((batch, model.config.channels, *size), np.uint8)
             few = torch.from_numpy(blank[: max(1, PASS_PIXELS // _pixels(size))].copy())
-            ways = [partial(runner.run, blank, np.array(False)) for runner in runners]
+            ways = [partial(draw, coder, blank, np.array(False), threads=n) for n in (1, threads)]
             measured = measure_in_turn(
                 [*ways, partial(_whole_image_pass, model, few)], repeats, on_progress
             )
@@ -193,7 +193,7 @@ def benchmark_sampling(
                 whole_image_pass_seconds=whole * batch / len(few),
                 whole_image_passes=_pixels(size) * model.likelihood.groups,
                 whole_image_images_timed=len(few),
-                multiplications_per_pixel=program.multiplications,
+                multiplications_per_pixel=multiplications,
             )
             found.timings.append(timing)
             if not measured.finished:
@@ -215,14 +215,12 @@ def _pixels(size: Size) -> int:
     return size[0] * size[1]
 
 
-def one_image_peak_memory_mb(
-    model: AutoregressiveModel, runner: Runner, size: Size
-) -> float | None:
+def one_image_peak_memory_mb(model: AutoregressiveModel, coder: Coder, size: Size) -> float | None:
     """Return by how much one image raises the memory of the process, in millions of bytes."""
     with suppress(OSError):
         _CLEAR.write_text("5")  # forget the peak so far
     before = _status_mb("VmRSS:")
-    runner.run(np.zeros((1, model.config.channels, *size), np.uint8), np.array(False))
+    draw(coder, np.zeros((1, model.config.channels, *size), np.uint8), np.array(False), threads=1)
     peak = _status_mb("VmHWM:")
     return None if before is None or peak is None else max(0.0, peak - before)
 

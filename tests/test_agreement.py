@@ -108,14 +108,14 @@ def test_no_alarm_of_a_model_that_never_learnt(
         images = random_images(5, channels, 6, 7, levels)
         if noise:  # a model that means something: of such images as it draws
             images = torch.from_numpy(model.sample(32, size=(6, 7)))
-        coding = name_model("fresh", export(model.lower(), images.numpy()))
+        coding = name_model("fresh", export(model.lower(images.numpy())))
         for some in (images, images[:1], torch.from_numpy(model.sample(3, size=(5, 4), seed=1))):
             check_codes(model, coding, some)
 
 
 def test_the_alarm_of_a_model_that_peeks(likelihood, tiny_model, random_images):
     model = tiny_model("pixelcnn", likelihood, dtype=torch.float32, noise=0.3, num_levels=17)
-    coding = name_model("peeking", export(model.lower(), random_images(9, 1, 8, 8, 17).numpy()))
+    coding = name_model("peeking", export(model.lower(random_images(9, 1, 8, 8, 17).numpy())))
     images = torch.from_numpy(model.sample(40, size=(8, 8)))
     check_codes(model, coding, images)
     honest = model.log_prob_map

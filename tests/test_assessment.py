@@ -182,9 +182,9 @@ def test_the_export_is_of_the_training_images(run, save, monkeypatch):
     data = dataclasses.replace(data, train=train)
     assess(run, data, [])
     kept_model = load_program(run.path / "integer.safetensors")
-    program = export(model.lower(), data.train[looked_at])
+    program = export(model.lower(data.train[looked_at]))
     assert kept_model.hash == assessment.name_model("x", program).hash
-    other = export(model.lower(), data.train[1:4])
+    other = export(model.lower(data.train[1:4]))
     assert kept_model.hash != assessment.name_model("x", other).hash
 
 

@@ -45,7 +45,7 @@ def test_compiling_is_told_before_it_begins(monkeypatch, make_ready, tiny_model)
         def log_prob_map(self, *_, **__):
             self.sample()
 
-    monkeypatch.setattr(compiling, "is_compiled", lambda world: False)
+    monkeypatch.setattr(compiling, "is_compiled", lambda: False)
     monkeypatch.setattr(compiling, "build", lambda _: Model())
     if make_ready == "loop":
         compiling.make_loop_ready(lines.append)

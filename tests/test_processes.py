@@ -15,7 +15,6 @@ import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import torch
 from pixelrnn.coding import Codec, load_program
-from pixelrnn.stepper.runner import Runner
 from pixelrnn.training.loop import threads
 model = load_program("digits-pixelcnn")
 torch.set_num_threads(5)

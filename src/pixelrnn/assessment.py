@@ -255,7 +255,7 @@ def _surprise(evaluation: Evaluation, images: Images) -> float:
 def _exported(run: RunFolder, model: AutoregressiveModel, data: DataSet) -> CodingModel | None:
     """Return the model in integers, named after its folder, or nothing where it has none."""
     try:
-        program = export(model.lower(), data.images("train"))
+        program = export(model.lower(data.images("train")))
     except ValueError as error:
         logger.warning("%s is not measured as a file: %s", run.path, error)
         return None

@@ -11,7 +11,6 @@ import torch
 
 from pixelrnn.kernels.compiled import told_of_compiling
 from pixelrnn.models import AnyModelConfig, PixelCNNConfig, build
-from pixelrnn.stepper.floats import Floats
 from pixelrnn.stepper.machine import is_compiled
 
 COMPILING = "compiling the pixel loop, once on this machine: 10 to 30 seconds"
@@ -32,7 +31,7 @@ def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
         True
     """
     started = time.perf_counter()
-    if not is_compiled(Floats):
+    if not is_compiled():
         tiny = PixelCNNConfig(channels=1, num_levels=2, features=1, layers=1, head_features=1)
         with told_of_compiling(on_compiling, COMPILING):
             build(tiny).sample(1, size=(2, 3))

@@ -1,7 +1,7 @@
 """Completing images of which a part is known.
 
-The model's program runs in the stepper, one pixel after the other: known pixels are given, the others
-drawn, and what is drawn is fed back as it is returned.
+The model's integer program decodes random bits, one pixel after the other, but for the pixels that are
+known: those it is given.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,15 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image, ImageOps
 
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.models import AutoregressiveModel
-from pixelrnn.models.base import check_temperature
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
-from pixelrnn.stepper.runner import Images, Runner
+from pixelrnn.models.torch_state import usual_torch
+from pixelrnn.stepper.coder import Images
+from pixelrnn.stepper.drawing import draw
 from pixelrnn.units import bits_per_dim
 
+SCORED_AT_ONCE = 50  # images
 Mask = npt.NDArray[np.bool_]
 SIDES = ("top", "bottom", "left", "right")
 
@@ -82,33 +85,41 @@ def complete(
         >>> complete(model, np.ones((2, 1, 6, 5), np.uint8), known, count=3).images.shape
         (2, 3, 1, 6, 5)
     """
-    check_temperature(temperature)
     images, known = as_array(images), np.asarray(known)
     check_images(images, model.config.channels, model.config.num_levels)
     _check_mask(images, known)
     if min(count, count if importance is None else importance) < 1:
         raise ImageMismatchError("at least one completion and one candidate must be drawn")
-    runner = Runner(model.lower(), threads=threads)
     drawn = max(count, importance or 0)
-    # Completion k of image n has its own random numbers, however many of either there are.
-    repeated = np.repeat(images, drawn, axis=0)
+    # Completion k of image n has its own random bits, however many of either there are.
     numbers = range(first, first + len(images))
-    indices = [(n << 32) + k for n in numbers for k in range(drawn)]
-    stepped = runner.run(
-        repeated, known, seed=seed, indices=indices, temperature=temperature,
-        want_nats=importance is not None, on_progress=on_progress,
+    candidates = draw(
+        model.coder(temperature), np.repeat(images, drawn, axis=0), known, seed=seed,
+        indices=[(n << 32) + k for n in numbers for k in range(drawn)],
+        threads=threads, on_progress=on_progress,
     )  # fmt: skip
-    candidates = stepped.images.reshape(len(images), drawn, *images.shape[1:])
-    scores = runner.run(images, np.array(True), want_nats=True).nats
-    hidden = -_present(scores)[:, :, ~known].sum(axis=(1, 2))
-    per_dim = hidden * bits_per_dim(1.0, int((~known).sum()) * images.shape[1])
+    per_dim = -_nats(model, images, ~known) * bits_per_dim(
+        1.0, int((~known).sum()) * images.shape[1]
+    )
+    result = candidates.reshape(len(images), drawn, *images.shape[1:])
     if importance is None:
-        return Completions(candidates, per_dim)
-    later = _after_first_hidden(known)
-    log_weights = _present(stepped.nats)[:, :, later].sum(axis=(1, 2)).reshape(len(images), drawn)
+        return Completions(result, per_dim)
+    log_weights = _nats(model, candidates, _after_first_hidden(known)).reshape(len(images), drawn)
     chosen, effective = _resample(log_weights, count, seed, numbers)
-    picked = np.take_along_axis(candidates, chosen[:, :, None, None, None], axis=1)
+    picked = np.take_along_axis(result, chosen[:, :, None, None, None], axis=1)
     return Completions(picked, per_dim, effective)
+
+
+def _nats(model: AutoregressiveModel, images: Images, which: Mask) -> npt.NDArray[np.float64]:
+    """Return the log-probability of some pixels of images, each given all before it, `(N,)` nats."""
+    found = [np.zeros(0)]
+    with torch.inference_mode(), usual_torch():
+        for batch in (
+            np.array_split(images, -(-len(images) // SCORED_AT_ONCE)) if len(images) else ()
+        ):
+            nats = model.log_prob_map(batch, dtype=torch.float64).cpu().numpy()
+            found.append(nats[:, :, which].sum(axis=(1, 2)))
+    return np.concatenate(found)
 
 
 def known_after_hidden(known: Mask) -> int:
@@ -172,12 +183,6 @@ def _resample(
     levels = np.stack([np.random.Generator(each).random(count) for each in philox])
     chosen = (weights.cumsum(axis=1)[:, None, :] < levels[:, :, None]).sum(axis=2)
     return np.minimum(chosen, weights.shape[1] - 1), 1 / (weights**2).sum(axis=1)
-
-
-def _present(nats: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
-    if nats is None:
-        raise RuntimeError("the scores were not asked for")
-    return nats
 
 
 def _read_mask(path: Path, height: int, width: int) -> Mask:

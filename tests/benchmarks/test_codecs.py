@@ -15,7 +15,7 @@ from pixelrnn.baselines.mosaic import as_pictures, one_picture
 from pixelrnn.coding import Codec, codec, name_model, write
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.errors import CompressedFileError, ImageMismatchError
-from pixelrnn.stepper.runner import spread
+from pixelrnn.stepper.spreading import spread
 
 NAMES = ["PNG", "WebP", "JPEG XL", "JPEG XL (effort 7)", "JPEG-LS", "JPEG 2000", "LZMA"]
 ENCODING, DECODING = "images_per_second_encoding", "images_per_second_decoding"
@@ -39,8 +39,8 @@ def images(random_images):
 
 @pytest.fixture
 def model(tiny_model, images):
-    program = tiny_model("pixelcnn", "categorical", 3, layers=1, noise=0.3).float().lower()
-    return name_model("tiny", export(program, images))
+    program = tiny_model("pixelcnn", "categorical", 3, layers=1, noise=0.3).float().lower(images)
+    return name_model("tiny", export(program))
 
 
 def measured(model, images, *, tile=0, threads=2, **settings):
@@ -172,7 +172,7 @@ def test_image_codecs_are_timed_on_all_threads(images, monkeypatch):
 
 def test_grey_images_and_formats_without_grey(random_images, tiny_model):
     images = random_images(3, 1, 4, 5).numpy()
-    model = name_model("grey", export(tiny_model("pixelcnn", layers=1).float().lower(), images))
+    model = name_model("grey", export(tiny_model("pixelcnn", layers=1).float().lower(images)))
     found = measured(model, images)
     assert [figures.name for figures in found.codecs] == NAMES
     assert "grey stored as equal red, green and blue" in found.codecs[1].note

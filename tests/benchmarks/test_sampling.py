@@ -119,11 +119,10 @@ def test_memory_of_a_large_image_is_seen():
     program = (
         "import json; from benchmarks.sampling import one_image_peak_memory_mb\n"
         "from pixelrnn.models import PixelCNNConfig, build\n"
-        "from pixelrnn.stepper.runner import Runner\n"
         "model = build(PixelCNNConfig(channels=1, features=2, layers=1, head_features=2))\n"
-        "runner = Runner(model.lower(), threads=1)\n"
+        "coder = model.coder()\n"
         "sizes = ((2, 2), (2, 2), (700, 700))\n"  # the first finds memory for the rest of the process
-        "print(json.dumps([one_image_peak_memory_mb(model, runner, size) for size in sizes]))"
+        "print(json.dumps([one_image_peak_memory_mb(model, coder, size) for size in sizes]))"
     )
     root = Path(sampling.__file__).parents[1]
     answer = subprocess.run(

@@ -30,8 +30,8 @@ def given(tmp_path, tiny_model, random_images):
     """A file of images and one of a model that codes them, as arguments."""
     images = random_images(20, 3, 4, 6, num_levels=5).numpy()
     np.save(tmp_path / "images.npy", images.transpose(0, 2, 3, 1))
-    program = tiny_model("pixelcnn", "categorical", 3, layers=1, noise=0.3).float().lower()
-    save_program(name_model("tiny", export(program, images)), tmp_path / "tiny.safetensors")
+    program = tiny_model("pixelcnn", "categorical", 3, layers=1, noise=0.3).float().lower(images)
+    save_program(name_model("tiny", export(program)), tmp_path / "tiny.safetensors")
     return ("--data", tmp_path / "images.npy", "--model", tmp_path / "tiny.safetensors")
 
 

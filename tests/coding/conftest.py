@@ -14,10 +14,8 @@ from pixelrnn.coding import CodingModel, load_program, name_model, program_file,
 from pixelrnn.coding.fixed_point import export
 from pixelrnn.coding.scales import Widths
 from pixelrnn.errors import ModelFileError
-from pixelrnn.models import PixelRNN
-from pixelrnn.stepper import integer_tables as tables
-from pixelrnn.stepper.coder import Coder
-from pixelrnn.stepper.program import (
+from pixelrnn.graph import integer_tables as tables
+from pixelrnn.graph.program import (
     ADD,
     LINEAR,
     LSTM,
@@ -30,6 +28,8 @@ from pixelrnn.stepper.program import (
     Rescale,
     Tap,
 )
+from pixelrnn.models import PixelRNN
+from pixelrnn.stepper.coder import Coder
 
 Images = npt.NDArray[np.uint8]
 
@@ -86,7 +86,7 @@ def coding_model(tiny_model: Callable[..., PixelRNN]) -> Callable[..., CodingMod
     ) -> CodingModel:
         model = tiny_model(kind, likelihood, channels, num_levels, **settings)
         images = draw_smooth_images(4, channels, 8, 8, num_levels, seed=100)
-        return name_model(name, export(model.lower(), images, widths))
+        return name_model(name, export(model.lower(images), widths))
 
     return build
 

@@ -8,10 +8,10 @@ import pytest
 
 from pixelrnn.coding.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
 from pixelrnn.coding.scales import Widths
+from pixelrnn.graph.program import ADD, LINEAR, Operation, Tap
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
-from pixelrnn.stepper.program import ADD, LINEAR, Operation, Tap
 from pixelrnn.stepper.tables import MAP_BASE, MAP_ROWS, MAP_STRIDE
 
 

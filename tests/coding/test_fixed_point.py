@@ -8,13 +8,13 @@ import torch
 
 from pixelrnn.coding import name_model
 from pixelrnn.coding.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
-from pixelrnn.coding.fixed_point import CALIBRATION_IMAGES, MAX_SHIFT, export
+from pixelrnn.coding.fixed_point import MAX_SHIFT, export
 from pixelrnn.coding.scales import Widths
 from pixelrnn.errors import ExportError
+from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE, Program
+from pixelrnn.models.base import CALIBRATION_IMAGES
 from pixelrnn.stepper.coder import Coder
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Program
 from pixelrnn.stepper.range_coder import TOTAL_BITS
-from pixelrnn.stepper.runner import Runner
 from pixelrnn.units import bits
 
 NARROWEST, WIDEST = Widths(4, 12), Widths(13, 16)
@@ -69,8 +69,8 @@ def test_shifts_are_as_large_as_they_can_be(kind, likelihood, coding_model):
 
 
 def test_every_operation_has_its_counterpart(kind, tiny_model, smooth_images):
-    program = tiny_model(kind, "logistic-mixture", 3, layers=1).lower()
-    result = export(program, smooth_images(2, 3, 6, 6))
+    program = tiny_model(kind, "logistic-mixture", 3, layers=1).lower(smooth_images(2, 3, 6, 6))
+    result = export(program)
     kept = [each.code for each in result.operations if each.code != REQUANTISE]
     assert kept == [each.code for each in program.operations if each.code in (LINEAR, ADD, LSTM)]
     assert result.multiplications == program.multiplications
@@ -99,7 +99,7 @@ def test_a_program_whose_features_are_dead_is_exported(dead, likelihood, tiny_mo
     with torch.no_grad():
         model.head.first.weight[DEAD[dead]] = 0
         model.head.first.bias[DEAD[dead]] = -1
-    program = export(model.lower(), smooth_images(3, 3, 6, 6))
+    program = export(model.lower(smooth_images(3, 3, 6, 6)))
     image = np.ascontiguousarray(smooth_images(1, 3, 5, 6, seed=9)[0].transpose(1, 2, 0))
     coder = Coder(program)
     np.testing.assert_array_equal(coder.decode(coder.encode(image), *image.shape), image)
@@ -111,7 +111,7 @@ def test_a_model_that_is_zero_everywhere_is_exported(kind, tiny_model, smooth_im
         for parameter in model.parameters():
             parameter.zero_()
     images = smooth_images(3, 1, 6, 6)
-    found = bits_of_each(export(model.lower(), images), images).sum()
+    found = bits_of_each(export(model.lower(images)), images).sum()
     assert found == pytest.approx(images.size * np.log2(17), rel=1e-6)
 
 
@@ -119,7 +119,7 @@ def test_a_model_of_two_levels_may_have_large_weights(tiny_model, smooth_images)
     model = tiny_model("pixelcnn", num_levels=2)
     with torch.no_grad():
         model.stem.weight.view(-1)[0] = 3
-    export(model.lower(), smooth_images(3, 1, 6, 6, num_levels=2))
+    export(model.lower(smooth_images(3, 1, 6, 6, num_levels=2)))
 
 
 @pytest.mark.parametrize("factor", [1e6, 1e12])
@@ -128,38 +128,44 @@ def test_weights_that_are_too_large_are_refused(factor, tiny_model, smooth_image
     with torch.no_grad():
         model.head.output.weight.mul_(factor)
     with pytest.raises(ExportError, match="do not fit"):
-        export(model.lower(), smooth_images(2, 1, 6, 6))
+        export(model.lower(smooth_images(2, 1, 6, 6)))
 
 
-def test_an_unfinished_program_is_refused(smooth_images):
-    with pytest.raises(ValueError, match="needs a likelihood"):
-        export(Program(1, 17, 1), smooth_images(2, 1, 6, 6))
+def test_an_unfinished_program_is_refused():
+    with pytest.raises(ValueError, match="unfinished"):
+        export(Program(1, 17, 1))
+
+
+def test_a_program_that_was_shown_no_images_is_refused(kind, tiny_model):
+    with pytest.raises(ValueError, match="shown no images"):
+        export(tiny_model(kind).lower())
 
 
 def test_exporting_is_deterministic_and_leaves_the_program_alone(
     kind, likelihood, tiny_model, smooth_images
 ):
-    program, images = tiny_model(kind, likelihood, 3).lower(), smooth_images(5, 3, 6, 6)
+    model, images = tiny_model(kind, likelihood, 3), smooth_images(5, 3, 6, 6)
+    program = model.lower(images)
     before = copy.deepcopy(program)
     hashes = {
-        name_model("tiny", export(each, images)).hash
-        for each in (program, program, before, tiny_model(kind, likelihood, 3).lower())
+        name_model("tiny", export(each)).hash
+        for each in (program, program, before, tiny_model(kind, likelihood, 3).lower(images))
     }
     assert len(hashes) == 1
     for old, new in zip(before.operations, program.operations, strict=True):
         for a, b in zip(old.taps, new.taps, strict=True):
             assert (a.weights is None and b.weights is None) or (a.weights == b.weights).all()
     other = smooth_images(5, 3, 6, 6, seed=1)
-    assert name_model("tiny", export(program, other)).hash not in hashes
+    assert name_model("tiny", export(model.lower(other))).hash not in hashes
 
 
 def test_values_beyond_those_of_the_calibration_are_clamped(tiny_model, smooth_images):
     """They cost bits, and nothing else: the image comes back."""
-    program = tiny_model("pixelcnn", "categorical", 1, noise=0.3).lower()
+    model = tiny_model("pixelcnn", "categorical", 1, noise=0.3)
     calm = np.full((2, 1, 12, 12), 8, np.uint8)
     wild = np.random.default_rng(0).choice([0, 16], (4, 1, 12, 12)).astype(np.uint8)
-    expected = bits_of_each(export(program, np.concatenate([calm, wild])), wild).sum()
-    clamped = export(program, calm)
+    expected = bits_of_each(export(model.lower(np.concatenate([calm, wild]))), wild).sum()
+    clamped = export(model.lower(calm))
     assert bits_of_each(clamped, wild).sum() != pytest.approx(expected, rel=1e-3)
     coder = Coder(clamped)
     image = wild[0].transpose(1, 2, 0).copy()
@@ -168,12 +174,12 @@ def test_values_beyond_those_of_the_calibration_are_clamped(tiny_model, smooth_i
 
 def test_the_images_looked_at_are_of_all_pictures(tiny_model):
     """Of patches the first hundreds are of one picture, and here a calm one."""
-    program = tiny_model("pixelcnn", "categorical", 1, noise=0.3).lower()
+    model = tiny_model("pixelcnn", "categorical", 1, noise=0.3)
     wild = np.random.default_rng(0).choice([0, 16], (200, 1, 4, 4)).astype(np.uint8)
     images = np.concatenate([np.full((200, 1, 4, 4), 8, np.uint8), wild])
     spread = images[np.linspace(0, 399, CALIBRATION_IMAGES).astype(int)]
     found, expected, first = (
-        name_model("tiny", export(program, some)).hash
+        name_model("tiny", export(model.lower(some))).hash
         for some in (images, spread, images[:CALIBRATION_IMAGES])
     )
     assert found == expected != first
@@ -181,12 +187,14 @@ def test_the_images_looked_at_are_of_all_pictures(tiny_model):
 
 def test_wider_integers_lose_less(kind, likelihood, tiny_model):
     """On what the model itself drew: no other distribution is better there than its own."""
-    program = tiny_model(kind, likelihood, noise=0.3).lower()
-    images = Runner(program).run(np.zeros((60, 1, 8, 8), np.uint8), np.array(False), seed=1).images
-    exact = bits(-Runner(program).run(images, np.array(True), want_nats=True).nats)
+    model = tiny_model(kind, likelihood, noise=0.3)
+    images = model.sample(200, size=(8, 8), seed=1)
+    program = model.lower(images)
+    with torch.no_grad():
+        exact = bits(-model.log_prob_map(images).numpy())
     lost, differences = {}, {}
     for activation_bits in (4, 6, 8, 12):
-        found = bits_of_each(export(program, images, Widths(activation_bits)), images)
+        found = bits_of_each(export(program, Widths(activation_bits)), images)
         lost[activation_bits] = (found - exact).mean()
         differences[activation_bits] = (found - exact).std()
     assert differences[4] > differences[6] > differences[8] > differences[12]
@@ -208,8 +216,8 @@ def test_a_state_outside_the_image_may_be_larger_than_any_inside(
     monkeypatch.setattr("pixelrnn.coding.fixed_point.HIDDEN_ROOMS", rooms)
     if rooms == (2,):  # the proof does see it
         with pytest.raises(ExportError, match="32 bits"):
-            export(model.lower(), images)
+            export(model.lower(images))
         return
-    program = export(model.lower(), images)
+    program = export(model.lower(images))
     coder, image = Coder(program), np.ascontiguousarray(images[0].transpose(1, 2, 0))
     np.testing.assert_array_equal(coder.decode(coder.encode(image), *image.shape), image)

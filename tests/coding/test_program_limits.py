@@ -8,7 +8,7 @@ import pytest
 
 from pixelrnn.coding import bounds, checks, limits, load_program
 from pixelrnn.errors import ModelFileError
-from pixelrnn.stepper.program import ADD, LINEAR, REQUANTISE, Features, Operation, Rescale, Tap
+from pixelrnn.graph.program import ADD, LINEAR, REQUANTISE, Features, Operation, Rescale, Tap
 from pixelrnn.untrusted import MAX_HEADER_BYTES
 from spending import spending
 

@@ -12,10 +12,10 @@ import pytest
 from pixelrnn.coding.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
 from pixelrnn.coding.scales import of_features
 from pixelrnn.errors import ModelFileError
+from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE
 
 VALUES = [True, False, 0, 1, 9, -1, [], None, [6, 0, 3], [0, 32767], [-32767, 0]]
 ARRAYS = [0, 1, -1, 31, 2**15 - 1, -(2**15), 2**31 - 1, -(2**31)]

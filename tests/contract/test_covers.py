@@ -5,7 +5,12 @@ import pytest
 
 from pixelrnn import ordering
 from pixelrnn.audit import check_covers, measure_receptive_field
+from pixelrnn.graph.program import Features
+from pixelrnn.layers import MaskedConv2d
+from pixelrnn.models import CONFIGS
 from pixelrnn.ordering import Place
+from reference.fields import field as field_of
+from reference.fields import kernel
 
 
 def places(channels, height, width):
@@ -43,6 +48,79 @@ def test_sees_just_what_it_claims_with_settings(
 ):
     models = inits(tiny_model, kind, likelihood, 3, **settings)
     check_covers(models, random_images(1, 3, 5, 7), Place(3, 3, 1), generator)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"layers": 1}, {"layers": 3, "skip_connections": True}, {"stem_kernel_size": 7, "layers": 2}],
+    ids=str,
+)
+def test_claims_what_its_kernel_sizes_say(kind, likelihood, channels, size, settings, tiny_model):
+    """By a formula that reads no mask: a kernel without one of its columns would claim less."""
+    model = tiny_model(kind, likelihood, channels, **settings)
+    for place in places(channels, *size):
+        claimed = model.receptive_field(place, height=size[0], width=size[1])
+        np.testing.assert_array_equal(claimed, field_of(model.config, place, *size))
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("dilations", [(1,), (2,), (1, 3)], ids=str)
+def test_wide_and_dilated_kernels_claim_what_they_should(
+    kernel_size, dilations, likelihood, tiny_model
+):
+    settings = {"kernel_size": kernel_size, "dilations": dilations, "layers": 2}
+    model = tiny_model("pixelcnn", likelihood, 3, **settings)
+    for place in places(3, 6, 9):
+        claimed = model.receptive_field(place, height=6, width=9)
+        np.testing.assert_array_equal(claimed, field_of(model.config, place, 6, 9))
+
+
+def assert_kernels_are_whole(model):
+    for name, layer in model.named_modules():
+        if isinstance(layer, MaskedConv2d):
+            everything = Features(0, 0, len(layer.in_groups))
+            taps, _ = layer.part(everything, np.arange(len(layer.out_groups)))
+            read = {(tap.row, tap.column) for tap in taps}
+            assert read == set(kernel(model.config, name)), name
+
+
+def test_every_layer_reads_its_whole_kernel(kind, likelihood, channels, tiny_model):
+    for settings in ({}, {"kernel_size": 5, "stem_kernel_size": 7}, {"dilations": (1, 3)}):
+        has = CONFIGS[kind].model_fields.keys()
+        if settings.keys() <= has:
+            assert_kernels_are_whole(tiny_model(kind, likelihood, channels, **settings))
+
+
+@pytest.mark.parametrize("lost", ["left column", "right column", "top row"])
+def test_a_kernel_that_lost_a_part_is_found(
+    lost, skeleton_kind, likelihood, channels, monkeypatch, tiny_model
+):
+    """Claim and convolution read the same mask, and agree with each other."""
+    masks = MaskedConv2d.causal_mask
+
+    def narrower(kernel_size, *groups):
+        mask = masks(kernel_size, *groups)
+        rows, width = mask.shape[2:]
+        if kernel_size == (3, 3) and groups[-1] == "A":  # the linear prediction, of four weights
+            return mask
+        if width > 1 and lost != "top row":
+            mask[..., 0 if lost == "left column" else -1] = False
+        if rows > 1 and lost == "top row":
+            mask[:, :, 0] = False
+        return mask
+
+    monkeypatch.setattr(MaskedConv2d, "causal_mask", staticmethod(narrower))
+    model = tiny_model(skeleton_kind, likelihood, channels, layers=1, stem_kernel_size=5)
+    with pytest.raises(AssertionError):
+        assert_kernels_are_whole(model)
+    if skeleton_kind != "pixelcnn":  # whose states see all that is lost through their neighbours
+        return
+    pixels = [Place(3, column, channels - 1) for column in range(9)]
+    claimed = [model.receptive_field(place, height=4, width=9) for place in pixels]
+    assert any(
+        (found != field_of(model.config, place, 4, 9)).any()
+        for place, found in zip(pixels, claimed, strict=True)
+    )
 
 
 def test_dilations_are_claimed_and_seen(likelihood, tiny_model, random_images, generator):

@@ -206,9 +206,6 @@ class Then(nn.Module):
     def forward(self, maps):
         return self.layer(self.block(maps))
 
-    def reach(self, needed):
-        return self.block.reach(needed)
-
 
 def test_normalisation_over_the_image_peeks(
     skeleton_kind, likelihood, channels, tiny_model, assert_peeks

@@ -192,7 +192,7 @@ class NoMemory(nn.Module):
 
     def __init__(self, recurrence):
         super().__init__()
-        self.taps = recurrence.taps
+        self.taps, self.trace = recurrence.taps, recurrence.trace
 
     def forward(self, inputs, order):
         gates = inputs.unflatten(

@@ -1,4 +1,4 @@
-"""Contract 5: images are drawn as often as they are likely, from the stepper and by the usual loop.
+"""Contract 5: images are drawn as often as they are likely, in integers and by the usual loop.
 
 Small worlds, all of whose images are listed with their probability; chi-square with a fixed seed and
 a fixed threshold. Planted faults show that the test would notice.
@@ -13,7 +13,6 @@ from scipy import stats
 
 from pixelrnn.likelihoods import scale_levels
 from pixelrnn.models import pixelrnn as skeleton_module
-from pixelrnn.stepper.runner import Runner
 
 ACCEPTED, NOTICED = 1e-3, 1e-6
 WORLDS = {  # channels, levels, height, width
@@ -64,11 +63,10 @@ def p_value(images, model, world):
     return stats.chi2.sf(statistic, len(expected) - 1)
 
 
-def step(model, world, temperature=1.0, seed=1, dtype=np.float64):
-    channels, _, height, width = world
-    blank = np.zeros((DRAWS, channels, height, width), np.uint8)
-    runner = Runner(model.lower(), dtype=dtype, threads=1)
-    return runner.run(blank, np.array(False), seed=seed, temperature=temperature).images
+def sample(model, world, temperature=1.0, seed=1):
+    """Sample as users do: in integers, which are scaled by all images of the world."""
+    model.calibrate(all_images(world))
+    return model.sample(DRAWS, size=world[2:], seed=seed, temperature=temperature)
 
 
 @torch.no_grad()
@@ -107,15 +105,9 @@ def log_pmf(model, images, shown, channel):
         return model.likelihood.log_pmf(model(images), images, channel)
 
 
-def test_samples_of_the_stepper_match_the_pmf(kind, likelihood, world, tiny_model):
+def test_samples_match_the_pmf(kind, likelihood, world, tiny_model):
     model = model_of(world, kind, likelihood, tiny_model)
-    assert p_value(step(model, world), model, world) > ACCEPTED
-
-
-def test_samples_of_the_stepper_in_float32_match_the_pmf(kind, likelihood, tiny_model):
-    world = WORLDS["rgb-1x1-3-levels"]
-    model = model_of(world, kind, likelihood, tiny_model)
-    assert p_value(step(model, world, dtype=np.float32), model, world) > ACCEPTED
+    assert p_value(sample(model, world), model, world) > ACCEPTED
 
 
 def test_samples_of_the_whole_image_loop_match_the_pmf(kind, likelihood, world, tiny_model):
@@ -123,11 +115,21 @@ def test_samples_of_the_whole_image_loop_match_the_pmf(kind, likelihood, world, 
     assert p_value(whole_image_loop(model, world), model, world) > ACCEPTED
 
 
-def test_a_sampled_model_is_the_model_that_scores(kind, likelihood, tiny_model):
-    """`sample` itself: float32, the default threads."""
+def test_a_model_that_was_not_calibrated_samples_well_enough(kind, likelihood, tiny_model):
     world = WORLDS["grey-1x2-4-levels"]
     model = model_of(world, kind, likelihood, tiny_model)
     images = model.sample(DRAWS, size=world[2:], seed=2)
+    assert p_value(images, model, world) > ACCEPTED
+
+
+@pytest.mark.parametrize("temperature", [0.8, 1.5])
+def test_a_softmax_at_a_temperature(skeleton_kind, temperature, world, tiny_model):
+    """The logarithm of the probability of each level, divided by it."""
+    model = model_of(world, skeleton_kind, "categorical", tiny_model)
+    images = sample(model, world, temperature)
+    with torch.no_grad():
+        model.head.output.weight /= temperature
+        model.head.output.bias /= temperature
     assert p_value(images, model, world) > ACCEPTED
 
 
@@ -138,7 +140,7 @@ def test_a_sampled_model_is_the_model_that_scores(kind, likelihood, tiny_model):
 def test_a_wrong_temperature_is_noticed(kind, likelihood, temperature, tiny_model):
     world = WORLDS["grey-2x2-3-levels"]
     model = model_of(world, kind, likelihood, tiny_model)
-    assert p_value(step(model, world, temperature), model, world) < NOTICED
+    assert p_value(sample(model, world, temperature), model, world) < NOTICED
     looped = whole_image_loop(model, world, temperature=temperature)
     assert p_value(looped, model, world) < NOTICED
 
@@ -146,7 +148,7 @@ def test_a_wrong_temperature_is_noticed(kind, likelihood, temperature, tiny_mode
 def test_taking_the_likeliest_is_noticed(kind, likelihood, world, tiny_model):
     model = model_of(world, kind, likelihood, tiny_model)
     assert p_value(whole_image_loop(model, world, argmax=True), model, world) < NOTICED
-    assert p_value(step(model, world, 1e-3), model, world) < NOTICED
+    assert p_value(sample(model, world, 1e-3), model, world) < NOTICED
 
 
 def test_feeding_back_values_before_rounding_is_noticed(skeleton_kind, tiny_model):
@@ -176,5 +178,5 @@ def test_feeding_back_what_is_not_returned_is_noticed(
 def test_one_random_number_for_all_images_is_noticed(tiny_model):
     world = WORLDS["grey-2x2-3-levels"]
     model = model_of(world, "pixelcnn", "categorical", tiny_model)
-    images = np.repeat(step(model, world)[:1], DRAWS, axis=0)
+    images = np.repeat(sample(model, world)[:1], DRAWS, axis=0)
     assert p_value(images, model, world) < NOTICED

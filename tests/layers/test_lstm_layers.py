@@ -7,6 +7,7 @@ from torch import nn
 
 from pixelrnn.layers import DiagonalBiLSTM, RowLSTM, feature_groups
 from reference import plain_layers
+from tracing import reach_of
 
 SHAPES = [(5, 7), (7, 5), (1, 6), (6, 1), (1, 1)]
 SIZED = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape[0]}x{shape[1]}")
@@ -145,8 +146,7 @@ def check_reach(kind, groups, spatial, pixel):
     for group in range(groups):
         by_group = np.broadcast_to(spatial, (groups, *spatial.shape)).copy()
         by_group[group + 1 :, pixel[0], pixel[1]] = False
-        needed = np.zeros_like(by_group)
-        needed[group, pixel[0], pixel[1]] = True
-        np.testing.assert_array_equal(layer.reach(needed), by_group)
+        claimed = reach_of(layer, ins, group, pixel, spatial.shape)
+        np.testing.assert_array_equal(claimed, by_group[ins])
         seen = felt(layer, outs, group, *pixel, spatial.shape)
         np.testing.assert_array_equal(seen, by_group[ins])

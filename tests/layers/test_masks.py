@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pixelrnn.layers import MaskedConv2d, feature_groups, pointwise
-from pixelrnn.layers.masks import connections, shift
+from pixelrnn.layers.masks import connections
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,6 @@ def test_connections_of_uneven_groups():
         [1, 1, 1, 0],
         [1, 1, 1, 1],
     ]
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(-1, 0), (0, 1), (2, -1), (-9, 0), (0, 9)])
-def test_shift_is_a_move_without_wrapping(rows, columns):
-    needed = np.random.default_rng(1).random((2, 3, 4)) < 0.5
-    expected = np.zeros_like(needed)
-    for r in range(3):
-        for c in range(4):
-            if 0 <= r - rows < 3 and 0 <= c - columns < 4:
-                expected[:, r, c] = needed[:, r - rows, c - columns]
-    np.testing.assert_array_equal(shift(needed, rows, columns), expected)
 
 
 def free_weights(in_sizes, out_sizes, taps_before, mask_type):

@@ -12,12 +12,8 @@ from pixelrnn.coding.fixed_point import export
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.coder import Coder
-from pixelrnn.stepper.floats import Floats
-from pixelrnn.stepper.integers import Integers
 from pixelrnn.stepper.machine import run_rows
 from pixelrnn.stepper.range_coder import TOTAL_BITS
-from pixelrnn.stepper.runner import Runner
-from pixelrnn.stepper.world import begin_pixel
 
 LEVELS = 17
 
@@ -54,7 +50,7 @@ def program(tiny_model):
     def make(kind="pixelcnn", likelihood="categorical", channels=1, num_levels=LEVELS, **settings):
         settings = {"noise": 0.1} | settings
         model = tiny_model(kind, likelihood, channels, num_levels=num_levels, **settings)
-        return export(model.lower(), smooth_images(4, channels, 8, 8, num_levels, seed=100))
+        return export(model.lower(smooth_images(4, channels, 8, 8, num_levels, seed=100)))
 
     return make
 
@@ -117,10 +113,10 @@ def test_a_grey_image_is_coded_as_the_red_of_one_whose_colours_are_equal(
 
 def test_integers_say_what_the_floats_say(kind, likelihood, channels, tiny_model):
     """On images like those that the program was made with; of what is unlikely they know less."""
-    model = tiny_model(kind, likelihood, channels, num_levels=LEVELS, noise=0.0).lower()
-    coder = Coder(export(model, smooth_images(4, channels, 8, 8, seed=100)))
+    model = tiny_model(kind, likelihood, channels, num_levels=LEVELS, noise=0.0)
+    coder = Coder(export(model.lower(smooth_images(4, channels, 8, 8, seed=100))))
     images = smooth_images(8, channels, 10, 12)
-    nats = Runner(model).run(images, np.array(True), want_nats=True).nats.sum()
+    nats = model.log_prob(images).sum().item()
     bits = sum(ideal_bits(coder.frequencies(image)) for image in channels_last(images))
     assert bits == pytest.approx(units.bits(-nats), rel=2e-3)
 
@@ -165,7 +161,7 @@ def test_rows_coded_in_portions_are_those_coded_at_once(kind, program, monkeypat
     coder = Coder(program(kind, "logistic-mixture"))
     (image,) = channels_last(smooth_images(1, 1, 9, 7))
     message = coder.encode(image)
-    monkeypatch.setattr("pixelrnn.stepper.runner.PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr("pixelrnn.stepper.spreading.PIXELS_AT_ONCE", 1)
     assert coder.encode(image) == message
     np.testing.assert_array_equal(coder.decode(message, *image.shape), image)
 
@@ -194,14 +190,6 @@ def code_of(function, signature):
     return code
 
 
-def signatures_of(world):
-    return [each for each in run_rows.signatures if each[1].instance_class is world]
-
-
-def begin_a_pixel(tables, world, row):
-    begin_pixel(world, tables, row, 0, 0)
-
-
 @njit
 def shrunk(number):
     return number / 3
@@ -214,7 +202,7 @@ def count_in_floats(state):
 def test_there_is_no_float_between_pixels_and_bits(program):
     coder, image = Coder(program()), np.zeros((1, 1, 1), np.uint8)
     coder.decode(coder.encode(image), *image.shape)
-    (signature,) = signatures_of(Integers)
+    (signature,) = run_rows.signatures
     code = code_of(run_rows.py_func, signature)
     assert len(re.findall(r"\bmul\b", code)) > 20  # it is the code
     assert A_FLOAT.findall(code) == []
@@ -222,10 +210,7 @@ def test_there_is_no_float_between_pixels_and_bits(program):
         assert A_FLOAT.findall(code_of(function.py_func, function.signatures[0])) == []
 
 
-def test_a_float_would_be_found(tiny_model):
-    """In the world of floats, looked into in the same way, and in a function that is called."""
-    Runner(tiny_model("pixelcnn").lower()).run(np.zeros((1, 1, 1, 1), np.uint8), np.array(True))
-    tables, world, *_ = signatures_of(Floats)[0]
-    assert "float" in A_FLOAT.findall(code_of(begin_a_pixel, (tables, world, types.int64)))
+def test_a_float_would_be_found():
+    """Looked for in the same way, in a function that is called."""
     found = A_FLOAT.findall(code_of(count_in_floats, (types.int64[::1],)))
     assert {"double", "sitofp", "fptosi"} <= set(found)

@@ -7,11 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from pixelrnn.likelihoods import Categorical, LogisticMixture
-from pixelrnn.likelihoods.logistic_mixture import MEAN_UNIT
-from pixelrnn.stepper import cumulative
-from pixelrnn.stepper.cumulative import ONE_WEIGHT
-from pixelrnn.stepper.integer_tables import (
+from pixelrnn.graph.integer_tables import (
     COUPLING_BITS,
     COUPLING_SIDE,
     COUPLING_STEP_BITS,
@@ -26,6 +22,10 @@ from pixelrnn.stepper.integer_tables import (
     Curves,
     curves,
 )
+from pixelrnn.likelihoods import Categorical, LogisticMixture
+from pixelrnn.likelihoods.logistic_mixture import MEAN_UNIT
+from pixelrnn.stepper import cumulative
+from pixelrnn.stepper.cumulative import ONE_WEIGHT
 from pixelrnn.stepper.range_coder import TOTAL
 
 PATIENT = settings(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pixelrnn.coding.fixed_point import export
 from pixelrnn.models import build
 from pixelrnn.stepper.layout import lay_out
 from pixelrnn.training.recipe import load_recipe, suite_recipes
@@ -19,14 +20,15 @@ SUITE = ["cifar10-45k", "cifar10-45k-softmax"]
 MEASURE = """
 import pickle, resource, sys
 import numpy as np
-from pixelrnn.stepper.runner import Runner
+from pixelrnn.stepper.coder import Coder
+from pixelrnn.stepper.drawing import draw as sample
 
 def peak():
     bytes_a_unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_a_unit
 
 def draw(height, width):
-    Runner(program, threads=1).run(np.zeros((1, 3, height, width), np.uint8), np.array(False))
+    sample(Coder(program), np.zeros((1, 3, height, width), np.uint8), np.array(False), threads=1)
     return peak()
 
 program = pickle.load(open(sys.argv[1], "rb"))
@@ -38,12 +40,14 @@ assert "torch" not in sys.modules
 
 def program_of(recipe):
     torch.manual_seed(0)
-    return build(load_recipe(recipe).model).lower()
+    model = build(load_recipe(recipe).model)
+    return export(model.lower(np.zeros((1, 3, 8, 8), np.uint8)))
 
 
 def state_bytes(layout, width):
     """What `Layout.memory` takes, which knows of no height."""
-    return layout.memory(layout.maps(width)).nbytes
+    maps = layout.maps(width)
+    return layout.memory(maps).nbytes + layout.memory(maps, wide=True).nbytes
 
 
 def test_a_large_image_takes_100_megabytes_at_most():

@@ -17,10 +17,11 @@ from pixelrnn.audit.program import check_codes, check_samples, check_steps, prog
 from pixelrnn.audit.sums import check_batch_invariant, check_normalised, check_pmf
 from pixelrnn.audit.violation import ContractViolation
 from pixelrnn.coding import CodingModel, name_model
-from pixelrnn.coding.fixed_point import CALIBRATION_IMAGES, export
+from pixelrnn.coding.fixed_point import export
 from pixelrnn.data.dataset import Images
 from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.base import CALIBRATION_IMAGES
 from pixelrnn.uncertainty import evenly_spread
 
 SIZES = ((5, 7), (7, 5))  # neither square nor of the training images
@@ -215,7 +216,7 @@ class _Trained:
         coding = self.coding
         if coding is None:
             seen = images.numpy() if self.images is None else self.images
-            coding = name_model("model", export(program_of(self.model), seen))
+            coding = name_model("model", export(program_of(self.model, seen)))
         covered = check_codes(self.model, coding, images)
         return f"{len(images)} images of {_by(images.shape[2:])}, decoded again: {covered}"
 

@@ -52,7 +52,7 @@ def sample(
     from pixelrnn import pictures
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.models import store
-    from pixelrnn.models.base import checked_size
+    from pixelrnn.models.asked import checked_size
 
     loaded = store.load(model)
     threads = threads or usable_cores()

@@ -19,7 +19,7 @@ from pixelrnn.coding.writing import PIXELS_AT_ONCE, TILES_AT_ONCE
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file
 from pixelrnn.processes import renew_when_forked
-from pixelrnn.stepper.runner import Images
+from pixelrnn.stepper.coder import Images
 
 CLOSED = "it was closed: open it again"
 

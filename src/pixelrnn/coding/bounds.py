@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.coding.scales import of_features
+from pixelrnn.graph.integer_tables import GATE_BITS
+from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Operation, Program
 from pixelrnn.stepper.integer_kernels import CELL_LIMIT
-from pixelrnn.stepper.integer_tables import GATE_BITS
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Operation, Program
 
 INT32_MAX = 2**31 - 1
 INT16_MAX = 2**15 - 1

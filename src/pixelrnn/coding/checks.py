@@ -19,9 +19,10 @@ from pixelrnn.coding.limits import (
     STEPS_PER_GATE,
     STEPS_PER_OPERATION,
 )
-from pixelrnn.stepper import integer_tables as units
-from pixelrnn.stepper.layout import check_order, reaches
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Operation, Program
+from pixelrnn.graph import integer_tables as units
+from pixelrnn.graph.order import check_order
+from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE, Features, Operation, Program
+from pixelrnn.stepper.layout import reaches
 from pixelrnn.stepper.range_coder import TOTAL_BITS
 
 NUM_GATES = 4

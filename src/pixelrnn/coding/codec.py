@@ -33,9 +33,9 @@ from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
 from pixelrnn.kernels.compiled import told_of_compiling
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import DEFAULT_MODELS, PHOTOGRAPHS
-from pixelrnn.stepper.coder import Coder
+from pixelrnn.stepper.coder import Coder, Images
 from pixelrnn.stepper.range_coder import TOTAL
-from pixelrnn.stepper.runner import Images, spread
+from pixelrnn.stepper.spreading import spread
 
 BYTES_AT_ONCE = 1 << 20  # whose checksum is computed
 COMPILING = "compiling the coding loop, once on this machine: 10 to 30 seconds"

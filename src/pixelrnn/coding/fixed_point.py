@@ -21,8 +21,8 @@ import numpy.typing as npt
 from pixelrnn.coding.bounds import INT32_MAX, largest_magnitudes
 from pixelrnn.coding.scales import Scales, Widths, find_scales, of_features, products
 from pixelrnn.errors import ExportError
-from pixelrnn.stepper.integer_tables import GATE_BITS, curves
-from pixelrnn.stepper.program import (
+from pixelrnn.graph.integer_tables import GATE_BITS, curves
+from pixelrnn.graph.program import (
     ADD,
     LINEAR,
     LSTM,
@@ -37,10 +37,7 @@ from pixelrnn.stepper.program import (
     Rescale,
     Tap,
 )
-from pixelrnn.stepper.runner import Images, Runner
-from pixelrnn.uncertainty import evenly_spread
 
-CALIBRATION_IMAGES = 128
 MAX_SHIFT = 30
 # A hidden state is at most 1, and two are added; but the state outside the image is learned, and may be
 # larger. The proof knows it, and where it fails there is made room for it.
@@ -48,13 +45,11 @@ HIDDEN_ROOMS = (2, 4, 8)
 TOO_LARGE = 2.0**40  # for any sum
 
 
-def export(program: Program, images: Images, widths: Widths = Widths()) -> Program:  # noqa: B008
+def export(program: Program, widths: Widths = Widths()) -> Program:  # noqa: B008
     """Return the integer program of a program of floats.
 
     Args:
-        program: from a model's `lower`.
-        images: uint8 `(N, C, H, W)`: what the model was trained on; 128 of them, evenly spread, say how
-            large the values between the layers become.
+        program: from a model's `lower`, which says how large the values between the layers become.
         widths: of the integers.
 
     Raises:
@@ -63,14 +58,11 @@ def export(program: Program, images: Images, widths: Widths = Widths()) -> Progr
     Example:
         >>> from pixelrnn.models import PixelCNNConfig, build
         >>> images = np.arange(48, dtype=np.uint8).reshape(1, 3, 4, 4)
-        >>> integers = export(build(PixelCNNConfig(features=4, layers=1)).lower(), images)
+        >>> integers = export(build(PixelCNNConfig(features=4, layers=1)).lower(images))
         >>> integers.operations[0].taps[0].weights.dtype
         dtype('int16')
     """
-    some = images[evenly_spread(len(images), CALIBRATION_IMAGES)]
-    stepped = Runner(program).run(some, np.array(True), want_largest=True)
-    largest = np.asarray(stepped.largest, np.float64)
-    scales = find_scales(program, largest, widths)
+    scales = find_scales(program, widths)
     for room in HIDDEN_ROOMS:
         result = _Exporter(program, scales, widths, room).export()
         try:

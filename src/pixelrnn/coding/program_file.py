@@ -23,8 +23,8 @@ from pixelrnn.coding.limits import MAX_PROGRAM_BYTES
 from pixelrnn.coding.program_structure import Arrays, put_together, take_apart
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing
+from pixelrnn.graph.program import Program
 from pixelrnn.shipped import PROGRAM, file_of
-from pixelrnn.stepper.program import Program
 from pixelrnn.untrusted import check_safetensors, read_json
 
 FORMAT = "pixelrnn-integer-program"

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.stepper.integer_tables import CURVES, Curves
-from pixelrnn.stepper.program import (
+from pixelrnn.graph.integer_tables import CURVES, Curves
+from pixelrnn.graph.program import (
     ADD,
     LINEAR,
     LSTM,

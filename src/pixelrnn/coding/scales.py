@@ -12,9 +12,8 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from pixelrnn.stepper.integer_tables import (
+from pixelrnn.graph.integer_tables import (
     COUPLING_STEP_BITS,
     GATE_BITS,
     GATE_STEP_BITS,
@@ -22,7 +21,7 @@ from pixelrnn.stepper.integer_tables import (
     LOG_SCALE_STEP_BITS,
     LOGIT_STEP_BITS,
 )
-from pixelrnn.stepper.program import (
+from pixelrnn.graph.program import (
     ADD,
     LINEAR,
     LSTM,
@@ -90,13 +89,11 @@ def of_features(by_map: dict[int, Numbers], features: Features) -> Numbers:
     return np.tile(of_map, columns)[features.first : features.first + features.count]
 
 
-def find_scales(program: Program, largest: npt.NDArray[np.float64], widths: Widths) -> Scales:
-    """Return the scales of a program of floats.
+def find_scales(program: Program, widths: Widths) -> Scales:
+    """Return the scales of a program of floats, which says how large its results become.
 
-    Args:
-        program: the program.
-        largest: the largest magnitude of each feature of each operation's result, on images.
-        widths: of the integers.
+    Raises:
+        ValueError: if it does not.
     """
     scales = Scales(hidden=_hidden(program))
     _find_wide(program, scales)
@@ -111,11 +108,13 @@ def find_scales(program: Program, largest: npt.NDArray[np.float64], widths: Widt
         if operation.code == LINEAR
         for tap in products(operation)
     }
-    for operation, seen in zip(program.operations, largest, strict=True):
+    for operation in program.operations:
         out = operation.out
         rectified = operation.code == RELU or (operation.code == LINEAR and operation.relu)
         if rectified or (operation.code == LINEAR and out.map in multiplied):
-            wanted = _fitting(seen[: out.count], widths)
+            if operation.largest is None or np.isnan(operation.largest).any():
+                raise ValueError("a program that was shown no images has no scales")
+            wanted = _fitting(operation.largest, widths)
             if not operation.relu:  # from wide to narrow by a shift alone
                 wide = operation.taps[0].features if operation.code == RELU else out
                 unit = of_features(scales.wide, wide)

@@ -14,7 +14,7 @@ from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
 from pixelrnn.data.listing import grouped, list_images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.files import FOLDER, not_a_file
-from pixelrnn.stepper.runner import Images
+from pixelrnn.stepper.coder import Images
 from pixelrnn.wording import counted, without_surrogates
 
 PLURALS = {"colour profile": "colour profiles", "set of EXIF data": "sets of EXIF data"}

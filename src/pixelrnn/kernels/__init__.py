@@ -7,6 +7,7 @@ place; a place in one is a number, a row of one is `stride` numbers from the nex
     products.py      weights times rows of a map, the gradient of the weights
     tiles.py         one tile of a product, in registers
     convolution.py   chains of masked convolutions over an image
+    plans.py         where the weights of a chain lie for it
     recurrence.py    the LSTM over lines of some images      lanes.py      its cell, over a run of lanes
     softmax.py       the last layer of a network and a softmax over levels, a few pixels at a time
     mixture.py       the mixture of discretised logistics    logistics.py  its bins and weights

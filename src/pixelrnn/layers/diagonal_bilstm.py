@@ -27,12 +27,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixelrnn.graph.program import Tap
+from pixelrnn.graph.traced import Maps, Traced, parts
 from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
 from pixelrnn.layers.lines import NUM_GATES, Line, Order, kept
 from pixelrnn.layers.masked_conv import pointwise
-from pixelrnn.layers.masks import Needed, shift
 from pixelrnn.layers.matrices import Matrices
-from pixelrnn.stepper.program import Features, Program, Tap
 
 
 class DiagonalBiLSTM(nn.Module):
@@ -63,44 +63,37 @@ class DiagonalBiLSTM(nn.Module):
         yield from self.input_to_state.matrices(2 * NUM_GATES)
         yield from self.recurrence.matrices()
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, maps: Maps) -> Maps:
         """Run the layer over whole images."""
+        if isinstance(maps, Traced):
+            return self._trace(maps)
         order = _diagonals(maps.shape[2], maps.shape[3], maps.device)
         from_left, from_right = self.recurrence(self.input_to_state(maps), order)
         moved_down = F.pad(from_right[:, :, :-1], (0, 0, 1, 0))
         both: Tensor = from_left + moved_down
         return both
 
-    def lower(self, program: Program, source: Features) -> Features:
-        """Write the layer into a program.
+    def _trace(self, maps: Traced) -> Traced:
+        """Write the layer down.
 
         Left to right, it remembers the state row above and the left neighbour. Right to left runs
         over each row once it is finished, and is read one row further down.
         """
-        recurrence, conv = self.recurrence, self.input_to_state
+        program, groups = maps.program, self.groups.cpu().numpy()
         up, left, right = (-1, 0), (0, -1), (0, 1)
-        from_left = recurrence.lower(program, conv, source, self.groups, [up, left, left])
-        from_right = recurrence.lower(
-            program, conv, source, self.groups, [up, right, right], direction=1, row_end=True
+        from_left = self.recurrence.trace(self.input_to_state, maps, groups, [up, left, left])
+        from_right = self.recurrence.trace(
+            self.input_to_state, maps, groups, [up, right, right], direction=1, row_end=True
         )
         # Above the first row the map that was moved down is zero, not the state outside the image.
-        moved_down = program.new_map(self.features)
-        out = program.new_map(self.features)
-        for group in range(program.groups):
-            features = np.flatnonzero(self.groups.cpu().numpy() == group)
-            part = (int(features[0]), len(features))
+        moved_down, out = program.new_map(self.features), program.new_map(self.features)
+        for group, _, part in parts(groups):
             with program.section("row_end"):
                 program.add(moved_down.part(*part), [Tap(from_right.part(*part))])
             with program.section(group):
                 both = [Tap(from_left.part(*part)), Tap(moved_down.part(*part), row=-1)]
                 program.add(out.part(*part), both)
-        return out
-
-    def reach(self, needed: Needed) -> Needed:
-        """Return which inputs the needed hidden states depend on, bool `(groups in, H, W)`."""
-        from_left = _states_behind(needed)
-        from_right = _states_behind(shift(needed, -1, 0)[..., ::-1])[..., ::-1]
-        return self.input_to_state.reach(from_left | from_right)
+        return Traced(program, out, groups, maps.value if maps.value is None else self(maps.value))
 
 
 @kept
@@ -116,11 +109,3 @@ def _diagonals(height: int, width: int, device: torch.device) -> Order:
     rows, columns = np.array(places).T
     to_packed = np.stack([rows, rows]) * width + np.stack([columns, width - 1 - columns])
     return Order(torch.tensor(to_packed, device=device), tuple(lines))
-
-
-def _states_behind(needed: Needed) -> Needed:
-    """Return the states, left to right, that the needed ones depend on, themselves included."""
-    anywhere = np.any(needed, axis=0)[::-1, ::-1]
-    below_right = np.logical_or.accumulate(np.logical_or.accumulate(anywhere, axis=0), axis=1)
-    behind = below_right[::-1, ::-1][None]
-    return needed | shift(behind, -1, 0) | shift(behind, 0, -1)

@@ -26,11 +26,12 @@ import torch
 from torch import Tensor, nn
 
 from pixelrnn import kernels
+from pixelrnn.graph.program import Features, Tap
+from pixelrnn.graph.traced import Groups, Traced, parts
 from pixelrnn.layers.lines import NUM_GATES, Order
 from pixelrnn.layers.masked_conv import MaskedConv2d
 from pixelrnn.layers.matrices import Matrices
 from pixelrnn.layers.recurrence import recur_compiled, recur_in_torch
-from pixelrnn.stepper.program import Features, Program, Tap
 
 
 class LineLSTM(nn.Module):
@@ -66,23 +67,21 @@ class LineLSTM(nn.Module):
         )
         yield Matrices(weight, places.transpose(1, 2).reshape(-1, inputs, outputs // NUM_GATES))
 
-    def lower(
+    def trace(
         self,
-        program: Program,
         input_to_state: MaskedConv2d,
-        source: Features,
-        groups: Tensor,
+        maps: Traced,
+        groups: Groups,
         places: Sequence[tuple[int, int]],
         *,
         direction: int = 0,
         row_end: bool = False,
     ) -> Features:
-        """Write one direction of the recurrence, with its input-to-state product, into a program.
+        """Write one direction of the recurrence down, with its input-to-state product.
 
         Args:
-            program: where to write.
             input_to_state: gives the gate maps of all directions, one after the other.
-            source: the input maps.
+            maps: what it reads.
             groups: colour group of each LSTM feature.
             places: (row, column) of each tap, and last that of the cell before.
             direction: which recurrence.
@@ -91,24 +90,21 @@ class LineLSTM(nn.Module):
         Returns:
             The maps of hidden states.
         """
-        size = len(groups)
+        program, size = maps.program, len(groups)
         weight = self.state_to_state[direction].detach().double().cpu().numpy()
         outside = [
             state[direction].detach().double().cpu().numpy()
             for state in (self.initial_hidden, self.initial_cell)
         ]
         hidden, cell = (program.new_map(size, fill=fill) for fill in outside)
-        for group in range(program.groups):
-            features = np.flatnonzero(groups.cpu().numpy() == group)
-            part = (int(features[0]), len(features))
+        for group, features, part in parts(groups):
             of_group = np.concatenate([gate * size + features for gate in range(NUM_GATES)])
-            taps = input_to_state.taps(source, direction * NUM_GATES * size + of_group)
+            taps, bias = input_to_state.part(maps.features, direction * NUM_GATES * size + of_group)
             for tap, place in enumerate(places[:-1]):
                 seen = weight[tap * size : (tap + 1) * size, of_group]
                 taps.append(Tap(hidden, *place, np.ascontiguousarray(seen)))
             gates = program.new_map(NUM_GATES * len(features))
             with program.section("row_end" if row_end else group):
-                bias = input_to_state.biases(direction * NUM_GATES * size + of_group)
                 program.linear(gates, taps, bias)
                 before = Tap(cell.part(*part), *places[-1])
                 program.lstm(hidden.part(*part), cell.part(*part), gates, before)

@@ -10,15 +10,11 @@ The weights are in units of w = `WEIGHT_UNIT`. They are few, and they are right 
 the start, where an optimiser whose steps have one size for all weights, as Adam's have, would shake them.
 """
 
-from dataclasses import replace
-
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from pixelrnn.graph.traced import Maps, Traced
 from pixelrnn.layers.masked_conv import MaskedConv2d
-from pixelrnn.layers.masks import Needed
-from pixelrnn.stepper.program import Features, Program, Tap
 
 WEIGHT_UNIT = 0.05
 
@@ -28,7 +24,8 @@ class LinearPrediction(nn.Module):
 
     Example:
         >>> image = torch.tensor([[[[0.1, 0.2], [0.3, 0.0]]]])
-        >>> round(LinearPrediction(channels=1)(image)[0, 0, 1, 1].item(), 6)  # W + N - NW
+        >>> both = LinearPrediction(channels=1)(image, image[:, :0])
+        >>> round(both[0, 0, 1, 1].item(), 6)  # W + N - NW
         0.4
     """
 
@@ -41,29 +38,28 @@ class LinearPrediction(nn.Module):
         with torch.no_grad():
             self.conv.weight.copy_(start.flatten() / WEIGHT_UNIT)
 
-    def forward(self, values: Tensor) -> Tensor:
-        """Map scaled images `(B, C, H, W)` to predictions `(B, C, H, W)`.
+    def forward(self, values: Maps, parameters: Maps) -> Maps:
+        """Return the predictions beside the other parameters of the likelihood, all `(B, F, H, W)`.
 
-        Also under mixed precision in that of the weights: a level is a 256th of the range.
+        Also under mixed precision they are in that of the weights: a level is a 256th of the range.
+
+        Args:
+            values: scaled images `(B, C, H, W)`.
+            parameters: the others.
         """
+        if isinstance(values, Traced):
+            return self._trace(values, parameters)
         with torch.autocast(values.device.type, enabled=False):
-            predictions: Tensor = self.conv(values)
-            return WEIGHT_UNIT * predictions
+            return torch.cat([parameters, WEIGHT_UNIT * self.conv(values)], dim=1)
 
-    def lower(self, program: Program, image: Features, parameters: Features) -> Features:
-        """Write the predictions behind the other parameters of the likelihood; return both."""
-        channels = image.count
-        out = program.new_map(parameters.count + channels)
-        with program.section(0):
-            program.add(out.part(0, parameters.count), [Tap(parameters)])
-            taps = [
-                replace(tap, weights=WEIGHT_UNIT * tap.weights)
-                for tap in self.conv.taps(image, np.arange(channels))
-                if tap.weights is not None
-            ]
-            program.linear(out.part(parameters.count, channels), taps)
-        return out
-
-    def reach(self, needed: Needed) -> Needed:
-        """Return which pixels the needed predictions depend on, bool `(1, H, W)`."""
-        return self.conv.reach(needed)
+    def _trace(self, values: Traced, parameters: Traced) -> Traced:
+        predictions = values.linear(
+            self.conv.out_groups.cpu().numpy(),
+            lambda outputs: self.conv.part(values.features, outputs, WEIGHT_UNIT),
+            None,
+            None,
+        )
+        value = None
+        if values.value is not None:
+            value = self(values.value, parameters.value)
+        return parameters.beside(predictions, value)

@@ -11,8 +11,7 @@ where the taps of a 5 x 5 kernel are those marked x, and . at the pixel itself i
 A tap outside the image reads zero.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelrnn.layers.chain import plan_layer, run_chain
-from pixelrnn.layers.masks import MaskType, Needed, connections, shift
+from pixelrnn.graph.program import Features, Floats, Tap
+from pixelrnn.graph.traced import Maps, Traced
+from pixelrnn.kernels.plans import plan_layer
+from pixelrnn.layers.chain import run_chain
+from pixelrnn.layers.masks import MaskType, connections
 from pixelrnn.layers.matrices import Matrices
-from pixelrnn.stepper.program import Features, Floats, Program, Tap
 
 
 class MaskedConv2d(nn.Module):
@@ -65,16 +66,8 @@ class MaskedConv2d(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        height, width = kernel_size
-        if height % 2 == 0 or width % 2 == 0:
-            raise ValueError(f"a masked kernel needs a centre: odd sides, not {height} x {width}")
         self.dilation = dilation
-        mask = torch.zeros(
-            len(out_groups), len(in_groups), height // 2 + 1, width, dtype=torch.bool
-        )
-        mask[:, :, :-1, :] = True
-        mask[:, :, -1, : width // 2] = True
-        mask[:, :, -1, width // 2] = connections(in_groups, out_groups, mask_type)
+        mask = self.causal_mask(kernel_size, in_groups, out_groups, mask_type)
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("in_groups", in_groups, persistent=False)
         self.register_buffer("out_groups", out_groups, persistent=False)
@@ -82,8 +75,20 @@ class MaskedConv2d(nn.Module):
         self.weight = nn.Parameter(torch.empty(int(mask.sum())))
         self.bias = nn.Parameter(torch.zeros(len(out_groups))) if bias else None
         self.plan = plan_layer(mask.numpy(), dilation)
-        self._seen = _groups_seen(mask, in_groups, out_groups)
         self.reset_parameters()
+
+    @staticmethod
+    def causal_mask(
+        kernel_size: tuple[int, int], in_groups: Tensor, out_groups: Tensor, mask_type: MaskType
+    ) -> Tensor:
+        """Return which weights there are, bool `(out, in, causal rows, width)`."""
+        height, width = kernel_size
+        if height % 2 == 0 or width % 2 == 0:
+            raise ValueError(f"a masked kernel needs a centre: odd sides, not {height} x {width}")
+        mask = torch.ones(len(out_groups), len(in_groups), height // 2 + 1, width, dtype=torch.bool)
+        mask[:, :, -1, width // 2] = connections(in_groups, out_groups, mask_type)
+        mask[:, :, -1, width // 2 + 1 :] = False
+        return mask
 
     def reset_parameters(self, gain: float = 1.0) -> None:
         """Draw weights of variance gain^2 / (inputs that the output sees), and zero the biases."""
@@ -112,7 +117,7 @@ class MaskedConv2d(nn.Module):
         places[self._index] = torch.arange(self.weight.numel(), device=places.device)
         yield Matrices(self.weight, places.view(count, len(self.out_groups) // count, -1))
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, maps: Maps) -> Maps:
         """Map `(B, in, H, W)` to `(B, out, H, W)`."""
         return run_chain([self], maps)
 
@@ -124,14 +129,19 @@ class MaskedConv2d(nn.Module):
         kernel = F.pad(self.kernel(), (0, 0, 0, below))
         return F.conv2d(maps, kernel, self.bias, dilation=self.dilation, padding=padding)
 
-    def taps(self, source: Features, outputs: npt.NDArray[np.intp]) -> list[Tap]:
-        """Return what the `outputs` read of a map, with their weights: a lowered convolution.
+    def trace(self, maps: Traced, residual: Traced | None = None) -> Traced:
+        """Write the convolution down; its outputs are in ascending order of groups."""
+        value = None if maps.value is None else self.in_torch(maps.value)
+        groups = self.out_groups.cpu().numpy()
+        return maps.linear(
+            groups, lambda outputs: self.part(maps.features, outputs), value, residual
+        )
 
-        Args:
-            source: the input maps.
-            outputs: indices of output maps, all of one colour group, in the order wanted.
-        """
-        kernel = self.kernel().detach().double().cpu().numpy()[outputs]
+    def part(
+        self, source: Features, outputs: npt.NDArray[np.intp], unit: float = 1.0
+    ) -> tuple[list[Tap], Floats | None]:
+        """Return what some outputs, all of one colour group, read of a map, and their biases."""
+        kernel = unit * self.kernel().detach().double().cpu().numpy()[outputs]
         mask = self.mask.cpu().numpy()[outputs]
         rows, width = mask.shape[2:]
         taps = []
@@ -141,71 +151,8 @@ class MaskedConv2d(nn.Module):
                     weights = np.ascontiguousarray(kernel[:, first : first + count, row, column].T)
                     offset = (row - rows + 1) * self.dilation, (column - width // 2) * self.dilation
                     taps.append(Tap(source.part(first, count), *offset, weights))
-        return taps
-
-    def biases(self, outputs: npt.NDArray[np.intp]) -> Floats | None:
-        """Return the biases of some outputs, float64, or None."""
-        return None if self.bias is None else self.bias.detach().double().cpu().numpy()[outputs]
-
-    def lower(
-        self,
-        program: Program,
-        source: Features,
-        *,
-        residual: Features | None = None,
-        add: Sequence[tuple["MaskedConv2d", Features]] = (),
-        relu: bool = False,
-    ) -> Features:
-        """Write the convolution into a program, each colour group in its section.
-
-        Args:
-            program: where to write.
-            source: the input maps.
-            residual: maps to add to the result.
-            add: further convolutions, with their inputs, to add to the result.
-            relu: whether to rectify the result.
-
-        Returns:
-            The new output maps.
-        """
-        out = program.new_map(len(self.out_groups))
-        for group in range(program.groups):
-            outputs = np.flatnonzero(self.out_groups.cpu().numpy() == group)
-            part = (int(outputs[0]), len(outputs))
-            taps = self.taps(source, outputs)
-            for conv, other in add:
-                taps += conv.taps(other, outputs)
-            with program.section(group):
-                program.linear(
-                    out.part(*part),
-                    taps,
-                    self.biases(outputs),
-                    residual.part(*part) if residual else None,
-                    relu=relu,
-                )
-        return out
-
-    def reach(self, needed: Needed) -> Needed:
-        """Return which inputs the `needed` outputs depend on.
-
-        Args:
-            needed: bool `(groups out, H, W)`.
-
-        Returns:
-            bool `(groups in, H, W)`.
-        """
-        _, groups_in, rows, width = self._seen.shape
-        result = np.zeros((groups_in, *needed.shape[1:]), dtype=bool)
-        for row in range(rows):
-            for column in range(width):
-                moved = shift(
-                    needed,
-                    (row - rows + 1) * self.dilation,
-                    (column - width // 2) * self.dilation,
-                )
-                sees = self._seen[:, :, row, column]
-                result |= np.einsum("oi,ohw->ihw", sees, moved)
-        return result
+        bias = None if self.bias is None else self.bias.detach().double().cpu().numpy()[outputs]
+        return taps, bias
 
 
 def _runs(chosen: np.ndarray) -> Iterator[tuple[int, int]]:
@@ -213,28 +160,6 @@ def _runs(chosen: np.ndarray) -> Iterator[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
     for first, end in edges.reshape(-1, 2):
         yield int(first), int(end - first)
-
-
-def _groups_seen(mask: Tensor, in_groups: Tensor, out_groups: Tensor) -> np.ndarray:
-    """Return `(groups out, groups in, rows, width)`: whether any feature of one sees any of the other."""
-    shape = (int(out_groups.max()) + 1, int(in_groups.max()) + 1, *mask.shape[2:])
-    seen = np.zeros(shape, dtype=bool)
-    for out_group in range(shape[0]):
-        for in_group in range(shape[1]):
-            block = mask[out_groups == out_group][:, in_groups == in_group]
-            seen[out_group, in_group] = block.any(dim=0).any(dim=0).numpy()
-    return cast(np.ndarray, seen)
-
-
-def lower_relu(program: Program, source: Features, groups: Tensor) -> Features:
-    """Write max(source, 0) into a program, each colour group in its section."""
-    out = program.new_map(source.count)
-    for group in range(program.groups):
-        features = np.flatnonzero(groups.cpu().numpy() == group)
-        part = (int(features[0]), len(features))
-        with program.section(group):
-            program.relu(out.part(*part), source.part(*part))
-    return out
 
 
 def pointwise(in_groups: Tensor, out_groups: Tensor, *, bias: bool = True) -> MaskedConv2d:

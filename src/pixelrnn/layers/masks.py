@@ -19,13 +19,10 @@ and as equal as can be, the first ones taking the remainder: 128 = 43 + 43 + 42.
 
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 MaskType = Literal["A", "B"]
-Needed = npt.NDArray[np.bool_]
 
 
 def feature_groups(features: int, groups: int) -> Tensor:
@@ -49,23 +46,3 @@ def connections(in_groups: Tensor, out_groups: Tensor, mask_type: MaskType) -> T
     """
     before = in_groups[None, :] < out_groups[:, None]
     return before if mask_type == "A" else before | (in_groups[None, :] == out_groups[:, None])
-
-
-def shift(needed: Needed, rows: int, columns: int) -> Needed:
-    """Move a map `(groups, H, W)` by whole pixels; what leaves the image is dropped.
-
-    Used to ask which inputs are needed: the tap at (rows, columns) from each needed output.
-
-    Example:
-        >>> shift(np.array([[[False, False], [True, False]]]), rows=-1, columns=0).tolist()
-        [[[True, False], [False, False]]]
-    """
-    moved = np.zeros_like(needed)
-    _, height, width = needed.shape
-    to_rows = slice(max(rows, 0), min(height + rows, height))
-    to_columns = slice(max(columns, 0), min(width + columns, width))
-    from_rows = slice(max(-rows, 0), min(height - rows, height))
-    from_columns = slice(max(-columns, 0), min(width - columns, width))
-    if to_rows.start < to_rows.stop and to_columns.start < to_columns.stop:
-        moved[:, to_rows, to_columns] = needed[:, from_rows, from_columns]
-    return moved

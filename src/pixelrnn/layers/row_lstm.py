@@ -14,16 +14,14 @@ The paper calls the kernel k x 1, "row-wise": k columns, 1 row.
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pixelrnn.graph.traced import Maps, Traced
 from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
 from pixelrnn.layers.lines import NUM_GATES, Line, Order, kept
 from pixelrnn.layers.masked_conv import MaskedConv2d
-from pixelrnn.layers.masks import Needed
 from pixelrnn.layers.matrices import Matrices
-from pixelrnn.stepper.program import Features, Program
 
 
 class RowLSTM(nn.Module):
@@ -58,27 +56,22 @@ class RowLSTM(nn.Module):
         yield from self.input_to_state.matrices(NUM_GATES)
         yield from self.recurrence.matrices()
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, maps: Maps) -> Maps:
         """Run the layer over whole images."""
+        if isinstance(maps, Traced):
+            return self._trace(maps)
         order = _rows(maps.shape[2], maps.shape[3], maps.device)
         states: Tensor = self.recurrence(self.input_to_state(maps), order)[0]
         return states
 
-    def lower(self, program: Program, source: Features) -> Features:
-        """Write the layer into a program: it remembers one row of states, and its input's row."""
+    def _trace(self, maps: Traced) -> Traced:
+        """Write the layer down: it remembers one row of states, and its input's row."""
         above = [(-1, offset) for offset in self.recurrence.taps]
-        return self.recurrence.lower(
-            program, self.input_to_state, source, self.groups, [*above, (-1, 0)]
+        groups = self.groups.cpu().numpy()
+        states = self.recurrence.trace(self.input_to_state, maps, groups, [*above, (-1, 0)])
+        return Traced(
+            maps.program, states, groups, maps.value if maps.value is None else self(maps.value)
         )
-
-    def reach(self, needed: Needed) -> Needed:
-        """Return which inputs the needed hidden states depend on, bool `(groups in, H, W)`."""
-        states = needed.copy()
-        for row in range(states.shape[1] - 1, 0, -1):
-            below = np.any(states[:, row], axis=0)
-            for offset in self.recurrence.taps:
-                states[:, row - 1] |= _moved(below, offset)
-        return self.input_to_state.reach(states)
 
 
 @kept
@@ -86,11 +79,3 @@ def _rows(height: int, width: int, device: torch.device) -> Order:
     """Return the rows of an image, whose sites are its columns."""
     lines = tuple(Line(row * width, (row + 1) * width, first=0) for row in range(height))
     return Order(torch.arange(height * width, device=device)[None], lines)
-
-
-def _moved(row: np.ndarray, offset: int) -> np.ndarray:
-    """Return which states of the row above are read at `offset` by the needed states of `row`."""
-    width = len(row)
-    padded = np.pad(row, abs(offset))
-    start = abs(offset) - offset
-    return padded[start : start + width]

@@ -14,8 +14,8 @@ from torch.autograd.function import once_differentiable
 
 from pixelrnn import kernels
 from pixelrnn.kernels import memory, softmax, threads
+from pixelrnn.kernels.plans import chained
 from pixelrnn.kernels.tiles import BLOCK
-from pixelrnn.layers.chain import chained
 
 if TYPE_CHECKING:
     from pixelrnn.layers.masked_conv import MaskedConv2d
@@ -60,7 +60,7 @@ class _SoftmaxNats(torch.autograd.Function):
         grad_weights = memory.empty((batch, plan.num_weights), dtype)
         grad_biases = memory.empty((batch, len(bias)), dtype)
         arguments = (
-            plan.weights([weight]), plan.num_weights, layer.spans_forward,
+            plan.weights([weight.detach().numpy()]), plan.num_weights, layer.spans_forward,
             _spans_by_colour(layer.spans_backward, colours, num_levels), bias.detach().numpy(),
             maps.detach().numpy().reshape(-1), images.numpy().reshape(-1), nats,
             grad_maps.reshape(-1), grad_weights.reshape(-1), grad_biases.reshape(-1),

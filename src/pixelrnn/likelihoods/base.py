@@ -7,8 +7,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from pixelrnn.graph.program import Features, Floats, LikelihoodParameters, Program
 from pixelrnn.registry import Registry
-from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 
 def scale_levels(images: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
@@ -90,6 +90,22 @@ class Likelihood(ABC):
     @abstractmethod
     def lower(self, parameters: Features) -> LikelihoodParameters:
         """Tell the stepper how to read the parameters, all groups side by side."""
+
+    @abstractmethod
+    def at_temperature(self, temperature: float) -> tuple[Floats, Floats]:
+        """Return by what the parameters of a group are multiplied, and what is added, at a temperature.
+
+        Each is float64 `(head_maps + prediction_maps,)`.
+        """
+
+    @final
+    def set_temperature(self, program: Program, temperature: float) -> None:
+        """Make a program's distribution sharper (below 1) or flatter, by its last operations."""
+        if temperature == 1 or program.likelihood is None:
+            return
+        factors, terms = self.at_temperature(temperature)
+        for features in program.likelihood.parameters:
+            program.adapt(features, factors, terms)
 
     @final
     def log_pmf(self, parameters: Tensor, images: Tensor, channel: int) -> Tensor:

@@ -8,12 +8,13 @@ network, so there is one group of parameters a colour.
 
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pixelrnn.graph.program import Features, Floats, LikelihoodParameters
 from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, register
-from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 
 @register
@@ -64,6 +65,10 @@ class Categorical(Likelihood):
         levels = self.num_levels
         groups = [parameters.part(group * levels, levels) for group in range(self.groups)]
         return LikelihoodParameters("categorical", tuple(groups))
+
+    def at_temperature(self, temperature: float) -> tuple[Floats, Floats]:
+        """Divide the logits; see the base class."""
+        return np.full(self.num_levels, 1 / temperature), np.zeros(self.num_levels)
 
     def initial_bias(self) -> Tensor:
         """Return zeros `(num_levels,)`: at first all levels are about equally likely."""

@@ -22,6 +22,7 @@ Deviations from the source:
     too far; docs/experiments.md has what that costs.
 """
 
+import math
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -32,9 +33,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pixelrnn import kernels
+from pixelrnn.graph.program import Features, Floats, LikelihoodParameters
 from pixelrnn.kernels import memory, mixture, threads
 from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, register, scale_levels
-from pixelrnn.stepper.program import Features, LikelihoodParameters
 
 MIN_LOG_SCALE = -7.0
 MAX_LOG_SCALE = 20.0  # wider than any image; exp(-x) of more would vanish in float32
@@ -142,6 +143,15 @@ class LogisticMixture(Likelihood):
     def lower(self, parameters: Features) -> LikelihoodParameters:
         """Tell the stepper how to read the parameters."""
         return LikelihoodParameters("logistic-mixture", (parameters,), self.components, MEAN_UNIT)
+
+    def at_temperature(self, temperature: float) -> tuple[Floats, Floats]:
+        """Divide the logits of the components, and widen their scales; see the base class."""
+        k, c = self.components, self.channels
+        factors = np.ones(self.head_maps + self.prediction_maps)
+        terms = np.zeros(len(factors))
+        factors[:k] = 1 / temperature
+        terms[k + c * k : k + 2 * c * k] = math.log(temperature)
+        return factors, terms
 
     def initial_bias(self) -> Tensor:
         """Return zeros but for the log-scales, which start narrow: `(head_maps,)`."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 
 from pydantic import Field
 
-from pixelrnn.models.base import AutoregressiveModel, ModelConfig
+from pixelrnn.models.base import AutoregressiveModel
+from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.diagonal_bilstm import DiagonalBiLSTMConfig, DiagonalBiLSTMModel
 from pixelrnn.models.pixel_cnn import PixelCNN, PixelCNNConfig
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig

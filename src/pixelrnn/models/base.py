@@ -7,53 +7,36 @@ with the order of `ordering.py`: raster order, red -> green -> blue inside a pix
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Annotated, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
+from pixelrnn.coding.fixed_point import export
 from pixelrnn.errors import ImageMismatchError
+from pixelrnn.graph.program import Floats, Program
+from pixelrnn.graph.reach import receptive_field
+from pixelrnn.graph.simplify import simplify
+from pixelrnn.graph.traced import Traced
+from pixelrnn.layers.masks import feature_groups
 from pixelrnn.layers.matrices import Matrices
-from pixelrnn.likelihoods import AnyLikelihoodConfig, Likelihood, LogisticMixtureConfig
+from pixelrnn.likelihoods import (
+    Likelihood,
+    scale_levels,
+)
+from pixelrnn.models.asked import any_images, check_temperature, checked_size
+from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
+from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.ordering import Place
-from pixelrnn.stepper.program import Program
-from pixelrnn.stepper.runner import Images, Runner
+from pixelrnn.stepper.coder import Coder, Images
+from pixelrnn.stepper.drawing import draw
+from pixelrnn.uncertainty import evenly_spread
 
-MAX_SIDE = 65536  # pixels
-MAX_PIXELS_DRAWN = 1 << 26  # at once, over all images
-
-Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
-
-
-class ModelConfig(BaseModel):
-    """What every model is told; with the weights it rebuilds the model, nothing else needed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    kind: str = ""
-    channels: int = Field(default=3, description="colours of a pixel: 1 (grey) or 3 (RGB)")
-    num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
-    likelihood: AnyLikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
-    image_size: tuple[Side, Side] | None = Field(
-        default=None,
-        strict=False,
-        description="(height, width) of the training images: the default size of samples",
-    )
-
-    def fewest_parameters(self) -> int:
-        """Return a lower bound of the parameters, cheap to compute: no model is built."""
-        return 0
-
-    @field_validator("channels")
-    @classmethod
-    def _grey_or_colour(cls, channels: int) -> int:
-        if channels not in (1, 3):
-            raise ValueError("an image has 1 channel (grey) or 3 (RGB)")
-        return channels
+CALIBRATION_IMAGES = 128
+CALIBRATION_PIXELS = 1 << 15  # at a time
 
 
 class AutoregressiveModel(nn.Module, ABC):
@@ -68,10 +51,12 @@ class AutoregressiveModel(nn.Module, ABC):
     Attributes:
         config: the frozen configuration.
         likelihood: how parameters become probabilities.
+        calibration: how large the results of operations become on the training images; see `calibrate`.
     """
 
     config: ModelConfig
     likelihood: Likelihood
+    calibration: Floats | None = None
 
     def __init_subclass__(cls, **options: object) -> None:
         """Refuse a class that scores or draws its own way: such figures would be no model's."""
@@ -80,7 +65,7 @@ class AutoregressiveModel(nn.Module, ABC):
             if getattr(getattr(AutoregressiveModel, name, None), "__final__", False):
                 raise TypeError(
                     f"{cls.__name__} overrides {name}, which is the same for all models: what is its own "
-                    "are forward, lower and receptive_field"
+                    "are forward and trace"
                 )
 
     @abstractmethod
@@ -94,13 +79,73 @@ class AutoregressiveModel(nn.Module, ABC):
             `(B, groups, maps, H, W)` in the dtype of the weights.
         """
 
-    @abstractmethod
-    def lower(self) -> Program:
-        """Return the same network as operations on one pixel, for the stepper."""
+    @property
+    def reads_border(self) -> bool:
+        """Whether `trace` is given, beside the colours, a feature that is 1 on pixels and 0 outside."""
+        return False
 
     @abstractmethod
+    def trace(self, image: Traced) -> Traced:
+        """Write the network down, as operations on one pixel.
+
+        Args:
+            image: the colours of a pixel, scaled to [-1, 1], and the border feature if it is read.
+
+        Returns:
+            The likelihood's parameters of all groups, side by side.
+        """
+
+    @final
+    @usual_torch()
+    @torch.no_grad()
+    def lower(self, images: AnyImages | None = None) -> Program:
+        """Return the network as a program of operations on one pixel.
+
+        Args:
+            images: uint8 `(N, C, H, W)`: 128 of them, evenly spread, say how large the results of the
+                operations become, which is what integers are scaled by. Without any, what `calibrate`
+                found is taken, where it was called.
+        """
+        program = self._traced(None)
+        if images is not None:
+            program.set_largest(self._largest(images))
+        elif self.calibration is not None and len(self.calibration) == len(program.largest()):
+            program.set_largest(self.calibration)
+        return program
+
+    @final
+    def calibrate(self, images: AnyImages) -> None:
+        """Remember how large results become on images (see `lower`): `store.save` keeps it."""
+        self.calibration = self.lower(images).largest()
+
+    def _largest(self, images: AnyImages) -> Floats:
+        some = self.check_images(images)
+        some = some[torch.from_numpy(evenly_spread(len(some), CALIBRATION_IMAGES))]
+        at_once = max(1, CALIBRATION_PIXELS // some[0, 0].numel())
+        found = [self._traced(batch).largest() for batch in some.split(at_once)]
+        largest: Floats = np.max(found, axis=0)
+        return largest
+
+    def _traced(self, images: Tensor | None) -> Program:
+        config, likelihood = self.config, self.likelihood
+        program = Program(config.channels, config.num_levels, likelihood.groups)
+        image = program.new_map(config.channels + self.reads_border)
+        program.image = image.part(0, config.channels)
+        program.border = image.part(config.channels, 1) if self.reads_border else None
+        groups = np.append(feature_groups(config.channels, likelihood.groups).numpy(), 0)
+        values = None
+        if images is not None:
+            values = scale_levels(images, config.num_levels, self.dtype)
+            if self.reads_border:
+                values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+        parameters = self.trace(Traced(program, image, groups[: image.count], values))
+        program.likelihood = likelihood.lower(parameters.features)
+        simplify(program)
+        return program
+
     def receptive_field(self, place: Place, *, height: int, width: int) -> npt.NDArray[np.bool_]:
-        """Return which sub-pixels the distribution at `place` may depend on, `(C, height, width)`."""
+        """Return which sub-pixels the distribution at `place` may depend on, bool `(C, height, width)`."""
+        return receptive_field(self.lower(), place, height=height, width=width)
 
     @final
     def log_prob_map(self, images: AnyImages, dtype: torch.dtype | None = None) -> Tensor:
@@ -160,10 +205,11 @@ class AutoregressiveModel(nn.Module, ABC):
         threads: int | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> Images:
-        """Draw images, uint8 `(count, C, H, W)`, exactly, pixel by pixel in the stepper.
+        """Sample images, uint8 `(count, C, H, W)`, exactly, pixel by pixel.
 
-        Image i depends on (seed, i) and the model alone: not on the number of images, the threads,
-        or the order of the work.
+        What a file of the image would be decoded from are random bits: the images have the distribution
+        by which the model's integer program codes, on every machine the same. Image i depends on (seed, i)
+        and the model alone: not on the number of images, the threads, or the order of the work.
 
         Args:
             count: how many images.
@@ -171,30 +217,40 @@ class AutoregressiveModel(nn.Module, ABC):
             seed: 0 to 2^63 - 1.
             temperature: 1 for the model's own distribution; sharper below, flatter above.
             indices: which images of the seed's endless row of them; by default 0 ... count - 1.
-            threads: images drawn at the same time; by default one for each usable core.
+            threads: images sampled at the same time; by default one for each usable core.
             on_progress: called with the pixels done since its last call, from any thread.
 
         Raises:
             ImageMismatchError: if size, count or temperature is not positive, no size is known, or
                 the images would need too much memory.
+            ExportError: if the weights are too large for integers.
         """
         height, width = checked_size(size or self.config.image_size, count)
-        check_temperature(temperature)
         if count < 1:
             raise ImageMismatchError(f"at least one image must be drawn, not {count}")
         blank = np.zeros((count, self.config.channels, height, width), np.uint8)
-        return (
-            Runner(self.lower(), threads=threads)
-            .run(
-                blank,
-                np.array(False),
-                seed=seed,
-                temperature=temperature,
-                indices=indices,
-                on_progress=on_progress,
-            )
-            .images
-        )
+        return draw(
+            self.coder(temperature), blank, np.array(False),
+            seed=seed, indices=indices, threads=threads, on_progress=on_progress,
+        )  # fmt: skip
+
+    @final
+    def coder(self, temperature: float = 1.0) -> Coder:
+        """Return the network in integers, ready to sample: by what `calibrate` found, if it was called.
+
+        Args:
+            temperature: of the distribution: 1 for the model's own.
+
+        Raises:
+            ImageMismatchError: if the temperature is not positive.
+            ExportError: if the weights are too large for integers.
+        """
+        check_temperature(temperature)
+        program = self.lower()
+        if np.isnan(program.largest()).any():
+            program = self.lower(any_images(self.config.channels, self.config.num_levels))
+        self.likelihood.set_temperature(program, temperature)
+        return Coder(export(program))
 
     @final
     @property
@@ -219,30 +275,3 @@ class AutoregressiveModel(nn.Module, ABC):
         given = as_tensor(images, self.device)
         check_images(given, self.config.channels, self.config.num_levels)
         return given
-
-
-def check_temperature(temperature: float) -> None:
-    """Raise `ImageMismatchError` unless a temperature is positive and finite."""
-    if not 0 < temperature < float("inf"):
-        raise ImageMismatchError(f"a temperature is a positive number, not {temperature}")
-
-
-def checked_size(size: tuple[int, int] | None, count: int) -> tuple[int, int]:
-    """Return the (height, width) of images that can be drawn, `count` at once.
-
-    Raises:
-        ImageMismatchError: if there is no size, or there are too many pixels to keep.
-    """
-    if size is None:
-        raise ImageMismatchError("this model does not say how large its images were: give a size")
-    height, width = size
-    if not all(1 <= side <= MAX_SIDE for side in size):
-        raise ImageMismatchError(
-            f"no image of {height} x {width} pixels can be drawn: a side is 1 to {MAX_SIDE}"
-        )
-    if count * height * width > MAX_PIXELS_DRAWN:
-        raise ImageMismatchError(
-            f"{count:,} x {height} x {width} pixels are more than the {MAX_PIXELS_DRAWN:,} that can be "
-            "drawn at once: draw fewer, or smaller ones (--size HEIGHTxWIDTH)"
-        )
-    return size

@@ -2,9 +2,8 @@
 
 from torch import Tensor, nn
 
+from pixelrnn.graph.traced import Maps
 from pixelrnn.layers import DiagonalBiLSTM, RowLSTM, pointwise, run_chain
-from pixelrnn.layers.masks import Needed
-from pixelrnn.stepper.program import Features, Program
 
 
 class LSTMBlock(nn.Module):
@@ -15,14 +14,7 @@ class LSTMBlock(nn.Module):
         self.lstm = lstm
         self.out = pointwise(inner, stream)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, maps: Maps) -> Maps:
         """Map `(B, 2h, H, W)` to `(B, 2h, H, W)`."""
-        return run_chain([self.out], self.lstm(maps), residual=maps)
-
-    def lower(self, program: Program, maps: Features) -> Features:
-        """Write the block into a program."""
-        return self.out.lower(program, self.lstm.lower(program, maps), residual=maps)
-
-    def reach(self, needed: Needed) -> Needed:
-        """Return which inputs the needed outputs depend on, bool `(groups, H, W)`."""
-        return needed | self.lstm.reach(self.out.reach(needed))
+        states: Maps = self.lstm(maps)
+        return run_chain([self.out], states, residual=maps)

@@ -19,12 +19,10 @@ from typing import Literal, cast, final
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
+from pixelrnn.graph.traced import Maps
 from pixelrnn.layers import MaskedConv2d, pointwise, run_chain
-from pixelrnn.layers.masked_conv import lower_relu
-from pixelrnn.layers.masks import Needed
 from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig, odd
 from pixelrnn.models.registry import register
-from pixelrnn.stepper.program import Features, Program
 
 
 class PixelCNNConfig(PixelRNNConfig):
@@ -85,18 +83,7 @@ class PixelCNNBlock(nn.Module):
         self.conv = MaskedConv2d(inner, inner, kernel, "B", dilation=dilation)
         self.out = pointwise(inner, stream)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, maps: Maps) -> Maps:
         """Map `(B, 2h, H, W)` to `(B, 2h, H, W)`."""
         layers = [self.into, self.conv, self.out]
         return run_chain(layers, maps, rectified=True, residual=maps)
-
-    def lower(self, program: Program, maps: Features) -> Features:
-        """Write the block into a program."""
-        rectified = lower_relu(program, maps, self.out.out_groups)
-        inside = self.into.lower(program, rectified, relu=True)
-        inside = self.conv.lower(program, inside, relu=True)
-        return self.out.lower(program, inside, residual=maps)
-
-    def reach(self, needed: Needed) -> Needed:
-        """Return which inputs the needed outputs depend on, bool `(groups, H, W)`."""
-        return needed | self.into.reach(self.conv.reach(self.out.reach(needed)))

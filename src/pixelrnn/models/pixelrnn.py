@@ -14,14 +14,13 @@ times the usual size, so that training starts near uniform.
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Protocol, Self, cast
+from typing import Self, cast
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
+from pixelrnn.graph.traced import Maps, Traced
 from pixelrnn.layers import (
     DecorrelatedConv2d,
     LinearPrediction,
@@ -30,15 +29,12 @@ from pixelrnn.layers import (
     pointwise,
     run_chain,
 )
-from pixelrnn.layers.masked_conv import lower_relu
-from pixelrnn.layers.masks import Needed
 from pixelrnn.layers.matrices import HasMatrices, Matrices
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
 from pixelrnn.likelihoods import Categorical, scale_levels
-from pixelrnn.models.base import AutoregressiveModel, ModelConfig
+from pixelrnn.models.base import AutoregressiveModel
+from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages
-from pixelrnn.ordering import Place
-from pixelrnn.stepper.program import Features, Program
 
 INITIAL_OUTPUT_GAIN = 0.3
 
@@ -83,19 +79,6 @@ def odd(size: int) -> int:
     if size % 2 == 0:
         raise ValueError(f"a kernel size must be odd, not {size}")
     return size
-
-
-class Block(Protocol):
-    """A residual block: maps `(B, 2h, H, W)` in and out, never looking at what comes later."""
-
-    def lower(self, program: Program, maps: Features) -> Features:
-        """Write the block into a program; return its output maps."""
-
-    def __call__(self, maps: Tensor) -> Tensor:
-        """Return the maps with the block's part added."""
-
-    def reach(self, needed: Needed) -> Needed:
-        """Return which inputs the needed outputs depend on, bool `(groups, H, W)`."""
 
 
 class PixelRNN(AutoregressiveModel):
@@ -146,12 +129,17 @@ class PixelRNN(AutoregressiveModel):
     def forward(self, images: Tensor) -> Tensor:
         """Return the likelihood's parameters, `(B, groups, maps, H, W)`; see the base class."""
         values = self._scaled(images)
-        parameters: Tensor = self.head(self._block_outputs(values))
-        parameters = parameters.unflatten(1, (self.likelihood.groups, -1))
-        if self.prediction is not None:
-            predictions = self.prediction(values).unsqueeze(1)
-            parameters = torch.cat([parameters, predictions], dim=2)
-        return parameters
+        parameters = self._network(values, self._bordered(values))
+        return cast(Tensor, parameters.unflatten(1, (self.likelihood.groups, -1)))
+
+    @property
+    def reads_border(self) -> bool:
+        """Whether the image has a channel of ones beside it."""
+        return self.config.border_channel
+
+    def trace(self, image: Traced) -> Traced:
+        """Write the network down; see the base class."""
+        return self._network(image.part(self.config.channels), image)
 
     def nats(self, images: AnyImages) -> Tensor:
         """Return the negative log-probability of all images together; see the base class."""
@@ -159,8 +147,35 @@ class PixelRNN(AutoregressiveModel):
         levels, output = self.config.num_levels, self.head.output
         if type(self.likelihood) is not Categorical or not can_fuse(output, images, levels):
             return super().nats(images)
-        maps = self.head.before_output(self._block_outputs(self._scaled(images)))
+        maps = self.head.before_output(self._block_outputs(self._bordered(self._scaled(images))))
         return softmax_nats(output, maps, images, levels)
+
+    def _network(self, image: Maps, bordered: Maps) -> Maps:
+        """Return the parameters of the groups side by side, `(B, groups * maps, H, W)`."""
+        parameters: Maps = self.head(self._block_outputs(bordered))
+        if self.prediction is not None:
+            parameters = self.prediction(image, parameters)
+        return parameters
+
+    def _block_outputs(self, image: Maps) -> list[Maps]:
+        """Return the maps `(B, 2h, H, W)` behind every block."""
+        maps, outputs = self.stem(image), []
+        for block in self.blocks:
+            maps = block(maps)
+            outputs.append(maps)
+        return outputs
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        return scale_levels(images, self.config.num_levels, self.dtype)
+
+    def _bordered(self, values: Tensor) -> Tensor:
+        if self.config.border_channel:
+            values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+        if torch.is_autocast_enabled(
+            values.device.type
+        ):  # what matrix units of half precision want
+            values = values.contiguous(memory_format=torch.channels_last)
+        return values
 
     def matrices(self) -> list[Matrices]:
         """Return the matrices of the blocks; see the base class."""
@@ -170,61 +185,6 @@ class PixelRNN(AutoregressiveModel):
                 for matrices in layer.matrices():
                     found.setdefault(id(matrices.parameter), matrices)
         return list(found.values())
-
-    def _scaled(self, images: Tensor) -> Tensor:
-        return scale_levels(images, self.config.num_levels, self.dtype)
-
-    def _block_outputs(self, values: Tensor) -> list[Tensor]:
-        """Return the maps `(B, 2h, H, W)` behind every block, for images scaled to [-1, 1]."""
-        maps = values
-        if self.config.border_channel:
-            maps = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
-        if torch.is_autocast_enabled(maps.device.type):  # what matrix units of half precision want
-            maps = maps.contiguous(memory_format=torch.channels_last)
-        maps = self.stem(maps)
-        outputs = []
-        for block in self.blocks:
-            maps = block(maps)
-            outputs.append(maps)
-        return outputs
-
-    def lower(self) -> Program:
-        """Return the network as operations on one pixel; see the base class."""
-        config, likelihood = self.config, self.likelihood
-        program = Program(config.channels, config.num_levels, likelihood.groups)
-        image = program.new_map(config.channels + config.border_channel)
-        program.image = image.part(0, config.channels)
-        if config.border_channel:
-            program.border = image.part(config.channels, 1)
-        maps = self.stem.lower(program, image)
-        outputs = []
-        for block in self.blocks:
-            maps = block.lower(program, maps)  # type: ignore[operator]
-            outputs.append(maps)
-        parameters = self.head.lower(program, outputs)
-        if self.prediction is not None:
-            parameters = self.prediction.lower(program, program.image, parameters)
-        program.likelihood = likelihood.lower(parameters)
-        return program
-
-    def receptive_field(self, place: Place, *, height: int, width: int) -> npt.NDArray[np.bool_]:
-        """Return which sub-pixels the distribution at `place` may depend on; see the base class."""
-        groups, channels = self.likelihood.groups, self.config.channels
-        needed = np.zeros((groups, height, width), dtype=bool)
-        needed[place.channel if groups > 1 else 0, place.row, place.column] = True
-        outputs = self.head.reach(needed, len(self.blocks))
-        reached = outputs[-1]
-        for block, also in zip(reversed(self.blocks), [*reversed(outputs[:-1]), None], strict=True):
-            reached = block.reach(reached)  # type: ignore[operator]
-            if also is not None:
-                reached = reached | also
-        pixels = self.stem.reach(reached)
-        if self.prediction is not None:
-            pixels = pixels | self.prediction.reach(needed)
-        pixels = np.broadcast_to(pixels, (channels, height, width)).copy()
-        if groups < channels:  # the likelihood couples the colours inside the pixel
-            pixels[: place.channel, place.row, place.column] = True
-        return pixels
 
 
 class Head(nn.Module):
@@ -243,13 +203,13 @@ class Head(nn.Module):
         )
         self.output = pointwise(hidden, torch.arange(groups).repeat_interleave(maps))
 
-    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, outputs: Sequence[Maps]) -> Maps:
         """Map the outputs of all blocks, each `(B, 2h, H, W)`, to `(B, groups * maps, H, W)`."""
         return run_chain([self.output], self.before_output(outputs), rectified=True)
 
-    def before_output(self, outputs: Sequence[Tensor]) -> Tensor:
+    def before_output(self, outputs: Sequence[Maps]) -> Maps:
         """Map the outputs of all blocks to what the last layer rectifies, `(B, head features, H, W)`."""
-        hidden = list(cast(Iterable[MaskedConv2d], self.hidden))
+        hidden: list[MaskedConv2d] = list(cast(Iterable[MaskedConv2d], self.hidden))
         if not self.skips:
             return run_chain([self.first, *hidden], outputs[-1], rectified=True)
         maps = run_chain([self.first], outputs[-1], rectified=True)
@@ -257,24 +217,3 @@ class Head(nn.Module):
         for skip, output in zip(skips, outputs, strict=False):
             maps = run_chain([skip], output, rectified=True, residual=maps)
         return run_chain(hidden, maps, rectified=True) if hidden else maps
-
-    def lower(self, program: Program, outputs: Sequence[Features]) -> Features:
-        """Write the head into a program."""
-        stream = self.first.in_groups
-        rectified = [
-            lower_relu(program, maps, stream) for maps in (outputs if self.skips else outputs[-1:])
-        ]
-        skips = list(zip(cast(Iterable[MaskedConv2d], self.skips), rectified, strict=False))
-        maps = self.first.lower(program, rectified[-1], add=skips, relu=True)
-        for layer in cast(Iterable[MaskedConv2d], self.hidden):
-            maps = layer.lower(program, maps, relu=True)
-        return self.output.lower(program, maps)
-
-    def reach(self, needed: Needed, num_blocks: int) -> list[Needed]:
-        """Return which outputs of each block the needed parameters depend on."""
-        hidden = self.output.reach(needed)
-        for layer in reversed(self.hidden):
-            hidden = layer.reach(hidden)  # type: ignore[operator]
-        last = self.first.reach(hidden)
-        nothing = np.zeros_like(last)
-        return [last if self.skips else nothing] * (num_blocks - 1) + [last]

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from pixelrnn.models.base import AutoregressiveModel, ModelConfig
+from pixelrnn.models.base import AutoregressiveModel
+from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.registry import Registry
 

@@ -38,6 +38,7 @@ CONFIG_FILE = "config.json"
 FORMAT = "pixelrnn-model"
 FORMAT_VERSION = 1
 CHECKSUM = "sha256"  # in the metadata; files of earlier versions and of others have none
+CALIBRATION = "calibration"  # how large results become; files of earlier versions have none
 DTYPE = "F32"  # as safetensors calls it
 # A mask has entries for what it hides too: in our layers at most as many as for weights.
 MASK_ENTRIES_PER_WEIGHT = 2
@@ -75,6 +76,8 @@ def save(
     }
     tensors = model.state_dict() if weights is None else weights
     held = {key: value.detach().cpu() for key, value in tensors.items()}
+    if model.calibration is not None:
+        held[CALIBRATION] = torch.from_numpy(model.calibration).float()
     write_tensors(folder / name, held, metadata)
     write_json(folder / CONFIG_FILE, config)
 
@@ -118,7 +121,7 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Autoregress
         with safe_open(file, framework="pt") as opened:
             config = _config(file, opened.metadata() or {})
             shapes = _shapes(file, opened)
-            _check_shapes(file, shapes, config)
+            _check_shapes(file, {n: s for n, s in shapes.items() if n != CALIBRATION}, config)
             weights = {name: opened.get_tensor(name) for name in shapes}
             metadata = opened.metadata()
     except (SafetensorError, OSError) as error:
@@ -131,6 +134,9 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Autoregress
     if not is_intact(weights, metadata):
         raise ModelFileError(f"{file} is damaged: it has another checksum; get it again")
     model = build(config)
+    calibration = weights.pop(CALIBRATION, None)
+    if calibration is not None:
+        model.calibration = calibration.double().numpy()
     model.load_state_dict(weights)
     return model.to(place).eval()
 

@@ -1,6 +1,6 @@
 """Images to messages and back, by an integer program: one image a call, any number of calls at a time."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -8,23 +8,24 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.graph.program import Program
 from pixelrnn.stepper import range_coder
 from pixelrnn.stepper.integer_products import LANES
-from pixelrnn.stepper.integers import Integers
-from pixelrnn.stepper.layout import lay_out_integers
+from pixelrnn.stepper.integers import Integers, Tables
+from pixelrnn.stepper.layout import lay_out
 from pixelrnn.stepper.machine import run_rows
-from pixelrnn.stepper.program import Program
-from pixelrnn.stepper.runner import Images, portions
+from pixelrnn.stepper.spreading import portions
 from pixelrnn.stepper.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
-from pixelrnn.stepper.world import Tables
 from pixelrnn.units import BITS_PER_BYTE
 
+Images = npt.NDArray[np.uint8]
 NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
 Result = TypeVar("Result")
 KEPT_WIDTHS = 8  # of images, whose memory is kept ready ...
 KEPT_BYTES = 1 << 23  # ... if it is small
 FIRST_PIXELS = 1 << 10  # before the first look at whether the message has come to its end
 NO_MESSAGE = np.zeros(0, np.uint8)
+NOTHING_KNOWN = np.zeros((0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Coder:
         if program.curves is None:
             raise ValueError("only an integer program codes exactly: export it first")
         self.program = program
-        self.layout = lay_out_integers(program)
+        self.layout = lay_out(program)
         self._curves = program.curves
         # A vector more than is needed: results are written in whole ones.
         self._widest = int(self.layout.operations[:, OP_COUNT].max()) + LANES
@@ -142,12 +143,29 @@ class Coder:
         _require(len(message) == max(least, len(number)))
         return image
 
+    def drawing(
+        self, stream: npt.NDArray[np.uint8], image: Images, known: npt.NDArray[np.bool_]
+    ) -> Iterator[int]:
+        """Fill in the unknown levels of an image by random bytes; yield the rows done, some at a time.
+
+        Args:
+            stream: the random bytes: three a level, and eight.
+            image: uint8 `(H, W, C)`; written to.
+            known: bool `(H, W, C)`: the levels that the image gives.
+        """
+        world, tables = self._world(image.shape, stream, reads=True, known=known.view(np.uint8))
+        range_coder.start_reading(world.coder, world.stream)
+        for first, last in portions(*image.shape[:2]):
+            run_rows(tables, world, image, first, last)
+            yield last - first
+
     def _world(
         self,
         shape: tuple[int, ...],
         message: npt.NDArray[np.uint8],
         *,
         reads: bool,
+        known: npt.NDArray[np.uint8] = NOTHING_KNOWN,
         frequencies: npt.NDArray[np.int64] = NO_FREQUENCIES,
     ) -> tuple[Integers, Tables]:
         """Return fresh memory for an image."""
@@ -169,6 +187,7 @@ class Coder:
             np.zeros(range_coder.STATE_SIZE, np.int64),
             message,
             reads,
+            known,
             frequencies,
             np.zeros((4, self._room), np.int64),
         )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from pixelrnn.stepper.integer_tables import (
+from pixelrnn.graph.integer_tables import (
     ARGUMENT_BITS,
     COUPLING_BITS,
     COUPLING_SIDE,

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from pixelrnn.stepper.integer_tables import (
+from pixelrnn.graph.integer_tables import (
     GATE_BITS,
     GATE_STEP_BITS,
     SIGMOID_SIDE,

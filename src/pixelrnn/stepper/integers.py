@@ -1,4 +1,4 @@
-"""The world of integers: a program made exact, to encode and to decode.
+"""Integer programs in the loop: memory, and the operations on one pixel.
 
 Maps are of two kinds. Those that are multiplied have 16 bits (*narrow*); those that are summed up, the
 residual stream, gates, cells and parameters, have 32 (*wide*). Every operation ends in the step that
@@ -16,9 +16,9 @@ test sees to in the compiled code.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import njit
 
+from pixelrnn.graph.program import ADD, LINEAR, LSTM, REQUANTISE
 from pixelrnn.stepper.integer_kernels import (
     add,
     gather,
@@ -29,8 +29,6 @@ from pixelrnn.stepper.integer_kernels import (
     requantise,
 )
 from pixelrnn.stepper.integer_products import LANES, product
-from pixelrnn.stepper.integer_settle import settle_integers
-from pixelrnn.stepper.program import ADD, LINEAR, LSTM, REQUANTISE
 from pixelrnn.stepper.tables import (
     MAP_COLUMNS,
     MAP_STEP,
@@ -49,12 +47,10 @@ from pixelrnn.stepper.tables import (
     OP_WEIGHTS,
     OP_WIDE,
     OPERATION_COLUMNS,
-    SPEC_LEVELS,
     TAP_COLUMNS,
     TAP_COUNT,
     TAP_MAP,
 )
-from pixelrnn.stepper.world import begin_pixel, begin_row, run_section, settle, workspace
 
 whole32: Any = np.int32
 
@@ -78,6 +74,7 @@ class Integers(NamedTuple):
         coder: int64, the state of the range coder.
         stream: uint8, the message.
         reads: whether the message is read (decode), or written (encode).
+        known: uint8 `(H, W, C)`: not 0 where a level is given though the message is read; or empty.
         frequencies: int64 `(H, W, C)` for that of each level coded, of 2^24, or empty.
         room: int64 `(4, levels or components or channels)`, memory of `settle`.
     """
@@ -97,8 +94,27 @@ class Integers(NamedTuple):
     coder: np.ndarray
     stream: np.ndarray
     reads: bool
+    known: np.ndarray
     frequencies: np.ndarray
     room: np.ndarray
+
+
+class Tables(NamedTuple):
+    """A program laid out: the tables whose columns `tables.py` names, all int64."""
+
+    operations: np.ndarray
+    taps: np.ndarray
+    sections: np.ndarray
+    spec: np.ndarray
+    maps: np.ndarray
+
+
+class Places(NamedTuple):
+    """Where, at column 0 of the row at hand, each operation writes and each tap reads."""
+
+    outs: np.ndarray
+    cells: np.ndarray
+    sources: np.ndarray
 
 
 class Work(NamedTuple):
@@ -131,16 +147,14 @@ class Work(NamedTuple):
     stream: Any
     stream_size: int
     reads: bool
+    known: Any
+    knows: bool
     frequencies: Any
     keeps_frequencies: bool
     weights: Any
     means: Any
     inverse_scales: Any
     residuals: Any
-
-
-def _is_ours(world: Any) -> bool:
-    return isinstance(world, types.NamedTuple) and world.instance_class is Integers
 
 
 @njit(inline="always")
@@ -153,7 +167,7 @@ def _at(taps: Any, t: int, sources: Any, maps: Any, column: int) -> int:
 
 
 @njit(error_model="numpy")
-def _run(first: int, last: int, column: int, work: Work) -> None:
+def run_operations(first: int, last: int, column: int, work: Work) -> None:
     """Run operations first .. last - 1 at one pixel."""
     operations, taps, maps = work.operations, work.taps, work.maps
     outs, cells, sources = work.outs, work.cells, work.sources
@@ -199,89 +213,40 @@ def _run(first: int, last: int, column: int, work: Work) -> None:
                  work.sigmoid, work.tanh)  # fmt: skip
 
 
-@overload(workspace)
-def _(world, tables, places):  # type: ignore[no-untyped-def]
-    if not _is_ours(world):
-        return None
-
-    def with_integers(world, tables, places):  # type: ignore[no-untyped-def]
-        room = world.room
-        return Work(
-            pointer(tables.operations),
-            pointer(tables.taps),
-            pointer(tables.maps),
-            pointer(tables.spec),
-            pointer(places.outs),
-            pointer(places.cells),
-            pointer(places.sources),
-            pointer(world.weights),
-            pointer(world.numbers),
-            pointer(world.sigmoid),
-            pointer(world.tanh),
-            pointer(world.exponential),
-            pointer(world.logistic),
-            pointer(world.inverse_scales),
-            pointer(world.coupling),
-            pointer(world.narrow),
-            world.gathered_at,
-            pointer(world.wide),
-            pointer(world.sums),
-            pointer(world.coder),
-            pointer(world.stream),
-            len(world.stream),
-            world.reads,
-            pointer(world.frequencies),
-            world.frequencies.size > 0,
-            pointer(room[0]),
-            pointer(room[1]),
-            pointer(room[2]),
-            pointer(room[3]),
-        )
-
-    return with_integers
-
-
-@overload(begin_row)
-def _(world, tables, row, width):  # type: ignore[no-untyped-def]
-    if not _is_ours(world):
-        return None
-
-    def with_integers(world, tables, row, width):  # type: ignore[no-untyped-def]
-        pass
-
-    return with_integers
-
-
-@overload(begin_pixel)
-def _(world, tables, row, column, border):  # type: ignore[no-untyped-def]
-    if not _is_ours(world):
-        return None
-
-    def with_integers(world, tables, row, column, border):  # type: ignore[no-untyped-def]
-        if border >= 0:
-            world.narrow[border] = tables.spec[SPEC_LEVELS] - 1
-
-    return with_integers
-
-
-@overload(run_section)
-def _(world, tables, places, section, column, work):  # type: ignore[no-untyped-def]
-    if not _is_ours(world):
-        return None
-
-    def with_integers(world, tables, places, section, column, work):  # type: ignore[no-untyped-def]
-        sections = tables.sections
-        _run(sections[section], sections[section + 1], column, work)
-
-    return with_integers
-
-
-@overload(settle)
-def _(world, tables, image, row, column, group, parameters, pixel, work):  # type: ignore[no-untyped-def]
-    if not _is_ours(world):
-        return None
-
-    def with_integers(world, tables, image, row, column, group, parameters, pixel, work):  # type: ignore[no-untyped-def]
-        settle_integers(work, image, row, column, group, parameters, pixel)
-
-    return with_integers
+@njit(error_model="numpy")
+def workspace(world, tables, places):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Return pointers to all that is touched at a pixel; they live no longer than the arguments."""
+    room = world.room
+    return Work(
+        pointer(tables.operations),
+        pointer(tables.taps),
+        pointer(tables.maps),
+        pointer(tables.spec),
+        pointer(places.outs),
+        pointer(places.cells),
+        pointer(places.sources),
+        pointer(world.weights),
+        pointer(world.numbers),
+        pointer(world.sigmoid),
+        pointer(world.tanh),
+        pointer(world.exponential),
+        pointer(world.logistic),
+        pointer(world.inverse_scales),
+        pointer(world.coupling),
+        pointer(world.narrow),
+        world.gathered_at,
+        pointer(world.wide),
+        pointer(world.sums),
+        pointer(world.coder),
+        pointer(world.stream),
+        len(world.stream),
+        world.reads,
+        pointer(world.known),
+        world.known.size > 0,
+        pointer(world.frequencies),
+        world.frequencies.size > 0,
+        pointer(room[0]),
+        pointer(room[1]),
+        pointer(room[2]),
+        pointer(room[3]),
+    )

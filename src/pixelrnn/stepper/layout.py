@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.stepper.integer_products import LANES, packed
-from pixelrnn.stepper.program import (
+from pixelrnn.graph.order import check_order
+from pixelrnn.graph.program import (
     CATEGORICAL,
-    LINEAR,
     LOGISTIC_MIXTURE,
     LSTM,
     Operation,
     Program,
     Tap,
 )
+from pixelrnn.stepper.integer_products import LANES, packed
 from pixelrnn.stepper.tables import (
     MAP_BASE,
     MAP_COLUMNS,
@@ -85,37 +85,11 @@ class Layout:
         return memory
 
 
-def lay_out(program: Program, dtype: npt.DTypeLike = np.float32) -> Layout:
-    """Return the tables of a program, its weights in precision `dtype`.
-
-    Raises:
-        ValueError: if an operation reads what comes later in the order, or the program is unfinished.
-    """
-    weights: list[npt.NDArray[np.float64]] = []
-    operations: list[list[int]] = []
-    taps: list[list[int]] = []
-    size = 0
-    for operation in program.operations:
-        start = len(taps)
-        for tap in operation.taps:
-            taps.append(_tap_row(tap, size))
-            if tap.weights is not None:
-                weights.append(tap.weights.reshape(-1))
-                size += tap.weights.size
-        bias = -1
-        if operation.bias is not None:
-            bias = size
-            weights.append(operation.bias)
-            size += operation.bias.size
-        operations.append(_operation_row(operation, start, len(taps), bias))
-    return _layout(program, operations, taps, np.concatenate([*weights, np.zeros(0)]).astype(dtype))
-
-
-def lay_out_integers(program: Program) -> Layout:
+def lay_out(program: Program) -> Layout:
     """Return the tables of an integer program.
 
     Raises:
-        ValueError: as `lay_out`.
+        ValueError: if an operation reads what comes later in the order, or the program is unfinished.
     """
     weights: list[npt.NDArray[np.int16]] = [np.zeros(0, np.int16)]
     numbers: list[npt.NDArray[np.int32]] = [np.zeros(0, np.int32)]
@@ -124,7 +98,7 @@ def lay_out_integers(program: Program) -> Layout:
     weights_at = numbers_at = 0
     for operation in program.operations:
         row = _operation_row(operation, len(taps), len(taps) + len(operation.taps), numbers_at)
-        taps += [_tap_row(tap, 0) for tap in operation.taps]
+        taps += [_tap_row(tap) for tap in operation.taps]
         products = [tap.weights for tap in operation.taps if tap.weights is not None]
         row[OP_WIDE] = program.maps[operation.out.map].wide
         row[OP_VECTORS] = -(-operation.out.count // LANES)
@@ -168,15 +142,15 @@ def _layout(
     )
 
 
-def _tap_row(tap: Tap, weights: int) -> list[int]:
+def _tap_row(tap: Tap) -> list[int]:
     features = tap.features
-    return [features.map, tap.row, tap.column, features.first, features.count, weights]
+    return [features.map, tap.row, tap.column, features.first, features.count]
 
 
 def _operation_row(operation: Operation, taps: int, taps_end: int, bias: int) -> list[int]:
     out, cell = operation.out, operation.cell or operation.out
     return [operation.code, out.map, out.first, out.count, taps, taps_end, bias,
-            int(operation.residual), cell.map, int(operation.relu), 0, 0, 0, 0, 0, 0]  # fmt: skip
+            int(operation.residual), cell.map, 0, 0, 0, 0, 0, 0]  # fmt: skip
 
 
 _LIKELIHOODS = {"categorical": CATEGORICAL, "logistic-mixture": LOGISTIC_MIXTURE}
@@ -237,21 +211,3 @@ def _used_by_the_machine(program: Program) -> set[int]:
     parameters = program.likelihood.parameters if program.likelihood else ()
     border = (program.border,) if program.border else ()
     return {features.map for features in (program.image, *border, *parameters)}
-
-
-def check_order(program: Program) -> None:
-    """Refuse taps that point to what comes later, whatever is there."""
-    for section, operations in enumerate(program.sections):
-        at_row_end = section == program.groups
-        for operation in operations:
-            for tap in operation.taps:
-                size = program.maps[tap.features.map].features
-                last = tap.column + (tap.features.first + tap.features.count - 1) // size
-                later = tap.row > 0 or (tap.row == 0 and last > 0 and not at_row_end)
-                if later:
-                    raise ValueError(
-                        f"an operation reads row {tap.row}, column {last} of map "
-                        f"{tap.features.map}: what comes later in the order"
-                    )
-                if operation.code == LINEAR and tap.weights is None and not operation.residual:
-                    raise ValueError("a linear operation needs weights at every tap")

@@ -1,22 +1,21 @@
-"""The compiled loop that runs a program over the pixels of an image.
+"""The compiled loop that runs an integer program over the pixels of an image.
 
-One loop serves every use, for there is one place where the value of a sub-pixel comes from (`settle`):
-the image where it is known, the generator or the decoder where it is not. Scoring and encoding know all of
-it, sampling and decoding nothing, completing a part.
+One loop serves every use, for there is one place where the value of a sub-pixel comes from (`settle.py`):
+the image where it is known, the decoder where it is not. Encoding knows all of it, decoding nothing,
+completing a part; sampling decodes random bits.
 
-The loop is compiled by numba when it is first used, once for each kind of numbers (`world.py`), and
-cached on disk: once a machine.
+The loop is compiled by numba when it is first used, and cached on disk: once a machine.
 """
 
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pixelrnn import kernels
 from pixelrnn.kernels.compiled import compiled
-from pixelrnn.stepper import floats, integers  # noqa: F401 - they say how their worlds work
+from pixelrnn.stepper.integer_settle import settle
+from pixelrnn.stepper.integers import Integers, Places, Tables, run_operations, workspace
 from pixelrnn.stepper.places import at_column, find_row, place
 from pixelrnn.stepper.tables import (
     SPEC_BORDER,
@@ -24,16 +23,8 @@ from pixelrnn.stepper.tables import (
     SPEC_GROUPS,
     SPEC_IMAGE,
     SPEC_IMAGE_FIRST,
+    SPEC_LEVELS,
     SPEC_PARAMETERS,
-)
-from pixelrnn.stepper.world import (
-    Places,
-    Tables,
-    begin_pixel,
-    begin_row,
-    run_section,
-    settle,
-    workspace,
 )
 
 # numba compiles again where the file of a cached function has changed, but not where a function that it
@@ -47,7 +38,7 @@ FINGERPRINT = zlib.crc32(
 @compiled(nogil=True, error_model="numpy")
 def run_rows(
     tables: Tables,
-    world: Any,
+    world: Integers,
     image: np.ndarray,
     first_row: int,
     last_row: int,
@@ -57,8 +48,7 @@ def run_rows(
 
     Args:
         tables: the program, laid out for this image's width.
-        world: its weights and its memory, and what is asked of it: `floats.Floats` or
-            `integers.Integers`.
+        world: its weights and its memory, and the message.
         image: uint8 `(H, W, C)`; unknown sub-pixels are filled in.
         first_row: where to start.
         last_row: where to stop.
@@ -68,34 +58,31 @@ def run_rows(
     groups, width = spec[SPEC_GROUPS], image.shape[1]
     outs, cells = np.zeros(len(operations), np.int64), np.zeros(len(operations), np.int64)
     sources = np.zeros(len(taps), np.int64)
-    places = Places(outs, cells, sources)
-    work = workspace(world, tables, places)
+    work = workspace(world, tables, Places(outs, cells, sources))
     for row in range(first_row, last_row):
         find_row(row, operations, taps, maps, outs, cells, sources)
-        begin_row(world, tables, row, width)
         pixels = place(maps, spec[SPEC_IMAGE], row, spec[SPEC_IMAGE_FIRST])
         borders = -1
         if spec[SPEC_BORDER] >= 0:
             borders = place(maps, spec[SPEC_BORDER], row, spec[SPEC_BORDER_FIRST])
         for column in range(width):
-            border = at_column(spec[SPEC_BORDER], column, borders, maps) if borders >= 0 else -1
-            begin_pixel(world, tables, row, column, border)
+            if borders >= 0:
+                border = at_column(spec[SPEC_BORDER], column, borders, maps)
+                world.narrow[border] = spec[SPEC_LEVELS] - 1
             pixel = at_column(spec[SPEC_IMAGE], column, pixels, maps)
             for group in range(groups):
-                run_section(world, tables, places, group, column, work)
+                run_operations(sections[group], sections[group + 1], column, work)
                 which, first = (
                     spec[SPEC_PARAMETERS + 3 * group],
                     spec[SPEC_PARAMETERS + 3 * group + 1],
                 )
                 parameters = at_column(which, column, place(maps, which, row, first), maps)
-                settle(world, tables, image, row, column, group, parameters, pixel, work)
+                settle(work, image, row, column, group, parameters, pixel)
         if sections[groups] < sections[groups + 1]:
             for column in range(width - 1, -1, -1):
-                begin_pixel(world, tables, row, column, -1)
-                run_section(world, tables, places, groups, column, work)
+                run_operations(sections[groups], sections[groups + 1], column, work)
 
 
-def is_compiled(world: type) -> bool:
-    """Return whether the loop is ready for a kind of numbers: `Floats` or `Integers`."""
-    worlds: list[Any] = [signature[1] for signature in run_rows.signatures]
-    return any(each.instance_class is world for each in worlds)
+def is_compiled() -> bool:
+    """Return whether the loop is ready."""
+    return bool(run_rows.signatures)

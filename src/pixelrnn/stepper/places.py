@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from pixelrnn.stepper.program import LSTM
+from pixelrnn.graph.program import LSTM
 from pixelrnn.stepper.tables import (
     MAP_BASE,
     MAP_PAD,

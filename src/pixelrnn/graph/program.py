@@ -24,13 +24,13 @@ Only numpy is needed here: a program can be stored and run without torch.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.stepper.integer_tables import Curves
+from pixelrnn.graph.integer_tables import Curves
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]  # float64, or the integers of an integer program
@@ -52,7 +52,7 @@ class Features:
         return Features(self.map, self.first + first, count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tap:
     """Features of a map at an offset from the pixel at hand, and their weights.
 
@@ -68,8 +68,19 @@ class Tap:
     column: int = 0
     weights: Numbers | None = None
 
+    def pieces(self, size: int) -> Iterator[tuple[int, int, Features]]:
+        """Yield (row, column, features) of each pixel that is read: of a joined tap, several.
 
-@dataclass(frozen=True)
+        Args:
+            size: features of the map.
+        """
+        first, count = self.features.first, self.features.count
+        for column in range(-(-(first + count) // size)):
+            begin, end = max(first - column * size, 0), min(first + count - column * size, size)
+            yield self.row, self.column + column, Features(self.features.map, begin, end - begin)
+
+
+@dataclass(frozen=True, eq=False)
 class Operation:
     """One line of a program; see the module for what each code does."""
 
@@ -81,6 +92,7 @@ class Operation:
     relu: bool = False  # the result is rectified
     cell: Features | None = None  # where an LSTM writes its cell
     rescale: "Rescale | None" = None  # of an integer program: how the result is made small again
+    largest: Floats | None = None  # magnitude of each result on images; NaN before any were shown
 
 
 @dataclass(frozen=True)
@@ -171,17 +183,16 @@ class Program:
         taps: Sequence[Tap],
         bias: Floats | None = None,
         residual: Features | None = None,
-        *,
-        relu: bool = False,
+        largest: Floats | None = None,
     ) -> None:
-        """Add `out = bias + residual + sum over taps of weights^T features`, rectified or not."""
+        """Add `out = bias + residual + sum over taps of weights^T features`."""
         first = (Tap(residual),) if residual else ()
         taps = (*first, *self._joined(taps))
-        self.append(Operation(LINEAR, out, taps, bias, bool(residual), relu))
+        self.append(Operation(LINEAR, out, taps, bias, bool(residual), largest=largest))
 
-    def relu(self, out: Features, source: Features) -> None:
+    def relu(self, out: Features, source: Features, largest: Floats | None = None) -> None:
         """Add `out = max(source, 0)`."""
-        self.append(Operation(RELU, out, (Tap(source),)))
+        self.append(Operation(RELU, out, (Tap(source),), largest=largest))
 
     def add(self, out: Features, taps: Sequence[Tap]) -> None:
         """Add `out = sum over taps of features`."""
@@ -216,10 +227,46 @@ class Program:
             and tap.column == last.column + columns
         )
 
+    def adapt(self, features: Features, factors: Floats, terms: Floats) -> None:
+        """Multiply what is written to some features, and add to it; sums of taps write it.
+
+        Args:
+            features: which.
+            factors: one for each of them.
+            terms: likewise.
+        """
+        for section in self.sections:
+            for n, operation in enumerate(section):
+                first = operation.out.first - features.first
+                if operation.out.map != features.map or not 0 <= first < features.count:
+                    continue
+                if operation.code != LINEAR or operation.residual or operation.relu:
+                    raise ValueError("only the results of a product can be adapted")
+                part = slice(first, first + operation.out.count)
+                bias = np.zeros(operation.out.count) if operation.bias is None else operation.bias
+                taps = tuple(
+                    replace(t, weights=_weights(t) * factors[part]) for t in operation.taps
+                )
+                bias = bias * factors[part] + terms[part]
+                section[n] = replace(operation, taps=taps, bias=bias)
+
     @property
     def operations(self) -> list[Operation]:
         """All operations, section by section."""
         return [operation for section in self.sections for operation in section]
+
+    def largest(self) -> Floats:
+        """Return the largest magnitudes of all results that have one, side by side."""
+        found = [each.largest for each in self.operations if each.largest is not None]
+        return np.concatenate([*found, np.zeros(0)])
+
+    def set_largest(self, values: Floats) -> None:
+        """Set what `largest` returns."""
+        first = 0
+        for operation in self.operations:
+            if operation.largest is not None:
+                operation.largest[:] = values[first : first + operation.out.count]
+                first += operation.out.count
 
     @property
     def multiplications(self) -> int:

@@ -13,24 +13,23 @@ import torch
 
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
 from pixelrnn.likelihoods.logistic_mixture import MEAN_UNIT
-from pixelrnn.stepper import machine
-from pixelrnn.stepper.floats import Floats
+from pixelrnn.stepper import drawing, machine
 from pixelrnn.stepper.machine import run_rows
-from pixelrnn.stepper.runner import PIXELS_AT_ONCE, Runner
+from pixelrnn.stepper.spreading import PIXELS_AT_ONCE
 
 NOTHING, ALL = np.array(False), np.array(True)
 COUNT = 7
-# Drawn once in float64: a change of the random numbers, of what they are used for or of the network.
+# Sampled once: a change of the random bits, of what they are used for, of the network or its integers.
 GOLDEN = {
     "categorical": [
-        [[5, 5, 2, 3, 6], [4, 0, 1, 5, 5], [6, 0, 6, 5, 0], [7, 0, 6, 5, 6]],
-        [[2, 3, 2, 8, 7], [5, 6, 8, 4, 3], [0, 1, 0, 4, 0], [0, 6, 6, 3, 3]],
-        [[7, 7, 8, 1, 2], [3, 1, 6, 6, 5], [1, 7, 3, 6, 1], [7, 0, 4, 5, 6]],
+        [[6, 1, 8, 4, 3], [0, 5, 7, 0, 1], [5, 8, 7, 1, 1], [1, 7, 6, 1, 7]],
+        [[6, 3, 6, 1, 2], [6, 7, 3, 4, 1], [3, 3, 3, 5, 2], [8, 4, 8, 3, 7]],
+        [[6, 2, 8, 2, 1], [0, 1, 2, 0, 4], [6, 1, 2, 5, 8], [4, 1, 5, 4, 6]],
     ],
     "logistic-mixture": [
-        [[0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1]],
-        [[3, 0, 0, 8, 8], [8, 8, 8, 6, 6], [0, 0, 0, 8, 0], [3, 8, 8, 1, 4]],
-        [[8, 8, 8, 0, 0], [0, 0, 8, 8, 8], [0, 8, 0, 8, 0], [8, 0, 0, 8, 8]],
+        [[0, 0, 0, 0, 0], [0, 4, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]],
+        [[8, 2, 0, 0, 0], [8, 0, 0, 0, 8], [7, 0, 1, 8, 8], [5, 8, 8, 1, 5]],
+        [[8, 0, 0, 0, 1], [0, 8, 0, 0, 8], [0, 0, 8, 8, 4], [8, 0, 8, 8, 0]],
     ],
 }
 
@@ -39,9 +38,10 @@ def blank(count, model, height=4, width=5):
     return np.zeros((count, model.config.channels, height, width), np.uint8)
 
 
-def draw(model, count=COUNT, threads=1, **settings):
-    runner = Runner(model.lower(), dtype=np.float64, threads=threads)
-    return runner.run(blank(count, model), NOTHING, **({"seed": 3} | settings)).images
+def draw(model, count=COUNT, **settings):
+    images, coder = settings.pop("images", blank(count, model)), model.coder()
+    known = settings.pop("known", NOTHING)
+    return drawing.draw(coder, images, known, **({"seed": 3, "threads": 1} | settings))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_other_seeds_and_indices_give_other_images(model):
 
 def test_rows_drawn_in_portions_are_those_drawn_at_once(model, monkeypatch):
     images = draw(model)
-    monkeypatch.setattr("pixelrnn.stepper.runner.PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr("pixelrnn.stepper.spreading.PIXELS_AT_ONCE", 1)
     np.testing.assert_array_equal(draw(model), images)
 
 
@@ -88,28 +88,43 @@ def test_a_golden_sample(likelihood_drawn, tiny_model):
     assert draw(model, 1)[0].tolist() == GOLDEN[likelihood_drawn]
 
 
-def test_scores_do_not_depend_on_the_threads(model, random_images):
-    images = random_images(COUNT, 3, 4, 5).numpy()
-    one, two = (
-        Runner(model.lower(), threads=threads).run(images, ALL, want_nats=True).nats
-        for threads in (1, 2)
-    )
-    np.testing.assert_array_equal(one, two)
-
-
-def test_the_loop_is_compiled_once_a_precision(tiny_model):
+def test_the_loop_is_compiled_once(tiny_model):
     """Whatever the shapes: another signature would cost another half a minute."""
     for channels, count, height, width in [(1, 1, 1, 1), (1, 2, 1, 5), (3, 1, 4, 1), (3, 2, 3, 3)]:
         model = tiny_model("pixelcnn", "categorical", channels)
-        for dtype in (np.float32, np.float64):
-            runner = Runner(model.lower(), dtype=dtype, threads=1)
-            images = blank(count, model, height, width)
-            images.setflags(write=False)
-            for known in (NOTHING, ALL, np.broadcast_to(ALL, images.shape)):
-                runner.run(images, known)
-                runner.run(images, known, want_nats=True, want_parameters=True)
-    worlds = [signature[1].instance_class for signature in run_rows.signatures]
-    assert worlds.count(Floats) <= 2
+        images = blank(count, model, height, width)
+        images.setflags(write=False)
+        for known in (NOTHING, ALL, np.broadcast_to(ALL, images.shape)):
+            draw(model, count, images=images, known=known)
+        coder = model.coder()
+        coder.decode(
+            coder.encode(np.zeros((height, width, channels), np.uint8)), height, width, channels
+        )
+    assert len(run_rows.signatures) == 1
+
+
+def test_known_sub_pixels_are_given_and_the_others_sampled(model, random_images):
+    """Whatever the image holds where it is not known, the same comes out."""
+    images, others = (random_images(2, 3, 5, 7, seed=seed).numpy() for seed in (0, 1))
+    known = np.random.default_rng(0).random(images.shape) < 0.5
+    first = draw(model, 2, images=images, known=known)
+    second = draw(model, 2, images=np.where(known, images, others), known=known)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first[known], images[known])
+    assert (first[~known] != images[~known]).any()
+
+
+def test_what_is_sampled_is_what_is_fed_back(model):
+    """The message of an image that was sampled begins as the random bits that it was sampled by."""
+    coder = model.coder()
+    (image,) = draw(model, 1, images=blank(1, model, 16, 16))
+    pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
+    bits = drawing.random_bytes(3, 0, pixels.size).tobytes()
+    message = coder.encode(pixels)
+    same = len(message) - 8  # the last bytes are as few as decide it
+    assert same > 4
+    first, second = (int.from_bytes(each[:same], "big") for each in (message, bits))
+    assert abs(first - second) <= 1
 
 
 def test_only_the_whole_loop_is_kept_on_disk():
@@ -127,15 +142,15 @@ def test_only_the_whole_loop_is_kept_on_disk():
 
 def test_the_images_given_are_left_alone(model):
     images = blank(2, model)
-    assert Runner(model.lower()).run(images, NOTHING).images.any()
+    assert draw(model, images=images).any()
     assert not images.any()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_progress_adds_up_to_all_pixels(threads, tiny_model):
     model, seen = tiny_model("pixelcnn", num_levels=2, layers=1), []
-    runner = Runner(model.lower(), threads=threads)
-    runner.run(blank(3, model, 300, 100), NOTHING, on_progress=seen.append)
+    images = blank(3, model, 300, 100)
+    draw(model, images=images, threads=threads, on_progress=seen.append)
     assert sum(seen) == 3 * 300 * 100
     assert max(seen) <= PIXELS_AT_ONCE
     assert len(seen) == 6
@@ -151,10 +166,9 @@ def test_a_fault_in_on_progress_ends_the_run(threads, at, tiny_model):
         if len(seen) > at:
             raise RuntimeError("full disk")
 
+    images = blank(200, model, 20, 20)
     with pytest.raises(RuntimeError, match="full disk"):
-        Runner(model.lower(), threads=threads).run(
-            blank(200, model, 20, 20), NOTHING, on_progress=fail
-        )
+        draw(model, images=images, threads=threads, on_progress=fail)
     assert len(seen) < 50  # the others did not run to their end
     assert threading.active_count() < 10
 
@@ -169,10 +183,9 @@ def test_ctrl_c_ends_the_run(threads, tiny_model):
         if len(seen) == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
+    images = blank(2000, model, 40, 40)
     with pytest.raises(KeyboardInterrupt):
-        Runner(model.lower(), threads=threads).run(
-            blank(2000, model, 40, 40), NOTHING, on_progress=interrupt
-        )
+        draw(model, images=images, threads=threads, on_progress=interrupt)
     assert len(seen) < 1500  # the others did not run to their end
 
 

@@ -1,0 +1,82 @@
+"""Sampling: an integer program's decoder, fed with random bits."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.errors import ImageMismatchError
+from pixelrnn.processes import usable_cores
+from pixelrnn.stepper.coder import Coder, Images
+from pixelrnn.stepper.range_coder import MAX_BYTES_AT_END, MAX_BYTES_PER_SYMBOL
+from pixelrnn.stepper.spreading import spread
+
+MAX_WORKING_BYTES = 1 << 32
+
+
+def draw(
+    coder: Coder,
+    images: Images,
+    known: npt.NDArray[np.bool_],
+    *,
+    seed: int = 0,
+    indices: Sequence[int] | None = None,
+    threads: int | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Images:
+    """Return images whose unknown sub-pixels are sampled, each given all before it.
+
+    Args:
+        coder: the model in integers.
+        images: uint8 `(N, C, H, W)`; what is unknown in them does not matter.
+        known: bool, broadcast to the shape of the images.
+        seed: of the random bits, 0 to 2^63 - 1.
+        indices: of the images: image i has the random bits of (seed, indices[i]).
+        threads: images at the same time; by default one for each usable core.
+        on_progress: called with the pixels done since its last call, from any thread.
+
+    Raises:
+        ImageMismatchError: if the images would need too much memory.
+    """
+    count, width = images.shape[0], images.shape[3]
+    numbers = range(count) if indices is None else indices
+    if len(numbers) != count:
+        raise ValueError(f"{len(numbers)} indices for {count} images: give one per image")
+    threads = min(threads or usable_cores(), count)
+    _require_room(coder, width, threads)
+    values = images.transpose(0, 2, 3, 1).copy()
+    given = np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1)
+
+    def work(n: int) -> Iterator[None]:
+        bits = random_bytes(seed, numbers[n], values[n].size)
+        for rows in coder.drawing(bits, values[n], given[n].copy()):
+            if on_progress:
+                on_progress(rows * width)
+            yield
+
+    spread(work, count, threads)
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def random_bytes(seed: int, index: int, levels: int) -> npt.NDArray[np.uint8]:
+    """Return as many random bytes as decoding so many levels can read, by the generator Philox 4x64.
+
+    Example:
+        >>> bool((random_bytes(0, 0, 10) == random_bytes(0, 0, 12)[:38]).all())
+        True
+    """
+    count = levels * MAX_BYTES_PER_SYMBOL + MAX_BYTES_AT_END
+    generator = np.random.Philox(key=np.array([seed, index], np.uint64))
+    words = generator.random_raw(-(-count // 8)).astype("<u8")
+    return words.view(np.uint8)[:count]
+
+
+def _require_room(coder: Coder, width: int, threads: int) -> None:
+    """Raise `ImageMismatchError` if the images at work at a time would need too much memory."""
+    num_bytes = coder.working_bytes(width) * (1 + threads)
+    if num_bytes > MAX_WORKING_BYTES:
+        raise ImageMismatchError(
+            f"images {width:,} pixels wide need {num_bytes / 1e9:,.1f} GB of working memory with "
+            f"this model and {threads} threads, more than {MAX_WORKING_BYTES / 1e9:,.0f} GB: "
+            "take narrower ones (--size HEIGHTxWIDTH), or fewer --threads"
+        )

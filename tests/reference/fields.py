@@ -1,0 +1,105 @@
+"""What each model sees, by kernel sizes and dilations alone: no mask and no tap is read.
+
+A field is walked back layer by layer over the pixels of an image: from the pixels at which a layer's
+result is needed to those at which what it reads is, as the paper says it. Features of a pixel and
+of a colour group that comes later are left out at the pixel itself.
+"""
+
+import numpy as np
+import pytest
+
+
+def offsets(height, width, dilation=1, *, centre):
+    """Return the (row, column) offsets of a masked kernel of full size height x width."""
+    rows, columns = height // 2, width // 2
+    full = [(r, c) for r in range(-rows, 1) for c in range(-columns, columns + 1)]
+    before = [(r, c) for r, c in full if r < 0 or c < 0]
+    return [(dilation * r, dilation * c) for r, c in before + [(0, 0)] * centre]
+
+
+def moved(needed, row, column):
+    """Return the pixels at an offset from those needed, as far as they are inside the image."""
+    result = np.zeros_like(needed)
+    for r, c in np.argwhere(needed):
+        if 0 <= r + row < needed.shape[0] and 0 <= c + column < needed.shape[1]:
+            result[r + row, c + column] = True
+    return result
+
+
+def read_by(needed, kernel):
+    return np.any([moved(needed, *offset) for offset in kernel], axis=0)
+
+
+def pixelcnn_block(config, index, needed):
+    size, dilation = config.kernel_size, config.dilations[index % len(config.dilations)]
+    return read_by(needed, offsets(size, size, dilation, centre=True))
+
+
+def row_lstm_block(config, index, needed):
+    """State rows above, each wider by half a kernel; of every state the inputs to its left."""
+    half = config.kernel_size // 2
+    states = needed.copy()
+    for row in range(len(needed) - 1, 0, -1):
+        above = np.zeros_like(needed)
+        above[row - 1] = read_by(states, [(-1, c) for c in range(-half, half + 1)])[row - 1]
+        states |= above
+    return read_by(states, offsets(1, config.kernel_size, centre=True))
+
+
+def diagonal_bilstm_block(config, index, needed):
+    """All pixels before, and the pixel itself."""
+    last = np.flatnonzero(needed)
+    before = np.zeros(needed.size, bool)
+    before[: last.max() + 1 if len(last) else 0] = True
+    return before.reshape(needed.shape)
+
+
+BLOCKS = {
+    "pixelcnn": pixelcnn_block,
+    "row-lstm": row_lstm_block,
+    "diagonal-bilstm": diagonal_bilstm_block,
+}
+
+
+def kernel(config, name):
+    """Return the offsets that a layer reads, by its name in the model."""
+    *_, layer = name.removesuffix(".conv").split(".")
+    if name == "stem":
+        size = config.stem_kernel_size, config.stem_kernel_size
+    elif layer == "prediction":
+        size = 3, 3
+    elif config.kind == "pixelcnn" and name.endswith(".conv"):
+        size = config.kernel_size, config.kernel_size
+    elif config.kind == "row-lstm" and layer == "input_to_state":
+        size = 1, config.kernel_size
+    else:
+        size = 1, 1
+    dilation = 1
+    if config.kind == "pixelcnn" and name.startswith("blocks.") and name.endswith(".conv"):
+        dilation = config.dilations[int(name.split(".")[1]) % len(config.dilations)]
+    shows_itself = name not in ("stem", "prediction.conv") or (
+        name == "stem" and config.channels > 1 and config.likelihood.kind == "categorical"
+    )
+    return offsets(*size, dilation, centre=shows_itself)
+
+
+def field(config, place, height, width):
+    """Return which sub-pixels the distribution at `place` depends on, bool `(C, height, width)`."""
+    if config.kind not in BLOCKS:
+        pytest.skip(f"{config.kind} has no field here: write what its block sees")
+    needed = np.zeros((height, width), bool)
+    needed[place.row, place.column] = True
+    reached = needed
+    for index in reversed(range(config.layers)):
+        reached = reached | BLOCKS[config.kind](config, index, reached)
+    size = config.stem_kernel_size
+    pixels = read_by(reached, offsets(size, size, centre=False))
+    if config.likelihood.kind == "logistic-mixture":
+        pixels |= read_by(needed, [(-1, -1), (-1, 0), (-1, 1), (0, -1)])
+    result = np.repeat(pixels[None], config.channels, axis=0)
+    if (
+        config.likelihood.kind == "categorical"
+    ):  # of a pixel itself, features see colours before theirs
+        result[:-1] |= reached
+    result[:, place.row, place.column] = np.arange(config.channels) < place.channel
+    return result
