@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "pixelrnn"
+BENCHMARKS = ROOT / "benchmarks"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PACKAGE = "pixelrnn"
 
@@ -23,7 +24,7 @@ LAYERS = (
     ("cli",),
     ("compare",),
     ("report",),
-    ("assessment", "benchmarks", "pillow"),
+    ("assessment", "pillow"),
     ("training",),
     ("audit", "evaluation", "baselines", "completion", "compiling", "pictures"),
     ("data",),
@@ -115,6 +116,16 @@ def upward_imports(source, layers=LAYERS):
             if other in level and other != own and level[other] <= own_level:
                 found.append(f"{path.relative_to(source)}:{line}: {own or PACKAGE} imports {other}")
     return found
+
+
+def imports_of(package, source):
+    """Files that import another package."""
+    return [
+        f"{path.relative_to(source)}:{line}"
+        for path, tree in _trees(source)
+        for module, line in _imported_modules(tree, path, source)
+        if module.partition(".")[0] == package
+    ]
 
 
 def long_files(source):
@@ -211,12 +222,19 @@ def test_picture_in_the_documentation_is_the_one_tested():
     assert layers_in(ARCHITECTURE.read_text(encoding="utf-8")) == LAYERS
 
 
+def test_only_the_door_to_the_benchmarks_imports_them():
+    where = {found.partition(":")[0] for found in imports_of("benchmarks", SOURCE)}
+    assert where == {str(Path("cli", "bench.py"))}
+
+
 def test_no_file_is_too_long():
     assert long_files(SOURCE) == []
+    assert long_files(BENCHMARKS) == []
 
 
 def test_only_units_divides_by_log_two():
     assert logs_of_two(SOURCE) == []
+    assert logs_of_two(BENCHMARKS) == []
     units = ast.parse((SOURCE / "units.py").read_text(encoding="utf-8"))
     assert any(map(_is_log_of_two, ast.walk(units))), "the rule cannot see units.py's own"
 
@@ -312,6 +330,11 @@ def test_an_upward_import_is_found(tmp_path, name, text):
 )
 def test_a_downward_import_is_allowed(tmp_path, name, text):
     assert upward_imports(_tree(tmp_path, {name: text})) == []
+
+
+def test_an_import_of_another_package_is_found(tmp_path):
+    tree = _tree(tmp_path, {"a.py": "import benchmarks.plain", "b.py": "import mybenchmarks"})
+    assert imports_of("benchmarks", tree) == ["a.py:1"]
 
 
 def test_a_long_file_is_found(tmp_path):

@@ -4,7 +4,6 @@ import dataclasses
 import io
 import itertools
 import logging
-import lzma
 import math
 import tarfile
 from pathlib import Path
@@ -14,9 +13,9 @@ import pytest
 from PIL import Image
 
 from pixelrnn import baselines
-from pixelrnn.baselines import codecs, files, histograms, measure
+from pixelrnn.baselines import files, formats, histograms, measure
 from pixelrnn.baselines.histograms import histogram
-from pixelrnn.baselines.mosaic import as_colour, as_pictures, grid_shape, lay_out
+from pixelrnn.baselines.mosaic import as_pictures, grid_shape, lay_out
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import standard_error
 
@@ -136,55 +135,12 @@ def test_picture_keeps_channels_apart():
         np.testing.assert_array_equal(as_pictures(images)[..., channel], images[:, channel])
 
 
-@pytest.mark.parametrize("codec", codecs.CODECS, ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", formats.FORMATS, ids=lambda codec: codec.name)
 @pytest.mark.parametrize("num_levels", [2, 17, 256])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_codecs_give_every_pixel_back(codec, num_levels, channels):
-    picture = as_pictures(_images(1, channels=channels, num_levels=num_levels))
-    stored = (picture if codec.stores_grey else as_colour(picture))[0]
+    (stored,) = codec.pictures(_images(1, channels=channels, num_levels=num_levels))
     np.testing.assert_array_equal(codec.decode(codec.encode(stored, num_levels)), stored)
-
-
-@pytest.mark.parametrize("codec", codecs.MORE_CODECS, ids=lambda codec: codec.name)
-@pytest.mark.parametrize("num_levels", [2, 17, 256])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (5, 1), (6, 9), (6, 9, 3), (40, 33, 3)])
-def test_more_codecs_give_every_pixel_back(codec, num_levels, shape):
-    pixels = np.random.default_rng(0).integers(num_levels, size=shape, dtype=np.uint8)
-    assert codec.available()
-    decoded = codec.decode(codec.encode(pixels, num_levels))
-    np.testing.assert_array_equal(decoded, pixels.ravel() if codec.is_stream else pixels)
-
-
-def test_more_codecs_are_not_in_the_rows_of_a_comparison():
-    assert tuple(codec.name for codec in codecs.CODECS) == CODEC_NAMES
-    assert [codec.name for codec in codecs.MORE_CODECS] == [
-        "JPEG XL (effort 7)",
-        "JPEG-LS",
-        "JPEG 2000",
-        "LZMA",
-    ]
-
-
-def _xz(pixels, *filters):
-    main = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}
-    return lzma.compress(pixels, check=lzma.CHECK_CRC32, filters=[*filters, main])
-
-
-def test_lzma_is_the_smaller_of_with_and_without_differences():
-    lzma_codec = codecs.MORE_CODECS[3]
-    smooth = as_pictures(_images(1, height=40, width=50))[0]
-    delta = {"id": lzma.FILTER_DELTA, "dist": 3}
-    repeated = np.tile(np.random.default_rng(0).integers(4, size=(9, 8), dtype=np.uint8), (9, 9))
-    assert len(lzma_codec.encode(smooth, 256)) == len(_xz(smooth, delta)) < len(_xz(smooth))
-    small = len(lzma_codec.encode(repeated, 4))
-    assert small == len(_xz(repeated)) < len(_xz(repeated, delta | {"dist": 1}))
-
-
-def test_jpeg_2000_knows_how_few_bits_the_levels_have():
-    noise = np.random.default_rng(0).integers(4, size=(64, 64), dtype=np.uint8)
-    few, many = (len(codecs.MORE_CODECS[2].encode(noise, levels)) for levels in (4, 256))
-    assert 8 * few / noise.size < 2.6
-    assert few < many
 
 
 def test_binarised_png_takes_one_bit_a_pixel():
@@ -203,9 +159,9 @@ def _lossy(pixels, num_levels):
 def test_a_lossy_codec_gets_no_row(monkeypatch, caplog):
     faulty = [
         dataclasses.replace(codec, encode=_lossy) if codec.name == "WebP" else codec
-        for codec in codecs.CODECS
+        for codec in formats.FORMATS
     ]
-    monkeypatch.setattr(files, "CODECS", faulty)
+    monkeypatch.setattr(files, "FORMATS", faulty)
     images = _images(5)
     with caplog.at_level(logging.WARNING, "pixelrnn.baselines"):
         rows = _by_name(measure(images, images, 256))
@@ -221,10 +177,10 @@ def test_one_lossy_image_among_many_is_found(monkeypatch):
 
     def encode(pixels, num_levels):
         wrong = np.array_equal(pixels, bad)
-        return codecs._encode_png(pixels ^ np.uint8(wrong), num_levels)
+        return formats._encode_png(pixels ^ np.uint8(wrong), num_levels)
 
-    png = dataclasses.replace(codecs.CODECS[0], encode=encode)
-    monkeypatch.setattr(files, "CODECS", [png])
+    png = dataclasses.replace(formats.FORMATS[0], encode=encode)
+    monkeypatch.setattr(files, "FORMATS", [png])
     names = _by_name(measure(images, images, 256))
     assert "PNG" not in names
     assert "PNG, one picture" in names
@@ -233,9 +189,9 @@ def test_one_lossy_image_among_many_is_found(monkeypatch):
 def test_a_missing_codec_is_named_not_fatal(monkeypatch, caplog):
     missing = [
         dataclasses.replace(codec, available=lambda: False) if codec.name == "JPEG XL" else codec
-        for codec in codecs.CODECS
+        for codec in formats.FORMATS
     ]
-    monkeypatch.setattr(files, "CODECS", missing)
+    monkeypatch.setattr(files, "FORMATS", missing)
     images = _images(3)
     with caplog.at_level(logging.WARNING, "pixelrnn.baselines"):
         rows = _by_name(measure(images, images, 256))
@@ -244,8 +200,8 @@ def test_a_missing_codec_is_named_not_fatal(monkeypatch, caplog):
 
 
 def test_a_picture_too_large_for_the_format_is_left_out(monkeypatch, caplog):
-    small = [dataclasses.replace(codecs.CODECS[0], max_side=10)]
-    monkeypatch.setattr(files, "CODECS", small)
+    small = [dataclasses.replace(formats.FORMATS[0], max_side=10)]
+    monkeypatch.setattr(files, "FORMATS", small)
     images = _images(4)  # 9 wide; two beside each other are 18
     with caplog.at_level(logging.WARNING, "pixelrnn.baselines"):
         names = [row.name for row in measure(images, images, 256)]

@@ -89,6 +89,15 @@ def test_as_many_images_as_there_is_room_for():
     assert pictures.fitting(10, 4096, 4096, pixels=1) == 1
 
 
+def test_a_sheet_of_those_that_there_is_room_for(tmp_path, monkeypatch):
+    images = draw(9)
+    monkeypatch.setattr(pictures, "fitting", lambda count, *_: min(count, 4))
+    assert pictures.write_sheet(tmp_path / "a.png", images, 17) == 4
+    with Image.open(tmp_path / "a.png") as opened:
+        expected = pictures.sheet(images[:4], 17, columns=2)[..., 0]
+        np.testing.assert_array_equal(np.asarray(opened), expected)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_png(channels, tmp_path):
     pixels = pictures.sheet(draw(5, channels, levels=256), 256, columns=2)
@@ -112,13 +121,14 @@ def frames(path):
 @pytest.mark.parametrize("size", [(8, 8), (4, 7), (12, 10)])
 def test_gif_grows_pixel_by_pixel_to_the_whole(channels, levels, size, tmp_path):
     images = draw(5, channels, *size, levels)
-    pictures.write_growth(tmp_path / "a.gif", images, levels, columns=3)
+    pictures.write_growth(tmp_path / "a.gif", images, levels)
     found = frames(tmp_path / "a.gif")
     stages = pictures.stages(*size, pictures.GIF_FRAMES)
     assert len(found) == len(stages) <= 64
     for (frame, _), count in zip(found, stages, strict=True):
         known = pictures.first_pixels(int(count), *size)
-        expected = pictures.sheet(images, levels, columns=3, known=known)
+        columns = pictures.squarish(5, *size)
+        expected = pictures.sheet(images, levels, columns=columns, known=known)
         np.testing.assert_array_equal(frame, np.broadcast_to(expected, frame.shape))
     assert stages[0] == 0
     assert stages[-1] == size[0] * size[1]
@@ -130,7 +140,7 @@ def test_gif_of_many_colours_is_close(tmp_path):
     image = np.stack(
         [np.tile(ramp, (32, 1)), np.tile(ramp[:, None], (1, 32)), np.full((32, 32), 90)]
     )
-    pictures.write_growth(tmp_path / "a.gif", image[None].astype(np.uint8), 256, columns=1)
+    pictures.write_growth(tmp_path / "a.gif", image[None].astype(np.uint8), 256)
     last = frames(tmp_path / "a.gif")[-1][0].astype(int)
     expected = pictures.sheet(image[None].astype(np.uint8), 256, columns=1).astype(int)
     assert 0 < np.abs(last - expected).mean() < 8
@@ -138,7 +148,7 @@ def test_gif_of_many_colours_is_close(tmp_path):
 
 def test_gif_of_256_greys(tmp_path):
     image = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
-    pictures.write_growth(tmp_path / "a.gif", image, 256, columns=1)
+    pictures.write_growth(tmp_path / "a.gif", image, 256)
     last = frames(tmp_path / "a.gif")[-1][0].astype(int)
     assert np.abs(last - pictures.sheet(image, 256, columns=1)).max() <= 8
 
@@ -158,7 +168,7 @@ def test_arrays_are_what_is_read_back_as_data(channels, tmp_path):
 
 WRITERS = {
     "png": lambda path: pictures.write_png(path, pictures.sheet(draw(2), 17, columns=1)),
-    "gif": lambda path: pictures.write_growth(path, draw(2), 17, columns=1),
+    "gif": lambda path: pictures.write_growth(path, draw(2), 17),
     "npz": lambda path: pictures.write_arrays(path, images=draw(2)),
 }
 

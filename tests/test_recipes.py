@@ -12,7 +12,7 @@ from pixelrnn.errors import RecipeError
 from pixelrnn.models import LABELS, build
 from pixelrnn.training import dry_run, load_recipe, shipped_recipes, suite_recipes, suites
 from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.recipe import data_table, recipe_from
+from pixelrnn.training.recipe import recipe_from
 from pixelrnn.training.schedule import LearningRate
 
 SUITES = ("cifar10-45k", "cifar10-45k-softmax", "cifar10-paper", "digits", "mnist-paper", "photos")
@@ -516,22 +516,6 @@ def test_data_in_place_of_the_recipes_own_drops_its_reading_options(tmp_path):
     other = load_recipe(file, data="digits").data
     assert (other.source, other.patch_size) == ("digits", None)
     assert load_recipe(file, ["data.patch_size=8"], data="other").data.patch_size == 8
-
-
-def test_the_data_table_alone():
-    table = data_table({"source": "photos"}, ["data.patch_size=16"])
-    assert (table.source, table.options().patch_size) == ("photos", 16)
-    for setting, message in (
-        ("patch_size=16", "only keys of data"),
-        ("model.features=3", "only keys of data"),
-        ("data.pach_size=3", "did you mean patch_size?"),
-        ("data=3", "a table"),
-        ("data.patch_size=big", "data: patch_size = 'big' is not allowed"),
-    ):
-        with pytest.raises(RecipeError, match=re.escape(message)):
-            data_table({"source": "photos"}, [setting])
-    with pytest.raises(RecipeError, match="source is missing"):
-        data_table({})
 
 
 def test_tables_that_are_made_in_python():

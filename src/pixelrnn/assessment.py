@@ -21,8 +21,8 @@ from pixelrnn.coding.measuring import measure_files
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet, Images
-from pixelrnn.errors import ImageMismatchError, ModelFileError
-from pixelrnn.evaluation import Evaluation, evaluate
+from pixelrnn.errors import ModelFileError
+from pixelrnn.evaluation import Evaluation, evaluate, require_fit
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.operations.export import export
@@ -44,20 +44,6 @@ KEPT = "top:0.5"
 FILE_IMAGES, FILE_PIXELS = 512, 512 * 32 * 32
 FILE_KEYS = tuple(FileFigures.model_fields)
 SAME_BITS_PER_DIM = 1e-6  # of an image, evaluated twice with the same weights
-
-
-def require_fit(model: AutoregressiveModel, data: DataSet) -> None:
-    """Raise `ImageMismatchError` unless the model is of images like these.
-
-    Fewer levels than the model's would be scored, but as images that they are not.
-    """
-    have = (data.channels, data.num_levels)
-    wanted = (model.config.channels, model.config.num_levels)
-    if have != wanted:
-        raise ImageMismatchError(
-            f"the model is of images with {wanted[0]} channel(s) of {wanted[1]} levels, and those of "
-            f"{data.name} have {have[0]} of {have[1]}: give other images or another model"
-        )
 
 
 def require_contract(run: RunFolder, model: AutoregressiveModel, images: Images) -> None:

@@ -14,10 +14,11 @@ from typing import Any, Literal
 from rich.console import Console
 
 from pixelrnn import baselines, report, stopping
-from pixelrnn.assessment import assess, require_contract, require_fit
+from pixelrnn.assessment import assess, require_contract
 from pixelrnn.data import DataSet
 from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.errors import OutputError, RecipeError, TrainingInterrupted
+from pixelrnn.evaluation import require_fit
 from pixelrnn.files import write_json
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.runs import SEED_FOLDER, Baseline, RunFolder, locked_folder

@@ -6,12 +6,14 @@ known: those it is given.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image, ImageOps
 
-from pixelrnn.errors import ImageMismatchError
+from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.models.torch_state import usual_torch
@@ -21,6 +23,7 @@ from pixelrnn.units import bits_per_dim
 
 SCORED_AT_ONCE = 50  # images
 Mask = npt.NDArray[np.bool_]
+SIDES = ("top", "bottom", "left", "right")
 
 
 @dataclass(frozen=True)
@@ -132,19 +135,25 @@ def known_after_hidden(known: Mask) -> int:
 def keep(rule: str, height: int, width: int) -> Mask:
     """Return the mask `(height, width)` of a rule such as "top:0.5" (or left, bottom, right).
 
+    It may also be the path of an image of the mask, not black where a pixel is given.
+
     Raises:
-        ImageMismatchError: if the rule is not one of these, or its share not between 0 and 1.
+        ImageMismatchError: if the rule is not one of these, its share not between 0 and 1, or the image not
+            of this size.
+        DataError: if the image cannot be read.
 
     Example:
         >>> keep("left:0.5", 1, 4).tolist()
         [[True, True, False, False]]
     """
     side, _, text = rule.partition(":")
+    if side not in SIDES and Path(rule).is_file():
+        return _read_mask(Path(rule), height, width)
     try:
         share = float(text)
     except ValueError:
         share = -1.0
-    if side not in ("top", "bottom", "left", "right") or not 0 <= share < 1:
+    if side not in SIDES or not 0 <= share < 1:
         raise ImageMismatchError(
             f"cannot keep {rule!r}: write top:0.5 (or left, right, bottom, and a share below 1), "
             "or the path of a mask image"
@@ -174,6 +183,25 @@ def _resample(
     levels = np.stack([np.random.Generator(each).random(count) for each in philox])
     chosen = (weights.cumsum(axis=1)[:, None, :] < levels[:, :, None]).sum(axis=2)
     return np.minimum(chosen, weights.shape[1] - 1), 1 / (weights**2).sum(axis=1)
+
+
+def _read_mask(path: Path, height: int, width: int) -> Mask:
+    """Return where an image is not black; alpha in it does not count."""
+    try:
+        with Image.open(path) as stored:
+            opened = ImageOps.exif_transpose(stored)
+            if opened.size != (width, height):
+                raise ImageMismatchError(
+                    f"the mask {path} is of {opened.height} x {opened.width} pixels, the images "
+                    f"are of {height} x {width}: they must be alike"
+                )
+            read = opened.convert("RGB") if opened.mode == "P" else opened
+            values, bands = np.asarray(read), read.getbands()
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise DataError(f"{path} cannot be read as a mask: give an image, such as a PNG") from error
+    colours = [index for index, band in enumerate(bands) if band != "A"]
+    known: Mask = (values.reshape(height, width, -1)[..., colours] != 0).any(axis=2)
+    return known
 
 
 def _check_mask(images: Images, known: Mask) -> None:

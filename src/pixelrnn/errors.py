@@ -89,5 +89,9 @@ class CompilingError(PixelRNNError):
     """Loops that cannot be compiled as numba is set; the message names the setting."""
 
 
+class MissingPartError(PixelRNNError):
+    """A part of the project that is not installed here; the message says how to get it."""
+
+
 class NotKeptWarning(UserWarning):
     """What was compiled cannot be kept, so that every start takes long; the message says what helps."""

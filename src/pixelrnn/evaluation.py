@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 
 from pixelrnn.agreement import SURPRISE_BITS
-from pixelrnn.errors import NonFiniteResultError
+from pixelrnn.data import DataSet, Images
+from pixelrnn.errors import ImageMismatchError, NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.models.torch_state import usual_torch
@@ -101,6 +102,32 @@ class Evaluation:
         return self.nats_map * (bits(1.0) / self.num_images)
 
 
+def require_fit(model: AutoregressiveModel, data: DataSet, images: Images | None = None) -> None:
+    """Raise `ImageMismatchError` unless a model is of images like these.
+
+    Fewer levels than the model's would be scored, but as images that they are not.
+
+    Args:
+        model: the model.
+        data: the images.
+        images: some of them, if it is enough that their values fit: a file does not say how many levels its
+            images have.
+    """
+    channels, levels = model.config.channels, model.config.num_levels
+    fits, have = data.num_levels == levels, f"{data.num_levels} levels"
+    if images is not None:
+        fits, have = images.max() < levels, f"values up to {images.max()}"
+    if data.channels != channels or not fits:
+        raise ImageMismatchError(
+            f"the model is of {_kind(channels)} images with {levels} levels, and those of {data.name} are "
+            f"{_kind(data.channels)} with {have}: give other images or another model"
+        )
+
+
+def _kind(channels: int) -> str:
+    return {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
+
+
 def evaluate(
     model: AutoregressiveModel,
     images: AnyImages,
@@ -117,7 +144,7 @@ def evaluate(
         pictures: which picture each image was cut from, as `DataSet.pictures_of` says, for the
             standard error; by default each is a picture of its own.
         batch_size: images at a time: memory and speed, not the result.
-        on_progress: called with the number of images done after each batch.
+        on_progress: called with the images done since its last call.
 
     Raises:
         ImageMismatchError: if the images do not fit the model.
@@ -145,7 +172,7 @@ def evaluate(
             above = (cost * bits(1.0) - SURPRISE_BITS).clamp(min=0)
             surprise[start : start + batch_size] = above.sum(dim=(1, 2, 3)).cpu().numpy()
             if on_progress:
-                on_progress(min(start + batch_size, len(images)))
+                on_progress(len(batch))
     if not np.isfinite(nats).all():
         number = int(np.argmin(np.isfinite(nats).all(axis=1)))
         raise NonFiniteResultError(

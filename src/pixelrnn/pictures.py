@@ -161,24 +161,42 @@ def write_png(path: Path, pixels: Pixels) -> None:
         picture(pixels).save(beside, format="PNG")
 
 
+def write_sheet(path: Path, images: Images, num_levels: int) -> int:
+    """Write a sheet about as wide as high, of as many images as it has room for; return how many.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+    shown, columns = _shown(images, SHEET_PIXELS)
+    write_png(path, sheet(shown, num_levels, columns=columns))
+    return len(shown)
+
+
+def _shown(images: Images, pixels: int) -> tuple[Images, int]:
+    """Return the first images, as many as there is room for, and how many columns of them."""
+    count, _, height, width = images.shape
+    shown = images[: fitting(count, height, width, pixels)]
+    return shown, squarish(len(shown), height, width)
+
+
 def picture(pixels: Pixels) -> Image.Image:
     """Return pixels `(height, width, C)` with one, three or four channels as a Pillow image."""
     shown = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     return Image.fromarray(np.ascontiguousarray(shown))
 
 
-def write_growth(path: Path, images: Images, num_levels: int, *, columns: int) -> None:
-    """Write a GIF in which all images of a sheet grow pixel by pixel, in raster order.
+def write_growth(path: Path, images: Images, num_levels: int) -> None:
+    """Write a GIF of a sheet, as `write_sheet`, in which all images grow pixel by pixel in raster order.
 
     Args:
         path: the file, which appears whole or not at all.
         images: uint8 `(N, C, H, W)`, values below `num_levels`.
         num_levels: how many values a sub-pixel has.
-        columns: images in a row.
 
     Raises:
         OutputError: if the file cannot be written.
     """
+    images, columns = _shown(images, GIF_PIXELS)
     frames, palette = _growth(images, num_levels, columns)
     drawn = [_indexed(frame, palette) for frame in frames]
     durations = [FRAME_MILLISECONDS] * (len(drawn) - 1) + [LAST_MILLISECONDS]

@@ -5,14 +5,19 @@ import math
 from collections.abc import Iterable, Sequence
 
 
-def counted(number: int, thing: str) -> str:
+def counted(number: int, thing: str, things: str = "") -> str:
     """Return a number and a thing, in the plural where there is not one.
 
+    Args:
+        number: how many.
+        thing: in the singular, perhaps with its verb.
+        things: in the plural; by default with an s.
+
     Example:
-        >>> counted(1, "image"), counted(1200, "image")
-        ('1 image', '1,200 images')
+        >>> counted(1, "image"), counted(1200, "image"), counted(2, "name is", "names are")
+        ('1 image', '1,200 images', '2 names are')
     """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def duration(seconds: float) -> str:

@@ -6,16 +6,16 @@ import json
 
 import numpy as np
 import pytest
-from pixelrnn.stepper.runner import spread
 
-from pixelrnn.baselines.codecs import CODECS, MORE_CODECS
+from benchmarks import codecs, image_codecs, in_turn
+from benchmarks.codecs import benchmark_codecs, pixels_to_do
+from benchmarks.image_formats import ALL_FORMATS, Stream
+from benchmarks.in_turn import Measured
 from pixelrnn.baselines.mosaic import as_pictures, one_picture
-from pixelrnn.benchmarks import codecs, image_codecs, in_turn
-from pixelrnn.benchmarks.codecs import benchmark_codecs, pixels_to_do
-from pixelrnn.benchmarks.in_turn import Measured
 from pixelrnn.coding import Codec, codec, name_model, write
 from pixelrnn.errors import CompressedFileError, ImageMismatchError
 from pixelrnn.operations.export import export
+from pixelrnn.stepper.spreading import spread
 
 NAMES = ["PNG", "WebP", "JPEG XL", "JPEG XL (effort 7)", "JPEG-LS", "JPEG 2000", "LZMA"]
 ENCODING, DECODING = "images_per_second_encoding", "images_per_second_decoding"
@@ -39,8 +39,8 @@ def images(random_images):
 
 @pytest.fixture
 def model(tiny_model, images):
-    program = tiny_model("pixelcnn", "categorical", 3, layers=1, noise=0.3).float().lower()
-    return name_model("tiny", export(program, images))
+    program = tiny_model("pixelcnn", "categorical", 3, layers=1, noise=0.3).float().lower(images)
+    return name_model("tiny", export(program))
 
 
 def measured(model, images, *, tile=0, threads=2, **settings):
@@ -60,8 +60,7 @@ def file_bytes(model, images, tile=0):
 
 
 def only(monkeypatch, *formats):
-    monkeypatch.setattr(codecs, "CODECS", formats)
-    monkeypatch.setattr(codecs, "MORE_CODECS", ())
+    monkeypatch.setattr(codecs, "ALL_FORMATS", formats)
 
 
 @pytest.mark.parametrize("tile", [0, 4])
@@ -82,9 +81,9 @@ def test_sizes_of_image_codecs_are_those_of_their_files(model, images):
     found = {figures.name: figures for figures in measured(model, images).codecs}
     assert list(found) == NAMES
     pictures = as_pictures(images)
-    for each in CODECS + MORE_CODECS:
+    for each in ALL_FORMATS:
         sizes = sum(len(each.encode(picture, 5)) for picture in pictures)
-        together = pictures.reshape(-1, 9, 3) if each.is_stream else one_picture(pictures)
+        together = pictures.reshape(-1, 9, 3) if isinstance(each, Stream) else one_picture(pictures)
         figures = found[each.name]
         assert figures.bits_per_dim_one_file_each == bits_per_dim(sizes, images)
         assert figures.bits_per_dim_all_in_one == bits_per_dim(
@@ -108,10 +107,10 @@ def test_figures_follow_from_seconds(model, images, monkeypatch):
         seconds = tuple(2.0**n for n in range(len(ways)))
         return Measured(seconds, tuple(3 * each for each in seconds), repeats, True)
 
-    only(monkeypatch, CODECS[0])
+    only(monkeypatch, ALL_FORMATS[0])
     monkeypatch.setattr(codecs, "measure_in_turn", clock)
     monkeypatch.setattr(codecs, "TIMED_PIXELS", 3 * 6 * 9)
-    monkeypatch.setattr(codecs, "TIMED_IMAGES_A_THREAD", 1)
+    monkeypatch.setattr(codecs, "TIMED_IMAGES_PER_THREAD", 1)
     found = measured(model, images, threads=2, repeats=7)
     (figures,), (png,) = found.models, found.codecs
     assert (found.repeats, found.num_images_timed, found.num_images) == (7, 3, 5)
@@ -127,7 +126,7 @@ def test_figures_follow_from_seconds(model, images, monkeypatch):
 @pytest.mark.parametrize(("threads", "timed"), [(1, 2), (3, 3), (9, 5)])
 def test_every_thread_has_images_to_time(threads, timed, images, monkeypatch):
     monkeypatch.setattr(codecs, "TIMED_PIXELS", 2 * 6 * 9)
-    monkeypatch.setattr(codecs, "TIMED_IMAGES_A_THREAD", 1)
+    monkeypatch.setattr(codecs, "TIMED_IMAGES_PER_THREAD", 1)
     assert codecs._num_timed(images, threads) == timed
 
 
@@ -163,7 +162,7 @@ def test_image_codecs_are_timed_on_all_threads(images, monkeypatch):
         used.append((count, threads))
         spread(work, count, threads)
 
-    coder = codecs.ImageCodec(CODECS[0], images, 5, 4, 3, lambda _: None)
+    coder = codecs.ImageCodec(ALL_FORMATS[0], images, 5, 4, 3, lambda _: None)
     monkeypatch.setattr(image_codecs, "spread", counting)
     ways = coder.ways()
     assert ways[ENCODING]() == coder.files
@@ -173,7 +172,7 @@ def test_image_codecs_are_timed_on_all_threads(images, monkeypatch):
 
 def test_grey_images_and_formats_without_grey(random_images, tiny_model):
     images = random_images(3, 1, 4, 5).numpy()
-    model = name_model("grey", export(tiny_model("pixelcnn", layers=1).float().lower(), images))
+    model = name_model("grey", export(tiny_model("pixelcnn", layers=1).float().lower(images)))
     found = measured(model, images)
     assert [figures.name for figures in found.codecs] == NAMES
     assert "grey stored as equal red, green and blue" in found.codecs[1].note
@@ -211,14 +210,14 @@ def flipping(image_format, wanted):
     return dataclasses.replace(image_format, encode=encode)
 
 
-@pytest.mark.parametrize("image_format", [CODECS[0], MORE_CODECS[3]], ids=["PNG", "LZMA"])
+@pytest.mark.parametrize("image_format", [ALL_FORMATS[0], ALL_FORMATS[-1]], ids=["PNG", "LZMA"])
 @pytest.mark.parametrize("in_all", [False, True], ids=["one of the images", "all in one"])
 def test_a_lossy_codec_is_left_out(image_format, in_all, model, images, monkeypatch):
     def wanted(pixels):
         is_last = np.array_equal(pixels, as_pictures(images)[-1])
         return pixels.size > images[0].size if in_all else is_last
 
-    only(monkeypatch, flipping(image_format, wanted), CODECS[2])
+    only(monkeypatch, flipping(image_format, wanted), ALL_FORMATS[2])
     found = measured(model, images)
     assert [figures.name for figures in found.codecs] == ["JPEG XL"]
     assert found.left_out == {
@@ -227,15 +226,15 @@ def test_a_lossy_codec_is_left_out(image_format, in_all, model, images, monkeypa
 
 
 def test_a_missing_codec_is_left_out(model, images, monkeypatch):
-    only(monkeypatch, dataclasses.replace(CODECS[0], available=lambda: False), CODECS[2])
+    only(monkeypatch, dataclasses.replace(ALL_FORMATS[0], available=lambda: False), ALL_FORMATS[2])
     found = measured(model, images)
     assert [figures.name for figures in found.codecs] == ["JPEG XL"]
-    assert found.left_out == {"PNG": "this installation has none"}
+    assert found.left_out == {"PNG": "the installed Pillow or imagecodecs has none"}
 
 
 @pytest.mark.parametrize(("side", "together"), [(8, None), (9, False), (100, True)])
 def test_what_a_format_cannot_hold(side, together, model, images, monkeypatch):
-    only(monkeypatch, dataclasses.replace(CODECS[0], max_side=side))
+    only(monkeypatch, dataclasses.replace(ALL_FORMATS[0], max_side=side))
     found = measured(model, images)
     if together is None:
         assert found.left_out == {"PNG": "the images are too large for it"}
@@ -259,7 +258,7 @@ def test_stopped_between_codecs_it_keeps_the_sizes(model, images, monkeypatch):
     def stop(pixels, num_levels):
         raise KeyboardInterrupt
 
-    only(monkeypatch, CODECS[0], dataclasses.replace(CODECS[2], encode=stop))
+    only(monkeypatch, ALL_FORMATS[0], dataclasses.replace(ALL_FORMATS[2], encode=stop))
     found = measured(model, images)
     assert [figures.name for figures in found.codecs] == ["PNG"]
     assert (found.finished, found.repeats) == (False, 0)
@@ -268,7 +267,7 @@ def test_stopped_between_codecs_it_keeps_the_sizes(model, images, monkeypatch):
 
 
 def test_stopped_while_timing_it_keeps_repetitions(model, images, monkeypatch):
-    only(monkeypatch, CODECS[0])
+    only(monkeypatch, ALL_FORMATS[0])
     calls, real = [], codecs._Model._decode
 
     def stop(self, *arguments):

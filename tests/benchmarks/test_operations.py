@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pixelrnn.benchmarks import operations
-from pixelrnn.benchmarks.operations import training_flops_per_image, used_weights
-from pixelrnn.benchmarks.plain import PlainConv2d, plain
+from benchmarks import operations
+from benchmarks.operations import training_flops_per_image, used_weights
+from benchmarks.plain import PlainConv2d, plain
 from pixelrnn.layers import MaskedConv2d
 
 SIZES = {"features": 2, "head_features": 3, "layers": 1, "stem_kernel_size": 3, "num_levels": 5}

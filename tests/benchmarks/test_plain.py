@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pixelrnn.benchmarks import plain_lstm
-from pixelrnn.benchmarks.plain import PlainConv2d, plain
+from benchmarks import plain_lstm
+from benchmarks.plain import PlainConv2d, plain
 from pixelrnn.layers import LineLSTM, MaskedConv2d
 
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}
@@ -139,7 +139,7 @@ def _no_dilation(conv):
 def test_a_wrong_convolution_is_seen(fault, tiny_model, random_images):
     model, images = tiny_model("pixelcnn", noise=0.2, dilations=(2,)), random_images(2, 1, 5, 7)
     slow = plain(model)
-    fault(slow.blocks[0].conv)
+    fault(modules(slow.blocks[0], PlainConv2d)[1])
     assert differs(model, slow, images)
 
 

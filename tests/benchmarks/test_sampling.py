@@ -3,11 +3,17 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from pixelrnn.benchmarks import sampling
-from pixelrnn.benchmarks.sampling import SamplingBenchmark, Timing, benchmark_sampling
+from benchmarks import in_turn, sampling
+from benchmarks.sampling import SamplingBenchmark, Timing, benchmark_sampling
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    monkeypatch.setattr(in_turn, "SECONDS_EACH", 0.0)
 
 
 def timing(**changes):
@@ -69,19 +75,22 @@ def test_both_ways_are_timed(tiny_model, likelihood, passes):
         assert each.whole_image_passes == each.size[0] * each.size[1] * passes
         assert each.multiplications_per_pixel == model.lower().multiplications
         assert min(each.stepper_seconds_1_thread, each.whole_image_pass_seconds) > 0
-    assert counts == list(range(1, 9))
+    assert counts == [1] * 8
     assert found.finished
     assert set(found.peak_memory_mb) == {(4, 5), (8, 5)}
-    assert json.loads(json.dumps(found.as_dict()))["timings"][0]["speed_up"] > 0
+    written = json.loads(json.dumps(found.as_dict()))
+    assert written["timings"][0]["speed_up"] > 0
+    assert [each["size"] for each in written["one_image_peak_memory_mb"]] == [[4, 5], [8, 5]]
 
 
 def test_a_batch_too_large_for_memory_is_timed_in_part(tiny_model, monkeypatch):
-    def seconds(work):
-        work()
-        return 1.0
+    def measured(ways, repeats, on_progress):
+        for way in ways:
+            way()
+        return in_turn.Measured((1.0,) * len(ways), (), repeats, finished=True)
 
     monkeypatch.setattr(sampling, "PASS_PIXELS", 2 * 16)
-    monkeypatch.setattr(sampling, "_seconds", seconds)
+    monkeypatch.setattr(sampling, "measure_in_turn", measured)
     model = tiny_model("pixelcnn").float()
     seen = []
     model.register_forward_pre_hook(lambda _, arguments: seen.append(len(arguments[0])))
@@ -91,36 +100,35 @@ def test_a_batch_too_large_for_memory_is_timed_in_part(tiny_model, monkeypatch):
     assert set(seen) == {2}
 
 
-def test_no_repetition_is_begun_when_time_is_up(tiny_model, monkeypatch):
-    monkeypatch.setattr(sampling, "SECONDS_A_ROW", 0.0)
-    found = benchmark_sampling(tiny_model("pixelcnn").float(), [(2, 2)], [1], threads=1)
-    assert found.timings[0].repeats == 1
-
-
 def test_stopped_it_keeps_what_it_has(tiny_model):
+    counts = []
+
     def stop(count):
-        if count == 3:
+        counts.append(count)
+        if sum(counts) == 3:
             raise KeyboardInterrupt
 
     model = tiny_model("pixelcnn").float()
     found = benchmark_sampling(model, [(2, 2)], [1, 2, 3], threads=1, repeats=2, on_progress=stop)
-    assert [each.batch for each in found.timings] == [1]
+    assert [(each.batch, each.repeats) for each in found.timings] == [(1, 2), (2, 1)]
     assert not found.finished
 
 
 def test_memory_of_a_large_image_is_seen():
     """In a process of its own: here, memory is at hand that other tests have used and given back."""
     program = (
-        "import json; from pixelrnn.benchmarks.sampling import benchmark_sampling\n"
+        "import json; from benchmarks.sampling import one_image_peak_memory_mb\n"
         "from pixelrnn.models import PixelCNNConfig, build\n"
         "model = build(PixelCNNConfig(channels=1, features=2, layers=1, head_features=2))\n"
-        "found = benchmark_sampling(model, [(2, 2), (700, 700)], [1], threads=1, repeats=1)\n"
-        "print(json.dumps(list(found.peak_memory_mb.values())))"
+        "coder = model.coder()\n"
+        "sizes = ((2, 2), (2, 2), (700, 700))\n"  # the first finds memory for the rest of the process
+        "print(json.dumps([one_image_peak_memory_mb(model, coder, size) for size in sizes]))"
     )
+    root = Path(sampling.__file__).parents[1]
     answer = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
-    small, large = json.loads(answer.stdout)
+    _, small, large = json.loads(answer.stdout)
     if large is None:
         pytest.skip("this system does not say how much memory a process has")
     assert small < large

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pixelrnn.benchmarks.stand_ins import for_known_images, smooth_images
+from benchmarks.stand_ins import for_known_images, smooth_images
 from pixelrnn.training import load_recipe
 
 

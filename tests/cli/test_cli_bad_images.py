@@ -158,10 +158,10 @@ def test_what_loses_nothing_is_converted_and_said(pixelrnn, tiny, tmp_path):
 
 def test_images_that_do_not_fit_the_model(fails, trained, tmp_path):
     line = fails("evaluate", trained, "--data", folder(tmp_path / "images"))
-    assert "1 channel(s) of 17 levels" in line
+    assert "grey images with 17 levels" in line
     np.save(tmp_path / "x.npy", np.zeros((20, 8, 8), np.uint8))
     line = fails("evaluate", trained, "--data", tmp_path / "x.npy")
-    assert "x.npy have 1 of 256" in line
+    assert "x.npy are grey with 256 levels" in line
 
 
 def test_a_name_with_a_line_break_stays_one_line(fails):

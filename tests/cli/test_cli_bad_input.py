@@ -124,9 +124,9 @@ def test_a_model_without_images(fails, run_folder, tmp_path):
     ("options", "message"),
     [
         (("--split", "tests"), "choose one of train, validation, test, all"),
-        (("--set", "patch_size=3"), "only keys of data can be set here"),
+        (("--set", "model.features=3"), "there is no option data.model.features"),
         (("--set", "data.patch_size=3"), "data.patch_size does not apply to digits"),
-        (("--set", "data.pach_size=3"), "did you mean patch_size?"),
+        (("--set", "data.pach_size=3"), "did you mean data.patch_size?"),
         (("--data", "digitz"), "did you mean digits?"),
     ],
 )

@@ -7,11 +7,18 @@ import sys
 
 import pytest
 
+from benchmarks import in_turn, sampling
+
 FAST = ("--repeats", 1, "--batches", "1,2")
 KEYS = {
     "stepper_seconds_1_thread", "stepper_seconds_all_threads", "whole_image_seconds_scaled",
     "speed_up", "gflops_per_core", "thread_scaling", "size", "batch",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    monkeypatch.setattr(in_turn, "SECONDS_EACH", 0.0)
 
 
 def test_table(pixelrnn, trained):
@@ -21,7 +28,7 @@ def test_table(pixelrnn, trained):
     for size in ("4x4", "8x4"):
         assert len(re.findall(rf"{size} │ +[12] │", answer.out)) == 2
     assert re.search(r"8x4 takes [\d.]+ times as long as 4x4 \(2 times the pixels\)", answer.out)
-    assert "once a pixel" in answer.out
+    assert "once per pixel" in answer.out
     assert "timed and scaled" in answer.out
     assert "to load or compile the loop" in answer.out
 
@@ -57,9 +64,10 @@ def test_a_recipe_needs_no_training_and_no_images(recipe, kind, parameters, pixe
 
 
 def test_training_is_imported_for_a_recipe_only(trained):
+    arguments = ["pixelrnn", "bench", "sample", str(trained), "--sizes", "4x4", *map(str, FAST)]
     program = (
         "import sys; from pixelrnn.cli.main import main\n"
-        f"sys.argv = ['pixelrnn', 'bench', 'sample', {str(trained)!r}, '--sizes', '4x4']\n"
+        f"sys.argv = {arguments!r}\n"
         "try: main()\nexcept SystemExit: pass\n"
         "sys.exit('pixelrnn.training' in sys.modules or 'lightning' in sys.modules)"
     )
@@ -67,17 +75,15 @@ def test_training_is_imported_for_a_recipe_only(trained):
 
 
 def test_ctrl_c_shows_what_is_measured(pixelrnn, trained, monkeypatch):
-    from pixelrnn.benchmarks import sampling
+    real, calls = sampling.measure_in_turn, []
 
-    real, calls = sampling._Row.measure, []
-
-    def stopped(self):
-        calls.append(self)
+    def stopped(*arguments):
+        calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        real(self)
+        return real(*arguments)
 
-    monkeypatch.setattr(sampling._Row, "measure", stopped)
+    monkeypatch.setattr(sampling, "measure_in_turn", stopped)
     answer = pixelrnn("bench", "sample", trained, "--sizes", "4x4", *FAST, "--json")
     assert answer.code == 130
     assert "stopped" in answer.err

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelrnn.baselines.codecs import CODECS
-from pixelrnn.benchmarks import codecs, in_turn
-from pixelrnn.benchmarks.codec_figures import Figures, ModelFigures
-from pixelrnn.cli import bench_codec
-from pixelrnn.cli.bench_images import MeasuredImages, measured_images
+from benchmarks import codec_command, codecs, in_turn
+from benchmarks.codec_figures import Figures, ModelFigures
+from benchmarks.codec_images import MeasuredImages, measured_images
+from benchmarks.image_formats import ALL_FORMATS
 from pixelrnn.coding import name_model, save_program
 from pixelrnn.data import DataOptions, load
 from pixelrnn.operations.export import export
@@ -31,8 +30,8 @@ def given(tmp_path, tiny_model, random_images):
     """A file of images and one of a model that codes them, as arguments."""
     images = random_images(20, 3, 4, 6, num_levels=5).numpy()
     np.save(tmp_path / "images.npy", images.transpose(0, 2, 3, 1))
-    program = tiny_model("pixelcnn", "categorical", 3, layers=1, noise=0.3).float().lower()
-    save_program(name_model("tiny", export(program, images)), tmp_path / "tiny.safetensors")
+    program = tiny_model("pixelcnn", "categorical", 3, layers=1, noise=0.3).float().lower(images)
+    save_program(name_model("tiny", export(program)), tmp_path / "tiny.safetensors")
     return ("--data", tmp_path / "images.npy", "--model", tmp_path / "tiny.safetensors")
 
 
@@ -48,7 +47,7 @@ def test_table(pixelrnn, given):
     assert re.search(r"tiny: [\d.]+ bits/dim by its probabilities, [\d.]+ in messages", answer.out)
     assert re.search(r"on 1 thread [\d.,]+ images/s encoding, [\d.,]+ decoding", answer.out)
     assert re.search(r"one image is decoded in [\d.]+ ms\.", answer.out)
-    assert re.search(r"tiny, one file an image: \d+ % \w+ than ", answer.out)
+    assert re.search(r"tiny, one file per image: \d+ % \w+ than ", answer.out)
     assert "medians of 1 repetition in turn on the first 2 images" in answer.out
 
 
@@ -98,12 +97,12 @@ def test_models_side_by_side_in_words():
         )
 
     first = of("first", 3.0, encoding=2.0, decoding=4.0)
-    assert bench_codec._beside(of("new", 2.76, encoding=1.9, decoding=4.4), first) == (
-        "new, one file an image: 8 % smaller than first; 0.95 times its CPU s/megapixel encoding; "
+    assert codec_command._beside(of("new", 2.76, encoding=1.9, decoding=4.4), first) == (
+        "new, one file per image: 8 % smaller than first; 0.95 times its CPU s/megapixel encoding; "
         "1.10 times its CPU s/megapixel decoding."
     )
-    assert bench_codec._beside(of("new", 3.0), of("first", 3.0)) == (
-        "new, one file an image: about as small as first."
+    assert codec_command._beside(of("new", 3.0), of("first", 3.0)) == (
+        "new, one file per image: about as small as first."
     )
 
 
@@ -137,7 +136,7 @@ def test_usual_models(source, num_levels, model):
 def test_only_large_images_are_cut_into_tiles(size, tile, expected, given, tmp_path):
     np.save(tmp_path / "large.npy", np.zeros((1, *size, 3), np.uint8))
     large = measured_images(str(tmp_path / "large.npy"), "all", None)
-    (made,) = bench_codec._codecs([str(given[3])], tile, 1, large.largest_side)
+    (made,) = codec_command._codecs([str(given[3])], tile, 1, large.largest_side)
     assert (made.tile, made.threads) == (expected, 1)
 
 
@@ -162,26 +161,26 @@ def test_comparisons_in_words():
         messages_bits_per_dim=2.95,
     )
     codecs = [of("WebP", 4.0, 3.5), of("LZMA", 3.29, 3.25), of("JPEG XL", 3.0, None)]
-    assert bench_codec.comparisons(model, codecs) == [
-        "tiny, one file an image: 18 % smaller than WebP, about as small as LZMA, "
+    assert codec_command.comparisons(model, codecs) == [
+        "tiny, one file per image: 18 % smaller than WebP, about as small as LZMA, "
         "10 % larger than JPEG XL.",
         "tiny, one album: 25 % smaller than WebP, 9 % smaller than LZMA, about as small as JPEG XL "
-        "(one file an image), and 8 % smaller than LZMA's one stream.",
+        "(one file per image), and 8 % smaller than LZMA's one stream.",
     ]
-    assert bench_codec.comparisons(model, codecs[2:])[1] == (
-        "tiny, one album: about as small as JPEG XL (one file an image)."
+    assert codec_command.comparisons(model, codecs[2:])[1] == (
+        "tiny, one album: about as small as JPEG XL (one file per image)."
     )
-    assert bench_codec._smallest([model, *codecs]) == (
+    assert codec_command._smallest([model, *codecs]) == (
         "Smallest: JPEG XL (one file each), tiny (all in one)."
     )
 
 
 def test_a_codec_that_is_left_out_is_named(pixelrnn, given, monkeypatch):
-    missing = dataclasses.replace(CODECS[1], available=lambda: False)
-    monkeypatch.setattr(codecs, "CODECS", (CODECS[0], missing))
+    missing = dataclasses.replace(ALL_FORMATS[1], available=lambda: False)
+    monkeypatch.setattr(codecs, "ALL_FORMATS", (ALL_FORMATS[0], missing))
     answer = pixelrnn("bench", "codec", *given, *QUICK)
     assert answer.code == 0
-    assert "WebP left out: this installation has none" in answer.err.splitlines()
+    assert "WebP left out: the installed Pillow or imagecodecs has none" in answer.err.splitlines()
     assert "WebP" not in answer.out
 
 
@@ -189,7 +188,9 @@ def test_ctrl_c_shows_what_is_measured(pixelrnn, given, tmp_path, monkeypatch):
     def stop(pixels, num_levels):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(codecs, "CODECS", (CODECS[0], dataclasses.replace(CODECS[1], encode=stop)))
+    monkeypatch.setattr(
+        codecs, "ALL_FORMATS", (ALL_FORMATS[0], dataclasses.replace(ALL_FORMATS[1], encode=stop))
+    )
     out = tmp_path / "codec.json"
     answer = pixelrnn("bench", "codec", *given, *QUICK, "--out", out)
     assert answer.code == 130
@@ -256,7 +257,7 @@ def test_images_that_differ_in_size_are_measured_at_their_own(pixelrnn, given, t
         named = sum(len(name) for name in sizes) + 2  # an album without names is so much smaller
         assert 0 < album.stat().st_size - size <= named + 12
         by_name = {each["name"]: each for each in found["codecs"]}
-        png = sum(len(CODECS[0].encode(each, 256)) for each in images.values())
+        png = sum(len(ALL_FORMATS[0].encode(each, 256)) for each in images.values())
         assert by_name["PNG"]["bits_per_dim_one_file_each"] == 8 * png / dims
         assert by_name["PNG"]["bits_per_dim_all_in_one"] is None
         assert by_name["LZMA"]["bits_per_dim_all_in_one"] > 0

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from pixelrnn.benchmarks import in_turn
-from pixelrnn.benchmarks.steps import Steps
+from benchmarks import in_turn
+from benchmarks.steps import Steps
 
 QUICK = ("--size", "4x5", "--batch", 2, "--repeats", 1)
 LABELS = ("PixelCNN", "Row LSTM", "Diagonal BiLSTM")

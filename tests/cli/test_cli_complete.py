@@ -164,7 +164,7 @@ def test_importance(ask, pixelrnn, grey, images, tmp_path):
 
 def test_too_few_effective_samples_are_warned_of(ask, grey, images):
     _, told, _ = ask(grey, "--images", images, "--keep", "bottom:0.5", "--importance", 1, "-n", 1)
-    assert "hardly more than one draw fits" in told
+    assert "hardly more than one candidate fits" in told
 
 
 def test_importance_without_need_is_told(ask, grey, images):
@@ -276,12 +276,6 @@ def test_a_mask_that_is_no_image(fails, grey, images, tmp_path):
     (tmp_path / "mask.png").write_text("hello")
     line = fails("complete", grey, "--images", images, "--keep", tmp_path / "mask.png")
     assert "cannot be read as a mask" in line
-
-
-def test_a_damaged_recipe(fails, run_folder, tmp_path):
-    (run_folder / "recipe.toml").write_text("[data\n")
-    line = fails("complete", run_folder, "--images", "digits", "--out", tmp_path / "a.png")
-    assert "recipe.toml is damaged" in line
 
 
 def test_a_place_that_cannot_be_written(fails, grey, images, tmp_path):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import codec_images
 from pixelrnn import shipped
-from pixelrnn.cli import bench_images
 from pixelrnn.coding import Album, Codec, load_program
 from pixelrnn.data import image_files
 
@@ -132,9 +132,9 @@ def test_an_image_that_cannot_be_read_does_not_count(save, compressed):
 
 
 def test_bench_codec_takes_the_same(save):
-    given = bench_images.measured_images(str(save((60, 60), (30, 30), (20, 70))), "all", None)
+    given = codec_images.measured_images(str(save((60, 60), (30, 30), (20, 70))), "all", None)
     assert given.usual_model == OF_SMALL_IMAGES
-    assert bench_images.measured_images("photos", "test", 1).usual_model == OF_SMALL_IMAGES
+    assert codec_images.measured_images("photos", "test", 1).usual_model == OF_SMALL_IMAGES
 
 
 def test_pillow_takes_the_same(tmp_path):

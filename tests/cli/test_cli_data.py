@@ -154,8 +154,6 @@ def test_fetch_without_a_network():
         (("fetch", "cifar1"), "did you mean cifar10?"),
         (("info", "nothing-here"), "there is no nothing-here"),
         (("info", "digits", "--set", "data.patch_siz=3"), "did you mean data.patch_size?"),
-        (("info", "digits", "--set", "data.num_levels=many"), "valid integer"),
-        (("info", "digits", "--set", "data.num_levels"), "KEY=VALUE"),
         (("info", "digits", "--set", "data.patch_size=4"), "does not apply to digits"),
         (("info", "photos", "--set", 'data.also=["cifar10"]'), "ask for each of them by itself"),
         (("fetch", "cifar10", "--set", 'data.also=["mnist"]'), "does not apply to cifar10"),

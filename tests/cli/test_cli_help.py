@@ -2,31 +2,37 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import pytest
-import typer
 from PIL import Image
-from typer.core import TyperGroup
 
-from pixelrnn import training
-from pixelrnn.cli.main import app
-
-
-def verbs(command=None, path=()):
-    command = command or typer.main.get_command(app)
-    if isinstance(command, TyperGroup):
-        yield path
-        for name, child in command.commands.items():
-            yield from verbs(child, (*path, name))
-    else:
-        yield path
+from commands import commands
+from pixelrnn import compare, training
 
 
-@pytest.mark.parametrize("path", list(verbs()), ids="-".join)
+@pytest.mark.parametrize("path", [words for words, _ in commands(with_groups=True)], ids="-".join)
 def test_help_names_what_to_write_and_no_type_of_python(pixelrnn, path):
     answer = pixelrnn(*path, "--help")
     assert answer.code == 0
     assert not re.findall(r"<[^>|]*>|list\[|\.\.\.\}", answer.out)
+
+
+@pytest.mark.parametrize(("words", "command"), list(commands()))
+def test_every_argument_and_option_says_what_it_is(words, command):
+    silent = [param.name for param in command.params if not param.help]
+    assert silent == []
+    assert "Args:" not in command.help
+
+
+def test_without_docstrings():
+    """Python leaves them out where it is asked to; then help is short, and verbs work."""
+    for arguments in (["compress", "--help"], ["models", "list"]):
+        command = [sys.executable, "-OO", "-m", "pixelrnn", *arguments]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert answer.stdout
 
 
 @pytest.mark.parametrize("threads", ["0", "-1", "many", ""])
@@ -42,6 +48,7 @@ def test_a_comparison_that_is_stopped_while_it_starts(pixelrnn, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "recipes_for", stop)
+    monkeypatch.setattr(compare, "recipes_for", stop)
     answer = pixelrnn("compare", "digits", "--dry-run")
     assert (answer.code, answer.err) == (
         130,

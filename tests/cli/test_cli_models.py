@@ -235,7 +235,7 @@ def test_a_model_of_floats_says_how_to_make_integers(verb, place, pixelrnn, fail
         (("tiny", "-o", "x.npy"), "give a name that ends in .safetensors"),
         (("nonsense", "-o", "x.safetensors"), "there is no model at nonsense"),
         (("tiny", "--data", "nonsense", "-o", "x.safetensors"), "nonsense"),
-        (("tiny", "--data", "digits", "-o", "x.safetensors"), "channel"),
+        (("tiny", "--data", "digits", "-o", "x.safetensors"), "digits are grey with 17 levels"),
         (("tiny", "--data", "images.npy", "-o", "x.safetensors", "--name", "x" * 65), "name"),
         (("tiny", "--data", "images.npy", "-o", "x.safetensors", "--name", "a\nb"), "name"),
         (("tiny", "--data", "images.npy", "-o", "tiny/model.safetensors"), "model.safetensors"),

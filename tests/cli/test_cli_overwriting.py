@@ -1,27 +1,18 @@
 """One rule for all verbs: a file that is there is written over only by --force."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 
-from pixelrnn.cli.drawing import require_writable
-from pixelrnn.cli.main import app
+from commands import commands
+from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import OutputError
 
 # Folders that have rules of their own: a run is gone on with by --resume, a comparison by the same command.
 FOLDERS = {("train", "out"), ("compare", "out"), ("decompress", "out")}
 OUTPUTS = {"out", "gif", "npz"}
-
-
-def commands(group=None, path=()):
-    """Every command, by its words."""
-    group = group or typer.main.get_command(app)
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
 
 
 def outputs():
@@ -96,9 +87,9 @@ def test_force(pixelrnn, here):
     assert np.load("s.npz")["images"].shape == (1, 2, 2)
 
 
-def test_a_device_is_never_replaced(tmp_path):
+def test_a_device_is_never_replaced():
     with pytest.raises(OutputError, match="a device, not a file"):
-        require_writable([("--out", tmp_path.__class__("/dev/null"), "")], force=True)
+        require_writable(("--out", Path("/dev/null"), ""), force=True)
 
 
 def test_an_album_is_written_again_where_no_image_in_it_would_be_lost(pixelrnn, fails, here):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pixelrnn import compiling, pictures
-from pixelrnn.cli import drawing
+from pixelrnn.cli import console
 from pixelrnn.data import load
 from pixelrnn.models import MODELS, store
 
@@ -124,21 +124,18 @@ def test_progress_counts_every_pixel(pixelrnn, grey, tmp_path, monkeypatch):
     assert sum(counted) == totals[0] == 11 * 30
 
 
-def test_a_bar_is_shown_on_a_terminal_once_it_takes_a_while(monkeypatch):
-    from rich.progress import Progress
+def test_a_bar_is_shown_on_a_terminal_once_it_takes_a_while(monkeypatch, capsys):
+    def shown(seconds_before_bar):
+        monkeypatch.setattr(console, "SECONDS_BEFORE_BAR", seconds_before_bar)
+        with console.progress("sampling", 10) as on_progress:
+            on_progress(1)
+            on_progress(4)
+        return capsys.readouterr().err
 
-    events = []
+    assert shown(-1.0) == ""  # this is no terminal
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setattr(Progress, "start", lambda self: events.append("start"))
-    monkeypatch.setattr(Progress, "stop", lambda self: events.append("stop"))
-    with drawing.pixels_progress("drawing", 10) as advance:
-        advance(1)
-    assert events == []
-    monkeypatch.setattr(drawing, "SECONDS_BEFORE_BAR", -1.0)
-    with drawing.pixels_progress("drawing", 10) as advance:
-        advance(1)
-        advance(1)
-    assert events == ["start", "stop"]
+    assert shown(1e6) == ""
+    assert re.search("sampling.*50%", shown(-1.0))
 
 
 @pytest.fixture
@@ -162,7 +159,7 @@ def interrupted_after(monkeypatch):
 
         for verb in ("sample", "complete"):
             module = sys.modules[f"pixelrnn.cli.{verb}"]
-            monkeypatch.setattr(module, "pixels_progress", progress)
+            monkeypatch.setattr(module, "progress", progress)
 
     return after
 

@@ -99,7 +99,7 @@ def test_help_names_every_option(verb, pixelrnn):
     for option in expected[verb]:
         assert option in answer.out
     if verb in ("train", "compare"):
-        assert "default: (runs/" in re.sub(r"\s*│\s*", " ", answer.out)
+        assert "by default runs/" in re.sub(r"[\s│]+", " ", answer.out)
 
 
 @pytest.mark.parametrize("arguments", [["trian"], ["train", "--epochs", "3"], ["compare"]])

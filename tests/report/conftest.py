@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.synthetic_runs import colour, digits
 
 from pixelrnn.report.comparison import Group, group_by_data
 from pixelrnn.report.templates import environment
 from pixelrnn.runs import read_run
+from tests.synthetic_runs import colour, digits
 
 __all__ = ["colour", "digits"]
 

@@ -140,8 +140,8 @@ def test_a_damaged_benchmark(digits, tmp_path, benchmark, changes, about, word):
 
 
 def test_what_the_command_writes_is_what_the_report_reads():
-    from pixelrnn.benchmarks.training_figures import TrainingTiming
-    from pixelrnn.cli import bench_train
+    from benchmarks import train_command
+    from benchmarks.training_figures import TrainingTiming
     from pixelrnn.report import benchmark as benchmark_file
 
     values = {
@@ -155,7 +155,7 @@ def test_what_the_command_writes_is_what_the_report_reads():
     read = benchmark_file.SpeedTiming.model_validate_json(json.dumps(written))
     assert read.speed_up == pytest.approx(TIMING["speed_up"], rel=1e-3)
     assert read.share_of_machine == pytest.approx(TIMING["share_of_machine"], rel=1e-3)
-    assert bench_train.KIND == benchmark_file.KIND
+    assert train_command.KIND == benchmark_file.KIND
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes of Unix")

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from tests.training.test_runs import same, stopped_run, tiny_data, tiny_recipe, weights
 
 from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, RecipeError
@@ -15,6 +14,7 @@ from pixelrnn.models import store
 from pixelrnn.training import RunFolder, good_weights, resume, train
 from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
 from pixelrnn.training.module import TrainingModule
+from tests.training.test_runs import same, stopped_run, tiny_data, tiny_recipe, weights
 
 SILENT = Console(quiet=True)
 FIGURES = [

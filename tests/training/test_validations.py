@@ -2,11 +2,11 @@
 
 import pytest
 from rich.console import Console
-from tests.training.test_runs import tiny_data, tiny_recipe
 
 from pixelrnn.training import good_weights, load_recipe, recipe_of, recorder, resume, train
 from pixelrnn.training.recipe import recipe_from
 from pixelrnn.training.validations import SHARE, WORK, affordable, plan
+from tests.training.test_runs import tiny_data, tiny_recipe
 
 SILENT = Console(quiet=True)
 

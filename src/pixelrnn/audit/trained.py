@@ -32,7 +32,7 @@ WORLDS = ((2, 2), (1, 3), (1, 2), (1, 1))
 LARGEST_WORLD = 1 << 16  # images
 COMPARED, CODED = 4, 64  # images
 CODED_PIXELS = 1 << 16
-OnProgress = Callable[[int, int], None]
+OnProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Check:
     Attributes:
         name: of what must hold, in a word or two.
         run: raises `ContractViolation`, or returns what was covered; it is given a function that is called
-            with what is done and how much there is.
+            with the share of the check done since its last call.
     """
 
     name: str
@@ -63,7 +63,7 @@ def require_kept(name: str, model: AutoregressiveModel, images: Images | None = 
             raise ContractViolation(f"{name} breaks the contract: {violation}") from violation
 
 
-def _silent(done: int, total: int) -> None:
+def _silent(share: float) -> None:
     pass
 
 
@@ -88,7 +88,7 @@ def checks(
         >>> from pixelrnn.models import PixelCNNConfig, build
         >>> model = build(PixelCNNConfig(channels=1, num_levels=4, features=4, layers=1))
         >>> for check in checks(model, quick=True):
-        ...     print(f"{check.name}: {check.run(lambda done, total: None)}")
+        ...     print(f"{check.name}: {check.run(lambda share: None)}")
         causal: all 35 sub-pixels of 5 x 7 and of 7 x 5, 128 of 256 of 16 x 16
         normalised: ...
     """
@@ -151,12 +151,9 @@ class _Trained:
             check_causal(self.exact, image, self.generator)
         image = self.given[0]
         steps = self._positions(image)
-        done = 0
 
-        def count(more: int) -> None:
-            nonlocal done
-            done += more
-            on_progress(done, len(steps))
+        def count(positions: int) -> None:
+            on_progress(positions / len(steps))
 
         check_causal_at(self.exact, image, steps, self.generator, count)
         channels, height, width = image.shape
@@ -178,9 +175,9 @@ class _Trained:
         return torch.cat([ends, others]).sort().values
 
     def normalised(self, on_progress: OnProgress) -> str:
-        for number, size in enumerate(SIZES):
+        for size in SIZES:
             check_pmf(self.exact, self.random(2, *size))
-            on_progress(number + 1, len(SIZES) + 1)
+            on_progress(1 / (len(SIZES) + 1))
         covered = f"the levels of every sub-pixel of {_by(SIZES[0])} and of {_by(SIZES[1])}"
         if self.quick:
             return covered
@@ -204,9 +201,9 @@ class _Trained:
     def steps(self, on_progress: OnProgress) -> str:
         model, precision = (self.model, "float32") if self.quick else (self.exact, "float64")
         images = [self.random(2, *size) for size in SIZES] + [self.given]
-        for number, some in enumerate(images):
+        for some in images:
             check_steps(model, some)
-            on_progress(number + 1, len(images))
+            on_progress(1 / len(images))
         sizes = ", ".join(_by(some.shape[2:]) for some in images)
         return f"every sub-pixel of {sum(map(len, images))} images of {sizes} in {precision}"
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pixelrnn.baselines.files import start_codecs
+from pixelrnn.baselines.files import start_formats
 from pixelrnn.baselines.histograms import histogram
 from pixelrnn.baselines.mosaic import Pixels
 from pixelrnn.data import DataSet
@@ -62,9 +62,9 @@ def measure(
     ]
     pool = ThreadPoolExecutor(threads or usable_cores())
     try:
-        # All is started before any is waited for: one codec's files fill the threads that
+        # All is started before any is waited for: one format's files fill the threads that
         # another's single picture leaves idle.
-        started = list(start_codecs(test, num_levels, pool, pictures))
+        started = list(start_formats(test, num_levels, pool, pictures))
         return rows + [row for finish in started if (row := finish()) is not None]
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, do not write thousands more

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli.console import say, say_json, say_table
-from pixelrnn.cli.options import Data, Settings, command_line, raise_alarms
-from pixelrnn.untrusted import printable
+from pixelrnn.cli import options
+from pixelrnn.cli.console import raise_alarms, say, say_json, say_table
 from pixelrnn.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -24,54 +23,35 @@ class Equal(StrEnum):
 
 
 def compare(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SUITE-or-RECIPES",
-            help="digits, photos, cifar10-45k, cifar10-45k-softmax, cifar10-paper or mnist-paper: "
-            "the recipes whose names start so. Or several recipes, by name (`pixelrnn train --list`) or as "
-            ".toml files.",
-            show_default=False,
-        ),
-    ],
-    data: Data = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="The folder for all of it.", show_default="runs/SUITE or runs/NAME-vs-NAME"
-        ),
-    ] = None,
-    settings: Settings = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="How many times each model is trained, with the recipe's seed and those after it; with "
-            "two or more, which differences survive other seeds is printed.",
-        ),
-    ] = 1,
-    equal: Annotated[
-        Equal, typer.Option(help="What the models share; minutes need training.max_minutes.")
-    ] = Equal.presentations,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Take two steps of each model and print what the comparison would take.",
-        ),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    names: Annotated[list[str], typer.Argument(metavar="SUITE-or-RECIPES")],
+    data: options.Data = None,
+    out: Path | None = None,
+    settings: options.Settings = None,
+    seeds: Annotated[int, typer.Option(min=1)] = 1,
+    equal: Equal = Equal.presentations,
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train models on the same images and write one page that compares them.
 
-    Interrupted, the same command goes on where it was. More --seeds add to the runs that are there.
+    If it is interrupted, the same command continues. More --seeds add to the runs that are there.
+
+    Args:
+        names: A suite, which is all recipes whose names start with it: digits, photos, cifar10-45k,
+            cifar10-45k-softmax, cifar10-paper or mnist-paper. Or several recipes, by name
+            (`pixelrnn train --list`) or as .toml files.
+        out: The folder for everything, by default runs/SUITE or runs/NAME-vs-NAME.
+        seeds: Train each model with this many seeds, the recipe's own and those after it, and say
+            which differences hold across seeds.
+        equal: What the models have in common; minutes need training.max_minutes.
+        dry_run: Take two steps with each model, and estimate the time of everything.
     """
     with stopping.listening(lambda: "stopped; the same command goes on from there"):
         from pixelrnn.compare import compare as run_comparison
         from pixelrnn.training import recipes_for
 
         if dry_run:
-            _rehearse(recipes_for(names, data, settings or [], equal.value), seeds)
+            _dry_run(recipes_for(names, data, settings or [], equal.value), seeds)
             return
         comparison = run_comparison(
             names,
@@ -80,7 +60,7 @@ def compare(
             data=data,
             settings=settings or [],
             equal=equal.value,
-            command=command_line(),
+            command=options.command_line(),
         )
     if as_json:
         say_json(comparison.results)
@@ -94,7 +74,7 @@ def compare(
     )
 
 
-def _rehearse(recipes: "dict[str, Recipe]", seeds: int) -> None:
+def _dry_run(recipes: "dict[str, Recipe]", seeds: int) -> None:
     """Say what each model would take, and all of it."""
     from pixelrnn.training import distinct_labels, rehearse
 
@@ -109,43 +89,28 @@ def _rehearse(recipes: "dict[str, Recipe]", seeds: int) -> None:
 
 def _show(results: dict[str, Any]) -> None:
     from rich import box
-    from rich.markup import escape
-    from rich.table import Table
 
     from pixelrnn.uncertainty import images_of_pictures, no_verdict
 
     seeds = results.get("num_seeds", 1)
-    table = Table(
-        title=escape(printable(results["data"]))
-        + ": "
-        + images_of_pictures(results["num_images"], results["num_pictures"], "test")
-        + ", bits/dim (± standard error"
-        + (f" over images; mean and standard deviation of {seeds} seeds)" if seeds > 1 else ")"),
-        title_justify="left",
+    images = images_of_pictures(results["num_images"], results["num_pictures"], "test")
+    over = f" over images; mean and standard deviation of {seeds} seeds" if seeds > 1 else ""
+    measured = ("bits/dim", "over seeds") if seeds > 1 else ("bits/dim",)
+    lines = sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"])
+    say_table(
+        ("",),
+        (*measured, "parameters", "images/s", "minutes", "peak MB"),
+        [
+            *(_row(model, seeds) for model in sorted(results["models"], key=_mean)),
+            None,
+            *((line["name"], f"{line['test_bits_per_dim']:.4f}") for line in lines),
+        ],
+        title=f"{results['data']}: {images}, bits/dim (± standard error{over})",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,
     )
-    table.add_column("", no_wrap=True)
-    measured = ("bits/dim", "over seeds") if seeds > 1 else ("bits/dim",)
-    for heading in (*measured, "parameters", "images/s", "minutes", "peak MB"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for model in sorted(results["models"], key=_mean):
-        table.add_row(
-            f"[bold]{escape(printable(model['label']))}[/bold]",
-            *_measured(model, seeds),
-            f"{model['parameters']:,}",
-            f"{model['images_per_second']:,.0f}",
-            f"{model['minutes']:.1f}",
-            f"{model['peak_memory_mb']:,.0f}",
-        )
-    table.add_section()
-    for line in sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"]):
-        table.add_row(
-            line["name"], f"{line['test_bits_per_dim']:.4f}", *[""] * len(measured), "", "", ""
-        )
-    say_table(table)
     for difference in results.get("differences", ()):
         say(_in_words(difference))
     if reason := no_verdict(results["num_pictures"]):
@@ -158,15 +123,20 @@ def _mean(model: dict[str, Any]) -> float:
     return mean
 
 
-def _measured(model: dict[str, Any], seeds: int) -> list[str]:
+def _row(model: dict[str, Any], seeds: int) -> list[str]:
     from pixelrnn.uncertainty import plus_minus
 
-    if seeds == 1:
-        return [plus_minus(model["test_bits_per_dim"], model["test_bits_per_dim_standard_error"])]
-    deviation = model["test_bits_per_dim_standard_deviation_over_seeds"]
+    mean = "mean_" if seeds > 1 else ""
+    measured = [plus_minus(_mean(model), model[f"{mean}test_bits_per_dim_standard_error"])]
+    if seeds > 1:
+        measured.append(f"± {model['test_bits_per_dim_standard_deviation_over_seeds']:.4f}")
     return [
-        plus_minus(_mean(model), model["mean_test_bits_per_dim_standard_error"]),
-        f"± {deviation:.4f}",
+        model["label"],
+        *measured,
+        f"{model['parameters']:,}",
+        f"{model['images_per_second']:,.0f}",
+        f"{model['minutes']:.1f}",
+        f"{model['peak_memory_mb']:,.0f}",
     ]
 
 

@@ -1,234 +1,174 @@
-"""`pixelrnn complete`: what is hidden of images, drawn several times over."""
+"""`pixelrnn complete`: what is hidden of images, sampled several times over."""
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import say_json, say_lines, tell
-from pixelrnn.cli.drawing import (
-    AsJson,
-    Force,
-    Model,
-    Seed,
-    Temperature,
-    Threads,
-    pixels_progress,
-    positive,
-    require_writable,
-)
+from pixelrnn.cli import options
+from pixelrnn.cli.console import interrupted, progress, say_json, say_lines, tell
+from pixelrnn.cli.inputs import images_for
+from pixelrnn.cli.outputs import require_writable
+from pixelrnn.errors import ImageMismatchError
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.completion import Completions, Mask
     from pixelrnn.models import AutoregressiveModel
-    from pixelrnn.pictures import Images
+    from pixelrnn.pictures import Images as Pixels
 
 FEW_EFFECTIVE_SAMPLES = 2.0
 
 
 def complete(
-    model: Model,
-    images: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME-or-PATH",
-            help="A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy "
-            "or .npz, or the files of CIFAR or MNIST, such as torchvision's root.",
-            show_default=False,
-        ),
-    ],
-    keep: Annotated[
-        str,
-        typer.Option(
-            metavar="RULE-or-MASK",
-            help="What is given: top:0.5 (or bottom, left, right, and a share), or an image that "
-            "is not black where a pixel is given.",
-        ),
-    ] = "top:0.5",
-    count: Annotated[
-        int,
-        typer.Option(
-            "-n", "--count", parser=positive, metavar="INTEGER", help="Completions of each image."
-        ),
-    ] = 4,
-    first: Annotated[
-        int, typer.Option(parser=positive, metavar="INTEGER", help="Images: the first so many.")
-    ] = 8,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="train, validation, test, or all.",
-            show_default="test, or all where there are no test images",
-        ),
-    ] = None,
-    importance: Annotated[
-        int | None,
-        typer.Option(
-            parser=positive,
-            metavar="INTEGER",
-            help="Draw so many, and choose by the probability of the given pixels that come after "
-            "hidden ones.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Seed = 0,
-    temperature: Temperature = 1.0,
-    out: Annotated[
-        Path, typer.Option(help="The sheet, a PNG file: original, what was given, completions.")
-    ] = Path("completions.png"),
-    npz: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also arrays: images, known, completions, hidden_bits_per_dim.",
-            show_default=False,
-        ),
-    ] = None,
-    force: Force = False,
-    threads: Threads = None,
-    as_json: AsJson = False,
+    model: options.Model,
+    images: options.Images,
+    keep: Annotated[str, typer.Option(metavar="RULE-or-MASK")] = "top:0.5",
+    count: options.Count = 4,
+    first: options.Positive = 8,
+    split: str | None = None,
+    importance: options.PositiveOrNone = None,
+    seed: options.Seed = 0,
+    temperature: options.Temperature = 1.0,
+    out: Path = Path("completions.png"),
+    npz: Path | None = None,
+    force: options.Force = False,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Complete images of which a part is given; Ctrl-C keeps those that are finished.
 
     Also says how many bits per dimension the hidden part of the true images costs the model.
-    """
-    import numpy as np
 
-    from pixelrnn.cli.given import advice, chosen_images, given_pixels
+    Args:
+        keep: What is given: top:0.5 (or bottom, left, right, and a share), or a mask image, not
+            black where a pixel is given.
+        count: Number of completions per image.
+        first: Number of images, the first ones of the split.
+        split: train, validation, test, or all. By default test, or all where there are no test images.
+        importance: Sample this many candidates, and choose among them by the probability of the
+            given pixels that come after hidden ones.
+        out: The sheet, a PNG file: original, what was given, completions.
+        npz: Also write arrays: images, known, completions, hidden_bits_per_dim.
+    """
+    from pixelrnn import completion
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.completion import known_after_hidden
+    from pixelrnn.data.catalogue import CATALOGUE
+    from pixelrnn.evaluation import require_fit
     from pixelrnn.models import store
     from pixelrnn.uncertainty import count_pictures, standard_error
 
     loaded = store.load(model)
-    chosen, split, pictures = chosen_images(loaded, model, images, split, first)
-    known = given_pixels(keep, *chosen.shape[2:])
-    require_writable([("--out", out, ".png"), ("--npz", npz, ".npz")], force=force)
-    later = known_after_hidden(known)
-    for line in advice(later, importance):
-        tell(line)
+    data = images_for(model, images)
+    split = split or ("test" if data.count("test") else "all")
+    chosen = data.images(split)[:first]
+    require_fit(loaded, data, None if images in CATALOGUE else chosen)
+    known = completion.keep(keep, *chosen.shape[2:])
+    if known.all():
+        raise ImageMismatchError(f"--keep {keep} keeps every pixel: there is nothing to complete")
+    require_writable(("--out", out, ".png"), ("--npz", npz, ".npz"), force=force)
+    later = completion.known_after_hidden(known)
+    if later and importance is None:
+        tell(
+            f"{later:,} given pixels come after hidden ones and do not guide them: the model goes "
+            "row by row; --importance 100 chooses completions that fit them"
+        )
+    if not later and importance is not None:
+        tell("no given pixel comes after a hidden one: --importance changes nothing")
     make_loop_ready(tell)
     each = max(count, importance or 0) + 1  # one to score the original
-    with pixels_progress("completing", len(chosen) * each * known.size) as on_progress:
-        settings = {"count": count, "temperature": temperature, "importance": importance}
-        done = _complete(loaded, chosen, known, seed, settings | {"threads": threads}, on_progress)
-    if not done.completions:
-        tell("stopped before the first image was finished: nothing is written")
-        raise typer.Exit(130)
-    _write(done, chosen, known, loaded.config.num_levels, out, npz)
-    if pictures is not None:
-        pictures = pictures[: len(done.completions)]
+    settings = {"importance": importance, "threads": threads}
+    sampled = {"seed": seed, "temperature": temperature}
+    with progress("completing", len(chosen) * each * known.size) as on_progress:
+        done = _complete(loaded, chosen, known, on_progress, count=count, **settings, **sampled)
+    if done is None:
+        raise interrupted("stopped before the first image was finished: nothing is written")
+    hidden, effective = done.hidden_bits_per_dim, done.effective_samples
+    finished = len(hidden)
+    _write(done, chosen[:finished], known, loaded.config.num_levels, out, npz)
+    pictures = data.pictures_of(split)
+    pictures = None if pictures is None else pictures[:finished]
     result = {
         "model": str(model),
         "images": images,
         "split": split,
         "out": str(out),
-        "npz": None if npz is None else str(npz),
-        "num_images": len(done.completions),
-        "num_pictures": count_pictures(len(done.completions), pictures),
+        "npz": npz and str(npz),
+        "num_images": finished,
+        "num_pictures": count_pictures(finished, pictures),
         "completions_per_image": count,
         "known_pixels": int(known.sum()),
         "hidden_pixels": int((~known).sum()),
         "known_pixels_after_hidden": later,
-        "seed": seed,
-        "temperature": temperature,
-        "hidden_bits_per_dim": done.hidden_bits_per_dim,
-        "standard_error": standard_error(np.array(done.per_image), pictures),
-        "effective_samples": done.effective_samples,
-        "finished": not done.stopped,
+        **sampled,
+        "hidden_bits_per_dim": float(hidden.mean()),
+        "standard_error": standard_error(hidden, pictures),
+        "effective_samples": None if effective is None else effective.tolist(),
+        "finished": finished == len(chosen),
     }
-    if min(done.effective_samples or [math.inf]) < FEW_EFFECTIVE_SAMPLES:
+    if effective is not None and effective.min() < FEW_EFFECTIVE_SAMPLES:
         tell(
-            "of some images hardly more than one draw fits the given pixels: "
+            "of some images hardly more than one candidate fits the given pixels: "
             "its completions are alike; a larger --importance helps, if anything does"
         )
     say_json(result) if as_json else say_lines(_lines(result))
-    if done.stopped:
-        tell(f"stopped: {len(done.completions)} of {len(chosen)} images were finished and are kept")
-        raise typer.Exit(130)
-
-
-@dataclass
-class _Done:
-    """The images that were completed, in order."""
-
-    completions: "list[Completions]" = field(default_factory=list)
-    stopped: bool = False
-
-    @property
-    def per_image(self) -> list[float]:
-        return [float(each.hidden_bits_per_dim[0]) for each in self.completions]
-
-    @property
-    def hidden_bits_per_dim(self) -> float:
-        return math.fsum(self.per_image) / len(self.completions)
-
-    @property
-    def effective_samples(self) -> list[float] | None:
-        found = [each.effective_samples for each in self.completions]
-        return [float(each[0]) for each in found if each is not None] or None
+    if not result["finished"]:
+        raise interrupted(f"stopped: {finished} of {len(chosen)} images were finished and are kept")
 
 
 def _complete(
     model: "AutoregressiveModel",
-    images: "Images",
+    images: "Pixels",
     known: "Mask",
-    seed: int,
-    settings: dict[str, Any],
-    on_progress: Callable[[int], None],
-) -> _Done:
-    """Complete one image after the other, so that Ctrl-C loses one at most."""
-    from pixelrnn.completion import complete as complete_images
+    on_progress: Callable[[float], None],
+    **settings: Any,
+) -> "Completions | None":
+    """Complete one image after the other, so that Ctrl-C loses one at most; None if none is finished."""
+    import numpy as np
 
-    done = _Done()
-    try:
-        for index in range(len(images)):
-            done.completions.append(
-                complete_images(
-                    model,
-                    images[index : index + 1],
-                    known,
-                    seed=seed,
-                    first=index,
-                    on_progress=on_progress,
-                    **settings,
-                )
-            )
+    from pixelrnn import completion
+
+    done: list[Completions] = []
+    with suppress(KeyboardInterrupt):
+        for first in range(len(images)):
+            one = images[first : first + 1]
+            about: dict[str, Any] = {"first": first, "on_progress": on_progress}
+            done.append(completion.complete(model, one, known, **about, **settings))
             on_progress(known.size)
-    except KeyboardInterrupt:
-        done.stopped = True
-    return done
+    if not done:
+        return None
+    effective = [each.effective_samples for each in done if each.effective_samples is not None]
+    return completion.Completions(
+        np.concatenate([each.images for each in done]),
+        np.concatenate([each.hidden_bits_per_dim for each in done]),
+        np.concatenate(effective) if effective else None,
+    )
 
 
 def _write(
-    done: _Done,
-    originals: "Images",
+    done: "Completions",
+    originals: "Pixels",
     known: "Mask",
     num_levels: int,
     out: Path,
     npz: Path | None,
 ) -> None:
-    import numpy as np
-
     from pixelrnn import pictures
 
-    completions = np.concatenate([each.images for each in done.completions])
-    originals = originals[: len(completions)]
     if npz is not None:
         arrays: dict[str, Any] = {
             "images": pictures.channels_last(originals),
             "known": known,
-            "completions": pictures.channels_last(completions),
-            "hidden_bits_per_dim": np.array(done.per_image),
+            "completions": pictures.channels_last(done.images),
+            "hidden_bits_per_dim": done.hidden_bits_per_dim,
         }
         if done.effective_samples is not None:
-            arrays["effective_samples"] = np.array(done.effective_samples)
+            arrays["effective_samples"] = done.effective_samples
         pictures.write_arrays(npz, **arrays)
-    cells, shown = pictures.completion_cells(originals, completions, known)
-    columns = 2 + completions.shape[1]
+    cells, shown = pictures.completion_cells(originals, done.images, known)
+    columns = 2 + done.images.shape[1]
     pictures.write_png(out, pictures.sheet(cells, num_levels, columns=columns, known=shown))
 
 

@@ -2,101 +2,67 @@
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, tell
-from pixelrnn.cli.drawing import (
-    AsJson,
-    Force,
-    Threads,
-    pixels_progress,
-    refuse_existing,
-    require_writable,
-)
-from pixelrnn.cli.image_arguments import GivenImage, GivenImages, given_images
-from pixelrnn.cli.options import coding_model
-from pixelrnn.errors import CompressedFileError, DataError, OutputError
+from pixelrnn.cli import options
+from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
+from pixelrnn.cli.outputs import refuse_existing, require_writable
+from pixelrnn.errors import CompressedFileError, OutputError
 from pixelrnn.shipped import DEFAULT_MODELS, described_defaults, kind_of, mostly
 from pixelrnn.units import BITS_PER_BYTE
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
+    from pixelrnn.coding import Codec
     from pixelrnn.coding.container import Entry
+    from pixelrnn.data.given_files import GivenImage, GivenImages
+
+    Coded = list[tuple[GivenImage, Entry]]
 
 SUFFIX = ".pxr"
 
 
 def compress(
-    images: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IMAGE",
-            readable=False,  # what cannot be read is named together with the rest
-            help="Image files, 8 bits, grey or RGB, with or without alpha; or folders of them.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="FILE.pxr",
-            help="The compressed file.",
-            show_default="the image's name, with .pxr",
-        ),
+    # What cannot be read is named together with the rest.
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", readable=False)],
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE.pxr")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", **options.CODING_MODEL, show_default=described_defaults()),
     ] = None,
-    model: Annotated[str | None, coding_model(described_defaults())] = None,
-    tile: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PIXELS",
-            help="Side of the squares that are coded by themselves, on all cores at a time; 0 for "
-            "none. Larger is smaller by a little, and slower.",
-            show_default="128",
-        ),
-    ] = None,
-    skip: Annotated[
-        bool,
-        typer.Option(
-            "--skip", help="Leave out images that cannot be read without loss, and name them."
-        ),
-    ] = False,
-    keep_smaller: Annotated[
-        bool,
-        typer.Option(
-            "--keep-smaller",
-            help="Leave out files that are smaller as they are, such as most JPEGs, and name them.",
-        ),
-    ] = False,
-    verify: Annotated[
-        bool,
-        typer.Option("--verify", help="Decode it all again before the file takes its name."),
-    ] = False,
-    force: Force = False,
-    threads: Threads = None,
-    as_json: AsJson = False,
+    tile: Annotated[int | None, typer.Option(metavar="PIXELS")] = None,
+    skip: Annotated[bool, typer.Option("--skip")] = False,
+    keep_smaller: Annotated[bool, typer.Option("--keep-smaller")] = False,
+    verify: Annotated[bool, typer.Option("--verify")] = False,
+    force: options.Force = False,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Compress images into one file, without losing a bit; Ctrl-C leaves nothing behind.
 
     Folders are read with their sub-folders, whose names are kept. What is kept is the pixels, turned
     upright, and the files' names; what else a file says (dates, colour profiles) is not, and that is said.
+
+    Args:
+        images: Image files, 8 bits, grey or RGB, with or without alpha; or folders of them.
+        out: The compressed file, by default the image's name, with .pxr.
+        tile: Side of the squares that are coded independently, so that all cores share an image; 0
+            for none. Larger ones compress slightly better, and more slowly. By default 128.
+        skip: Leave out, and name, images that cannot be read without loss.
+        keep_smaller: Leave out, and name, files that would grow, such as most JPEGs.
+        verify: Decode everything again, and compare, before the file takes its name.
     """
     from pixelrnn.coding import DEFAULT_TILE, Codec, load_program
+    from pixelrnn.data.given_files import given_images
     from pixelrnn.files import replacing
 
-    refuse_existing(
-        [("-o", out)], force=True
-    )  # a folder or a device; what else is there: `_output`
+    if out is not None:  # for a folder or a device; what else may be there: see `_output`
+        refuse_existing("-o", out, force=True)
     given = given_images(images)
-    if not skip:
-        given.refuse()
-    if not given.images:
-        raise _nothing_left(given.notes())
+    given.refuse(skip=skip)
     out = _output(out, given.images, force=force, all_kept=not (skip or keep_smaller))
     # By the headers alone: pixels are read once, when they are coded.
     kind = mostly(image.shape for image in given.images)
@@ -106,35 +72,32 @@ def compress(
         threads=threads,
     )
     given.check_sizes(codec, skip=skip)
-    if not given.images:
-        raise _nothing_left(given.notes())
     codec.make_ready(tell)
     began = time.perf_counter()
     try:
         with replacing(out) as beside:
-            done = _write(beside, given, codec, skip=skip, keep_smaller=keep_smaller)
+            kept, larger = _write(beside, given, codec, skip=skip, keep_smaller=keep_smaller)
             seconds = time.perf_counter() - began
             if verify:
-                _verify(beside, done.kept, codec)
+                _verify(beside, kept, codec)
             num_bytes = beside.stat().st_size
     except KeyboardInterrupt:
-        tell("stopped: nothing is written")
-        raise typer.Exit(130) from None
-    dims = sum(entry.num_dims for _, entry in done.kept)
+        raise interrupted("stopped: nothing is written") from None
+    dims = sum(entry.num_dims for _, entry in kept)
     result = {
         "out": str(out),
         "model": codec.model.name,
         "model_is_for": None if model else kind,
         "program_hash": codec.model.hash.hex(),
         "tile_pixels": codec.tile,
-        "num_images": len(done.kept),
+        "num_images": len(kept),
         "num_bytes": num_bytes,
-        "input_bytes": sum(image.num_bytes for image, _ in done.kept),
+        "input_bytes": sum(image.num_bytes for image, _ in kept),
         "bits_per_dim": BITS_PER_BYTE * num_bytes / dims,
         "seconds": seconds,
         "verified": verify,
-        "images": [_facts(image, entry) for image, entry in done.kept],
-        "smaller_as_they_are": [_facts(image, entry) for image, entry in done.larger],
+        "images": [_facts(image, entry) for image, entry in kept],
+        "smaller_as_they_are": [_facts(image, entry) for image, entry in larger],
         "skipped": [{"path": str(e.path), "reason": e.reason} for e in given.refused],
         "left_aside": [{"name": name, "reason": reason} for name, reason in given.left_aside],
         "num_turned_upright": given.num_turned,
@@ -142,43 +105,39 @@ def compress(
     }
     say_json(result) if as_json else say(_text(result))
     notes = [] if model else _mixed(given.images, kind)
-    for note in [*notes, *given.notes(), *_growth(done, left_out=keep_smaller)]:
+    for note in [*notes, *given.notes(), *_growth(kept, larger, left_out=keep_smaller)]:
         tell(note)
 
 
-@dataclass
-class _Done:
-    """The images in the file, and those that were left out of it as they would be larger."""
+def _write(
+    path: Path, given: "GivenImages", codec: "Codec", *, skip: bool, keep_smaller: bool
+) -> "tuple[Coded, Coded]":
+    """Write the file; return the images in it, and those left out of it as they would be larger.
 
-    kept: "list[tuple[GivenImage, Entry]]"
-    larger: "list[tuple[GivenImage, Entry]]"
-
-
-def _write(path: Path, given: GivenImages, codec: Any, *, skip: bool, keep_smaller: bool) -> _Done:
-    """Write the file; raises DataError if no image is left to be in it."""
+    Raises:
+        DataError: if no image is left to be in it.
+    """
     from pixelrnn.coding import write
+    from pixelrnn.data.given_files import nothing_left
 
-    done = _Done([], [])
+    kept: Coded = []
+    larger: Coded = []
 
     def keeps(number: int, entry: "Entry") -> bool:
         image = given.read[number]
         is_kept = not keep_smaller or entry.size < image.num_bytes
-        (done.kept if is_kept else done.larger).append((image, entry))
+        (kept if is_kept else larger).append((image, entry))
         return is_kept
 
     pixels = sum(image.num_pixels for image in given.images)
-    with path.open("wb") as stream, pixels_progress("compressing", pixels) as advance:
-        write(codec, given.pixels(skip=skip), stream, on_progress=advance, keeps=keeps)
-    if not done.kept:
-        raise _nothing_left(given.notes() + _growth(done, left_out=True))
-    return done
+    with path.open("wb") as stream, progress("compressing", pixels) as on_progress:
+        write(codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps)
+    if not kept:
+        raise nothing_left(given.notes() + _growth(kept, larger, left_out=True))
+    return kept, larger
 
 
-def _nothing_left(why: list[str]) -> DataError:
-    return DataError(f"no image is left to compress, and no file is written; {'; '.join(why)}")
-
-
-def _output(out: Path | None, images: list[GivenImage], *, force: bool, all_kept: bool) -> Path:
+def _output(out: Path | None, images: "list[GivenImage]", *, force: bool, all_kept: bool) -> Path:
     """Return where to write; no input is ever written over, nor an image that is not among these."""
     if out is None:
         if len(images) != 1:
@@ -193,7 +152,7 @@ def _output(out: Path | None, images: list[GivenImage], *, force: bool, all_kept
     if is_there and not force and all_kept and _is_album_of(out, {image.name for image in images}):
         tell(f"{out} is an album of images of these names alone: it is written again")
         force = True
-    require_writable([("-o", out, SUFFIX)], force=force)
+    require_writable(("-o", out, SUFFIX), force=force)
     return out
 
 
@@ -208,17 +167,18 @@ def _is_album_of(path: Path, names: set[str]) -> bool:
         return False
 
 
-def _verify(path: Path, kept: "list[tuple[GivenImage, Entry]]", codec: Any) -> None:
+def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
     """Decode the file by the same model, read from where the user has it, and compare all pixels."""
     import numpy as np
 
     from pixelrnn.coding.album import Album
+    from pixelrnn.data.given_files import GivenImages
 
     album = Album(path, threads=codec.threads, needs_model=False, coding_model=codec.model)
     pixels = sum(image.num_pixels for image, _ in kept)
-    with album, pixels_progress("verifying", pixels) as advance:
+    with album, progress("verifying", pixels) as on_progress:
         again = GivenImages([image for image, _ in kept]).pixels(skip=False)
-        for (name, image), decoded in zip(again, album.in_turn(advance), strict=True):
+        for (name, image), decoded in zip(again, album.in_turn(on_progress), strict=True):
             if not np.array_equal(decoded, image):
                 raise CompressedFileError(
                     f"{name} does not decode to the same pixels; this is a fault of pixelrnn, or of "
@@ -226,7 +186,7 @@ def _verify(path: Path, kept: "list[tuple[GivenImage, Entry]]", codec: Any) -> N
                 )
 
 
-def _facts(image: GivenImage, entry: "Entry") -> dict[str, Any]:
+def _facts(image: "GivenImage", entry: "Entry") -> dict[str, Any]:
     return {
         "name": image.name,
         "path": str(image.path),
@@ -236,7 +196,7 @@ def _facts(image: GivenImage, entry: "Entry") -> dict[str, Any]:
     }
 
 
-def _mixed(images: list[GivenImage], kind: str) -> list[str]:
+def _mixed(images: "list[GivenImage]", kind: str) -> list[str]:
     """Return what has to be said where another model would have been taken for some of the images."""
     others = [image for image in images if kind_of(*image.header.size) != kind]
     (other,) = DEFAULT_MODELS.keys() - {kind}
@@ -249,19 +209,18 @@ def _mixed(images: list[GivenImage], kind: str) -> list[str]:
     ]
 
 
-def _growth(done: _Done, *, left_out: bool) -> list[str]:
+def _growth(kept: "Coded", larger: "Coded", *, left_out: bool) -> list[str]:
     """Return what has to be said of files that are smaller on disk than in an album."""
     from pixelrnn.data.listing import some
 
-    grew = done.larger if left_out else [
-        (image, entry) for image, entry in done.kept if entry.size > image.num_bytes
-    ]  # fmt: skip
+    grown = [(image, entry) for image, entry in kept if entry.size > image.num_bytes]
+    grew = larger if left_out else grown
     if not grew:
         return []
     named = some(
         [f"{image.name} ({image.num_bytes:,} to {entry.size:,} bytes)" for image, entry in grew]
     )
-    of_all = f"{len(grew):,} of {counted(len(done.kept) + len(done.larger), 'file')}"
+    of_all = f"{len(grew):,} of {counted(len(kept) + len(larger), 'file')}"
     if left_out:
         return [
             f"left out, as they would not shrink, {of_all}: {named}; they stay as they are on disk"

@@ -1,4 +1,4 @@
-"""What verbs print: results, lines beside them, tables, JSON, and nothing in them that a terminal obeys.
+"""What verbs print: results, lines beside them, tables, JSON, progress; and nothing that a terminal obeys.
 
 Names of files, of models and of images, and what libraries say of them, come from elsewhere. Whatever is
 printed goes through here, so that no such text moves the cursor, hides itself or reverses a line.
@@ -6,19 +6,20 @@ printed goes through here, so that no such text moves the cursor, hides itself o
 
 import itertools
 import json
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import typer
 
+from pixelrnn.errors import DisagreementError
 from pixelrnn.untrusted import printable
 from pixelrnn.wording import without_surrogates
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 ROWS_AT_ONCE = 1000  # of JSON
 UNCUT = 1_000_000  # characters a line may have where no terminal shows it
+SECONDS_BEFORE_BAR = 0.7
 
 
 def say(text: str) -> None:
@@ -37,13 +38,25 @@ def tell(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def say_json(value: Any, indent: int = 1) -> None:
+def interrupted(line: str) -> typer.Exit:
+    """Tell what Ctrl-C left; return what ends the command with the code of a process that it stopped."""
+    tell(line)
+    return typer.Exit(130)
+
+
+def raise_alarms(alarms: Iterable[str]) -> None:
+    """Raise `DisagreementError` if there are alarms: what was printed is not to be believed."""
+    if found := list(alarms):
+        raise DisagreementError("; ".join(found))
+
+
+def say_json(value: Any) -> None:
     """Print JSON. Bytes of file names that are no text become question marks: JSON is text."""
-    typer.echo(_json(value, indent))
+    typer.echo(_json(value))
 
 
 def say_json_with(facts: dict[str, Any], key: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Print JSON of `facts` and, under one more key, of rows, a line each: there may be millions."""
+    """Print JSON of `facts` and, under one more key, of rows, one per line: there may be millions."""
     typer.echo(f"{_json(facts)[:-2]},\n {_json(key)}: [", nl=False)
     comma, lines = "", (f"\n  {_json(row, None)}" for row in rows)
     while some := list(itertools.islice(lines, ROWS_AT_ONCE)):
@@ -59,14 +72,73 @@ def _json(value: Any, indent: int | None = 1) -> str:
     return json.dumps(value, indent=indent)
 
 
-def say_table(table: "Table") -> None:
-    """Print a table; in a pipe or a file no line of it is wrapped or cut."""
+def say_table(
+    left: Sequence[str],
+    right: Sequence[str],
+    rows: Iterable[Sequence[str] | None],
+    title: str = "",
+    last: Sequence[str] = (),
+    **style: Any,
+) -> None:
+    """Print a table; in a pipe or a file no line of it is wrapped or cut.
+
+    Args:
+        left: headings of the columns that are aligned left, which stand first.
+        right: headings of those that are aligned right.
+        rows: the texts of each row; None is a line between those above and those below.
+        title: above it.
+        last: headings of further columns, aligned left.
+        style: as `rich.table.Table` takes it.
+    """
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text  # in which brackets are no markup
 
     console = Console()
+    table = Table(title=Text(printable(title)), title_justify="left", **style)
     if not console.is_terminal:
         console = Console(width=UNCUT)
-        if table.title is not None:  # it would be wrapped to the width of the table
-            console.print(table.title)
-            table.title = None
+        table.title = None  # it would be wrapped to the width of the table
+        say_lines([title] if title else [])
+    columns: Any = ((left, "left"), (right, "right"), (last, "left"))
+    for headings, justify in columns:
+        for heading in headings:
+            table.add_column(heading, justify=justify, overflow="fold")
+    for row in rows:
+        if row is None:
+            table.add_section()
+        else:
+            table.add_row(*(Text(printable(text)) for text in row))
     console.print(table)
+
+
+@contextmanager
+def progress(label: str, total: float) -> Iterator[Callable[[float], None]]:
+    """Show a bar with the time left on standard error, once the work has taken a moment.
+
+    Args:
+        label: what is done.
+        total: of what is counted.
+
+    Yields:
+        What to call with what was done since its last call, from any thread.
+    """
+    from rich import progress as parts
+    from rich.console import Console
+
+    columns = (parts.BarColumn(), parts.TaskProgressColumn(), parts.TimeRemainingColumn())
+    console = Console(stderr=True)
+    bar = parts.Progress("{task.description}", *columns, console=console, transient=True)
+    task, began = bar.add_task(label, total=total), time.monotonic()
+
+    def advance(done: float) -> None:
+        bar.advance(task, done)
+        is_slow = time.monotonic() - began > SECONDS_BEFORE_BAR
+        if is_slow and console.is_terminal and not bar.live.is_started:
+            bar.start()
+
+    try:
+        yield advance
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -1,15 +1,11 @@
 """`pixelrnn info`: what a compressed file holds."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from pixelrnn.cli import options
 from pixelrnn.cli.console import say, say_json_with, say_table
-from pixelrnn.cli.drawing import AsJson
-from pixelrnn.cli.options import CodingModelOption
 from pixelrnn.units import BITS_PER_BYTE
-from pixelrnn.untrusted import printable
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
@@ -21,12 +17,7 @@ KINDS = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGB, alpha"}
 
 
 def info(
-    album: Annotated[
-        Path,
-        typer.Argument(metavar="FILE.pxr", help="From `pixelrnn compress`.", show_default=False),
-    ],
-    model: CodingModelOption = None,
-    as_json: AsJson = False,
+    album: options.AlbumFile, model: options.CodingModel = None, as_json: options.AsJson = False
 ) -> None:
     """Show what a compressed file holds: its model, and of each image size and bits/dim.
 
@@ -49,11 +40,8 @@ def info(
 
 
 def _of_image(entry: "Entry") -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "height": entry.height,
-        "width": entry.width,
-        "bands": entry.bands,
+    facts = {key: getattr(entry, key) for key in ("name", "height", "width", "bands")}
+    return facts | {
         "num_bytes": entry.size,
         "bits_per_dim": entry.bits_per_dim,
         "crc32": f"{entry.crc:08x}",
@@ -74,28 +62,24 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
 
 
 def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     here = "" if facts["model_is_here"] else ", which is not here"
     tile = f"tiles of {facts['tile_pixels']} pixels" if facts["tile_pixels"] else "no tiles"
     rate = f", {facts['bits_per_dim']:.4f} bits/dim" if facts["num_images"] else ""
     say(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
         f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
     say(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
-    table = Table(box=None, pad_edge=False)
-    table.add_column("image", overflow="fold")
-    for name in ("size", "kind", "bytes", "bits/dim"):
-        table.add_column(name, justify="right")
-    for n, image in enumerate(images):
-        table.add_row(
-            Text(printable(image["name"]) or str(n)),
+    headings = ("size", "kind", "bytes", "bits/dim")
+    rows = [
+        (
+            image["name"] or str(n),
             f"{image['height']} x {image['width']}",
             KINDS[image["bands"]],
             f"{image['num_bytes']:,}",
             f"{image['bits_per_dim']:.4f}",
         )
-    if facts["num_images"]:
-        say_table(table)
+        for n, image in enumerate(images)
+    ]
+    if rows:
+        say_table(("image",), headings, rows, box=None, pad_edge=False)
     if facts["num_images"] > MAX_ROWS:
         say(f"... and {facts['num_images'] - MAX_ROWS:,} more; --json shows all")

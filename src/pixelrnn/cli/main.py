@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
@@ -59,9 +59,8 @@ VERBS = (
 )
 for verb in VERBS:
     app.command(cls=Verb)(verb)
-app.add_typer(models.app, name="models")
-app.add_typer(data.app, name="data")
-app.add_typer(bench.app, name="bench")
+for name, group in (("models", models), ("data", data), ("bench", bench)):
+    app.add_typer(group.app, name=name)
 
 
 def _print_version(value: bool) -> None:
@@ -106,18 +105,11 @@ def _notes_at_the_end() -> Iterator[None]:
     notes: dict[str, None] = {}
     show = warnings.showwarning
 
-    def keep(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
+    def keep(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         if issubclass(category, NotKeptWarning):
             notes[str(message)] = None
         else:
-            show(message, category, filename, lineno, file, line)
+            show(message, category, *rest, **more)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", NotKeptWarning)

@@ -1,36 +1,142 @@
-"""Options that several verbs share."""
+"""How verbs and their options are declared: shared options once, the help of the others in docstrings."""
 
+import math
+import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 import typer.core
 
-from pixelrnn.errors import DisagreementError
+from pixelrnn import shipped
+from pixelrnn.errors import RecipeError
 
+MAX_SIDE = 65536  # pixels
+WORDS = {  # of the types and parsers of options, for the help
+    "str": "TEXT",
+    "path": "PATH",
+    "int": "INTEGER",
+    "float": "NUMBER",
+    "bool": None,
+    "positive": "INTEGER",
+    "seed_number": "INTEGER",
+    "temperature_number": "NUMBER",
+    "Size": "HEIGHTxWIDTH",
+}
+
+
+class Size(NamedTuple):
+    """Height and width in pixels."""
+
+    height: int
+    width: int
+
+
+def name_or_path(text: str) -> Path:
+    """Return what names a model; raises `ModelFileError` if it is also a path here, see `shipped`."""
+    if text in shipped.names():
+        shipped.file_of(text, shipped.WEIGHTS)
+    return Path(text)
+
+
+def size(text: str) -> Size:
+    """Return the size of a text such as "32x48".
+
+    Raises:
+        RecipeError: if it is not such a text, or a side is out of range.
+
+    Example:
+        >>> size("32x48")
+        Size(height=32, width=48)
+    """
+    found = re.fullmatch(r"\s*(\d{1,9})\s*[xX\u00d7]\s*(\d{1,9})\s*", text)
+    if not found or not all(1 <= int(side) <= MAX_SIDE for side in found.groups()):
+        raise RecipeError(
+            f"{text!r} is not a size: write HEIGHTxWIDTH in pixels, such as 32x32; "
+            f"a side is 1 to {MAX_SIDE}"
+        )
+    return Size(*map(int, found.groups()))
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least 1; raises `RecipeError` for anything else."""
+    return _whole(text, range(1, 2**31), "allowed: give a whole number, 1 or more")
+
+
+def seed_number(text: str) -> int:
+    """Return a seed, 0 to 2^63 - 1; raises `RecipeError` for anything else."""
+    return _whole(text, range(2**63), "a seed: give a whole number, 0 to 2^63 - 1")
+
+
+def temperature_number(text: str) -> float:
+    """Return a positive, finite number; raises `RecipeError` for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise RecipeError(f"{text!r} is not a temperature: give a positive number, such as 1.0")
+    return number
+
+
+def _whole(text: str, allowed: range, what: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number not in allowed:
+        raise RecipeError(f"{text!r} is not {what}")
+    return number
+
+
+MODEL_FILES = "A run folder, a .safetensors file, or a name from `pixelrnn models list`."
+Model = Annotated[
+    Path, typer.Argument(parser=name_or_path, metavar="RUN-or-MODEL", help=MODEL_FILES)
+]
+CODING_MODEL: dict[str, Any] = {
+    "metavar": "NAME-or-PATH",
+    "help": "A name from `pixelrnn models list`, or a file from `pixelrnn models export`.",
+}
+CodingModel = Annotated[str | None, typer.Option("--model", **CODING_MODEL)]
+AlbumFile = Annotated[Path, typer.Argument(metavar="FILE.pxr", help="From `pixelrnn compress`.")]
+IMAGES = (
+    "A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy or .npz "
+    "of uint8 (N, H, W[, C]), or the files of CIFAR or MNIST, such as torchvision's root."
+)
+Images = Annotated[str, typer.Option(metavar="NAME-or-PATH", help=IMAGES)]
+Data = Annotated[str | None, typer.Option(metavar="NAME-or-PATH", help=IMAGES)]
+DataSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="data.KEY=VALUE",
+        help="How the images are read, such as data.patch_size=32. May be repeated.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
         help="Change one key of the recipe, such as optimizer.learning_rate=1e-3. May be repeated.",
-        show_default=False,
     ),
 ]
-Data = Annotated[
-    str | None,
+Split = Annotated[str, typer.Option(help="train, validation, test, or all.")]
+Count = Annotated[int, typer.Option("-n", "--count", parser=positive)]
+Positive = Annotated[int, typer.Option(parser=positive)]
+PositiveOrNone = Annotated[int | None, typer.Option(parser=positive)]
+Seed = Annotated[int, typer.Option(parser=seed_number, help="The same seed gives the same images.")]
+Temperature = Annotated[
+    float,
     typer.Option(
-        metavar="NAME-or-PATH",
-        help="A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy or .npz "
-        "of uint8 (N, H, W[, C]), or the files of CIFAR or MNIST, such as torchvision's root.",
-        show_default=False,
+        parser=temperature_number,
+        help="1 samples from the model's own distribution; lower is sharper, higher is flatter.",
     ),
 ]
-
 Device = Annotated[
     str,
     typer.Option(
@@ -38,25 +144,19 @@ Device = Annotated[
         help="Where the model runs: auto (the fastest here), cpu, cuda, cuda:1 or mps.",
     ),
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        parser=positive,
+        help="Images processed in parallel; affects speed, not the result.",
+        show_default="one for each usable core",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 
 
-def coding_model(show_default: str | bool = False) -> Any:
-    """Return the option of an integer model, with what is taken if it is not given."""
-    return typer.Option(
-        "--model",
-        metavar="NAME-or-PATH",
-        help="A name from `pixelrnn models list`, or a file from `pixelrnn models export`.",
-        show_default=show_default,
-    )
-
-
-CodingModelOption = Annotated[str | None, coding_model()]
-
-
-WORDS = {"str": "TEXT", "path": "PATH", "int": "INTEGER", "float": "NUMBER", "bool": None}
-
-
-class Worded:
+class _Worded:
     """Of a command: its help says what to write, and not the Python type that it becomes."""
 
     def get_params(self, ctx: Any) -> Any:
@@ -67,11 +167,20 @@ class Worded:
         return params
 
 
-class Verb(Worded, typer.core.TyperCommand):
-    """A verb of the command line."""
+class Verb(_Worded, typer.core.TyperCommand):
+    """A verb of the command line; the help of its options is the `Args:` of its docstring."""
+
+    def __init__(self, *rest: Any, help: str | None, params: list[Any], **more: Any) -> None:
+        # Python leaves docstrings out where it is asked to (-OO).
+        text, _, described = (help or "").partition("\n\nArgs:")
+        super().__init__(*rest, help=text, params=params, **more)
+        about = dict(re.findall(r"\n    (\w+): (.+(?:\n     .+)*)", described))
+        for param in params:
+            if param.name in about:
+                param.help = " ".join(about[param.name].split())
 
 
-class Verbs(Worded, typer.core.TyperGroup):
+class Verbs(_Worded, typer.core.TyperGroup):
     """Several verbs under one name."""
 
 
@@ -86,21 +195,3 @@ def command_line() -> str:
     """Return what the user typed, for the record; bytes that are not UTF-8 are escaped."""
     typed = shlex.join(["pixelrnn", *sys.argv[1:]])
     return typed.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def raise_alarms(alarms: Iterable[str]) -> None:
-    """Raise `DisagreementError` if there are alarms: what was printed is not to be believed."""
-    if found := list(alarms):
-        raise DisagreementError("; ".join(found))
-
-
-@contextmanager
-def images_progress(label: str, total: float) -> Iterator[Callable[[float], None]]:
-    """Show a bar on standard error while images are worked on; yields what to call with the count."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(label, total=total)
-        yield lambda done: progress.update(task, completed=done)

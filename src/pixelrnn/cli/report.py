@@ -5,57 +5,35 @@ from typing import Annotated
 
 import typer
 
-from pixelrnn.cli.console import say, tell
-from pixelrnn.cli.drawing import Force, refuse_existing
-from pixelrnn.cli.options import raise_alarms
+from pixelrnn.cli import options
+from pixelrnn.cli.console import raise_alarms, say, tell
+from pixelrnn.cli.outputs import refuse_existing
 
 
 def report(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN",
-            help="Run folders, or the folder of a `pixelrnn compare`, which holds several.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
-    title: Annotated[
-        str | None, typer.Option(help="The page's heading.", show_default=False)
-    ] = None,
-    benchmark: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.json",
-            help="Also show what `pixelrnn bench train --out FILE.json` measured.",
-            show_default=False,
-        ),
-    ] = None,
-    labels: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--label",
-            metavar="LABEL",
-            help="What the page calls a run: RUN=LABEL, or one for each run in their order. May be "
-            "repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Also write each figure as SVG, PNG and CSV, and the results as a LaTeX table.",
-            show_default=False,
-        ),
-    ] = None,
-    force: Force = False,
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN")],
+    out: Path = Path("report.html"),
+    title: str | None = None,
+    benchmark: Annotated[Path | None, typer.Option(metavar="FILE.json")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", metavar="LABEL")] = None,
+    figures: Annotated[Path | None, typer.Option(metavar="FOLDER")] = None,
+    force: options.Force = False,
 ) -> None:
-    """Compare trained models on one page that opens without a network."""
+    """Compare trained models on one page that opens without a network.
+
+    Args:
+        runs: Run folders, or the folder of a `pixelrnn compare`, which holds several.
+        out: The HTML file to write.
+        title: Heading of the page.
+        benchmark: Also show what `pixelrnn bench train --out FILE.json` measured.
+        labels: Name of a run on the page: RUN=LABEL, or one label for each run in their order. May
+            be repeated.
+        figures: Also write each figure as SVG, PNG and CSV, and the results as a LaTeX table.
+    """
     from pixelrnn.report import alarms, build
     from pixelrnn.runs import find_run_folders
 
-    refuse_existing([("--out", out)], force=force)
+    refuse_existing("--out", out, force=force)
     folders, unfinished = find_run_folders(runs)
     for folder in unfinished:
         tell(f"left out: {folder} has no result.json yet")

@@ -1,27 +1,16 @@
-"""`pixelrnn sample`: images drawn from a model, exactly, pixel by pixel."""
+"""`pixelrnn sample`: images sampled from a model, exactly, pixel by pixel."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, tell
-from pixelrnn.cli.drawing import (
-    AsJson,
-    Force,
-    Model,
-    Seed,
-    Size,
-    Temperature,
-    Threads,
-    pixels_progress,
-    positive,
-    require_writable,
-    size,
-)
+from pixelrnn.cli import options
+from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
+from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.wording import counted
@@ -34,44 +23,33 @@ CHUNK_SECONDS = 1.0  # of work that Ctrl-C may lose
 
 
 def sample(
-    model: Model,
-    count: Annotated[
-        int, typer.Option("-n", "--count", parser=positive, metavar="INTEGER", help="Images.")
-    ] = 64,
-    seed: Seed = 0,
-    image_size: Annotated[
-        Size | None,
-        typer.Option(
-            "--size",
-            parser=size,
-            metavar="HEIGHTxWIDTH",
-            help="In pixels; any size, square or not.",
-            show_default="that of the training images",
-        ),
-    ] = None,
-    temperature: Temperature = 1.0,
-    out: Annotated[Path, typer.Option(help="The sheet of all images, a PNG file.")] = Path(
-        "samples.png"
-    ),
-    gif: Annotated[
-        Path | None,
-        typer.Option(help="Also the sheet growing pixel by pixel.", show_default=False),
-    ] = None,
-    npz: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also the images as they are, uint8 (N, H, W[, C]), as --data reads them.",
-            show_default=False,
-        ),
-    ] = None,
-    force: Force = False,
-    threads: Threads = None,
-    as_json: AsJson = False,
+    model: options.Model,
+    count: options.Count = 64,
+    seed: options.Seed = 0,
+    image_size: Annotated[options.Size | None, typer.Option("--size", parser=options.size)] = None,
+    temperature: options.Temperature = 1.0,
+    out: Path = Path("samples.png"),
+    gif: Path | None = None,
+    npz: Path | None = None,
+    force: options.Force = False,
+    threads: options.Threads = None,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Draw images from a model; Ctrl-C keeps those that are finished.
+    """Sample images from a model; Ctrl-C keeps those that are finished.
 
-    Image i depends on the model, the seed and i alone, not on how many are drawn.
+    Image i depends on the model, the seed and i alone, not on how many are sampled.
+
+    Args:
+        count: Number of images.
+        image_size: Height and width in pixels, square or not; by default those of the training
+            images.
+        out: The sheet of all images, a PNG file.
+        gif: Also write an animation of the sheet growing pixel by pixel.
+        npz: Also write the images, uint8 (N, H, W[, C]), as --data reads them.
     """
+    import numpy as np
+
+    from pixelrnn import pictures
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.models import store
     from pixelrnn.models.asked import checked_size
@@ -81,39 +59,37 @@ def sample(
     height, width = image_size or loaded.config.image_size or _no_size()
     checked_size((height, width), min(count, threads))
     require_writable(
-        [("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz")], force=force
+        ("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz"), force=force
     )
     make_loop_ready(tell)
-    with pixels_progress("drawing", count * height * width) as on_progress:
-        drawn = _draw(
-            loaded,
-            count,
-            threads,
-            {"size": (height, width), "seed": seed, "temperature": temperature},
-            on_progress,
-        )
-    if drawn.images is None:
-        tell("stopped before the first image was finished: nothing is written")
-        raise typer.Exit(130)
-    shown = _write(drawn.images, loaded.config.num_levels, out, gif, npz)
+    settings = {"size": (height, width), "seed": seed, "temperature": temperature}
+    with progress("sampling", count * height * width) as on_progress:
+        portions, seconds = _sample(loaded, count, threads, settings, on_progress)
+    if not portions:
+        raise interrupted("stopped before the first image was finished: nothing is written")
+    images = np.concatenate(portions)
+    if npz is not None:
+        pictures.write_arrays(npz, images=pictures.channels_last(images))
+    shown = pictures.write_sheet(out, images, loaded.config.num_levels)
+    if gif is not None:
+        pictures.write_growth(gif, images, loaded.config.num_levels)
     result = {
         "model": str(model),
         "out": str(out),
-        "gif": None if gif is None else str(gif),
-        "npz": None if npz is None else str(npz),
-        "num_images": len(drawn.images),
+        "gif": gif and str(gif),
+        "npz": npz and str(npz),
+        "num_images": len(images),
         "num_images_shown": shown,
-        "size": [height, width],
-        "seed": seed,
-        "temperature": temperature,
-        "seconds": drawn.seconds,
-        "seconds_per_image": drawn.seconds / len(drawn.images),
-        "finished": not drawn.stopped,
+        **settings,
+        "seconds": seconds,
+        "seconds_per_image": seconds / len(images),
+        "finished": len(images) == count,
     }
     say_json(result) if as_json else say(_text(result))
-    if drawn.stopped:
-        tell(f"stopped: {len(drawn.images):,} of {count:,} images were finished and are kept")
-        raise typer.Exit(130)
+    if not result["finished"]:
+        raise interrupted(
+            f"stopped: {len(images):,} of {count:,} images were finished and are kept"
+        )
 
 
 def _no_size() -> tuple[int, int]:
@@ -122,60 +98,31 @@ def _no_size() -> tuple[int, int]:
     )
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    images: "Images | None"
-    seconds: float
-    stopped: bool
-
-
-def _draw(
+def _sample(
     model: "AutoregressiveModel",
     count: int,
     threads: int,
     settings: dict[str, Any],
-    on_progress: Callable[[int], None],
-) -> _Drawn:
-    """Draw images in portions of about a second; Ctrl-C ends it after the last whole one."""
-    import numpy as np
-
-    portions: list[Any] = []
-    done, portion, seconds, stopped = 0, threads, 0.0, False
-    try:
-        while done < count:
-            indices = range(done, min(done + portion, count))
-            started = time.perf_counter()
+    on_progress: Callable[[float], None],
+) -> "tuple[list[Images], float]":
+    """Sample in portions of about a second, of which Ctrl-C loses the last; return them and the seconds."""
+    portions: list[Images] = []
+    begin, portion, seconds = 0, threads, 0.0
+    with suppress(KeyboardInterrupt):
+        while begin < count:
+            end, started = min(begin + portion, count), time.perf_counter()
             images = model.sample(
-                len(indices),
-                indices=indices,
+                end - begin,
+                indices=range(begin, end),
                 threads=threads,
                 on_progress=on_progress,
                 **settings,
             )
             seconds += time.perf_counter() - started
             portions.append(images)
-            done += len(images)
-            portion = max(1, int(CHUNK_SECONDS * done / seconds / threads)) * threads
-    except KeyboardInterrupt:
-        stopped = True
-    return _Drawn(np.concatenate(portions) if portions else None, seconds, stopped)
-
-
-def _write(images: "Images", num_levels: int, out: Path, gif: Path | None, npz: Path | None) -> int:
-    """Write the files; return how many images the sheet has room for."""
-    from pixelrnn import pictures
-
-    count, _, height, width = images.shape
-    if npz is not None:
-        pictures.write_arrays(npz, images=pictures.channels_last(images))
-    shown = images[: pictures.fitting(count, height, width)]
-    columns = pictures.squarish(len(shown), height, width)
-    pictures.write_png(out, pictures.sheet(shown, num_levels, columns=columns))
-    if gif is not None:
-        growing = images[: pictures.fitting(count, height, width, pictures.GIF_PIXELS)]
-        columns = pictures.squarish(len(growing), height, width)
-        pictures.write_growth(gif, growing, num_levels, columns=columns)
-    return len(shown)
+            begin = end
+            portion = max(1, int(CHUNK_SECONDS * end / seconds / threads)) * threads
+    return portions, seconds
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import sys
-from typing import Any
+from collections.abc import Iterator
 
 from pixelrnn.cli.console import tell
 from pixelrnn.errors import OutputError
@@ -26,31 +26,27 @@ class _Stream(io.TextIOWrapper):
     def write(self, text: str, /) -> int:
         if isinstance(text, str) and not text:  # no more than a question whether text is taken
             return 0
-        with _Naming(self):
+        with self._naming():
             return super().write(text)
 
     def flush(self) -> None:
-        with _Naming(self):
+        with self._naming():
             super().flush()
 
-
-class _Naming:
-    """What a stream's errors become."""
-
-    def __init__(self, stream: _Stream) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Make errors of the stream ours, but for that of a pipe that nobody reads on."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
             # What is left goes nowhere, or Python tries again, and complains, when it ends.
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
+            os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             reason = error.strerror or error
-            raise OutputError(f"{self._stream.title} cannot be written: {reason}") from error
+            raise OutputError(f"{self.title} cannot be written: {reason}") from error
 
 
 def prepare() -> None:

@@ -1,52 +1,46 @@
 """`pixelrnn train`: one recipe, one run folder."""
 
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli import explaining
+from pixelrnn.cli import options
 from pixelrnn.cli.console import say, say_json, say_lines
-from pixelrnn.cli.options import Data, Settings, command_line
 from pixelrnn.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pixelrnn.training.recipe_keys import Key
 
 
 def train(
-    recipe: Annotated[
-        str | None,
-        typer.Argument(
-            help="A recipe's name, such as digits-pixelcnn (--list shows all), or a .toml file.",
-            show_default=False,
-        ),
-    ] = None,
-    data: Data = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run folder.", show_default="runs/RECIPE")
-    ] = None,
-    settings: Settings = None,
-    max_minutes: Annotated[
-        float | None,
-        typer.Option(help="End by then, with the schedule planned to end too.", show_default=False),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN", help="Go on with a run that was stopped.", show_default=False),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Take two steps, say what all would take, keep none.")
-    ] = False,
-    list_recipes: Annotated[
-        bool, typer.Option("--list", help="List the recipes that come with the package.")
-    ] = False,
-    explain: Annotated[
-        bool,
-        typer.Option("--explain", help="List all keys of the recipe, what they mean and may be."),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --explain: print JSON.")] = False,
+    recipe: Annotated[str | None, typer.Argument()] = None,
+    data: options.Data = None,
+    out: Path | None = None,
+    settings: options.Settings = None,
+    max_minutes: float | None = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
+    list_recipes: Annotated[bool, typer.Option("--list")] = False,
+    explain: Annotated[bool, typer.Option("--explain")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Train a model by a recipe; Ctrl-C leaves a run that --resume takes up again."""
+    """Train a model by a recipe; Ctrl-C leaves a run that --resume continues.
+
+    Args:
+        recipe: A recipe's name, such as digits-pixelcnn (--list shows all), or a .toml file.
+        out: The run folder, by default runs/RECIPE.
+        max_minutes: Time limit; the schedule is planned to end by then, too.
+        resume: Continue a run that was stopped.
+        dry_run: Take two steps, estimate the time of the whole run, and keep nothing.
+        list_recipes: List the recipes that come with the package.
+        explain: List all keys of the recipe with their meaning and range.
+        as_json: With --explain: print JSON.
+    """
     if as_json and not explain:
         raise RecipeError("--json goes with --explain")
     with stopping.listening(lambda: "stopped before anything was written"):
@@ -55,7 +49,7 @@ def train(
         if list_recipes:
             say_lines(training.shipped_recipes())
             return
-        changes = list(settings or [])
+        changes, command = list(settings or []), options.command_line()
         if max_minutes is not None:
             changes.append(f"training.max_minutes={max_minutes}")
         if resume is not None:
@@ -64,25 +58,37 @@ def train(
                     "--resume goes on with a run as it was begun: give it alone, or with --data where "
                     "its images are now, or begin a new run with other settings"
                 )
-            run = training.resume(resume, data=data, command=command_line())
+            run = training.resume(resume, data=data, command=command)
         else:
             if recipe is None:
                 raise RecipeError("name a recipe (--list shows them), or give --resume RUN")
             loaded = training.load_recipe(recipe, changes, data=data)
             if explain:
                 keys = training.keys_of(loaded)
-                if as_json:
-                    say_json([asdict(key) for key in keys])
-                else:
-                    say_lines(explaining.as_text(keys).split("\n"))
+                say_json(list(map(asdict, keys))) if as_json else say_lines(_explained(keys))
                 return
             if dry_run:
                 say_lines(training.dry_run(loaded).split("\n"))
                 return
-            run = training.train(loaded, out or Path("runs") / loaded.name, command=command_line())
+            run = training.train(loaded, out or Path("runs") / loaded.name, command=command)
     result = run.result()
     figures = [f"{result[f'{split}_bits_per_dim']:.4f} bits/dim on {split}"
                for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip
     parts = [f"{part['bits_per_dim']:.4f} on that of {part['data']}"
              for part in result.get("validation_parts", ())]  # fmt: skip
     say(f"{run.path}: {', '.join([*figures, *parts])}")
+
+
+def _explained(keys: "Iterable[Key]") -> Iterator[str]:
+    """Yield two lines per key: its value here as `--set` takes it, and what it is and may be."""
+    for key in keys:
+        default = "" if key.default is None else f", by default {_written(key.default)}"
+        range_ = f" {key.range}" if key.range else ""
+        yield f"{key.name} = {_written(key.value)}"
+        yield f"    {key.meaning} ({key.type}{range_}{default})"
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "(not given)"
+    return value if isinstance(value, str) else json.dumps(value)

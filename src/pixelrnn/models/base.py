@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from pixelrnn.errors import ImageMismatchError
+from pixelrnn.errors import ExportError, ImageMismatchError
 from pixelrnn.graph.program import Floats, Program
 from pixelrnn.graph.reach import receptive_field
 from pixelrnn.graph.simplify import simplify
@@ -124,6 +124,11 @@ class AutoregressiveModel(nn.Module, ABC):
         at_once = max(1, CALIBRATION_PIXELS // some[0, 0].numel())
         found = [self._traced(batch).largest() for batch in some.split(at_once)]
         largest: Floats = np.max(found, axis=0)
+        if not np.isfinite(largest).all():
+            raise ExportError(
+                "the weights of this model do not fit into integers: on images like those that it was "
+                "trained on its values are not finite"
+            )
         return largest
 
     def _traced(self, images: Tensor | None) -> Program:

@@ -30,7 +30,9 @@ from pixelrnn.stepper.steps import run_operations
 
 # numba compiles again where the file of a cached function has changed, but not where a function that it
 # calls has. A default argument is part of what it looks up: this one stands for all the sources.
-SOURCES = [Path(str(module.__file__)).parent for module in (stepper, operations, likelihoods, graph)]
+SOURCES = [
+    Path(str(module.__file__)).parent for module in (stepper, operations, likelihoods, graph)
+]
 FINGERPRINT = zlib.crc32(
     b"".join(path.read_bytes() for folder in SOURCES for path in sorted(folder.glob("*.py"))),
     kernels.FINGERPRINT,

@@ -199,23 +199,6 @@ def recipe_from(values: Mapping[str, Any], *, where: str, name: str = "unnamed")
         raise RecipeError(f"{where}: {explain(error, Recipe)}") from error
 
 
-def data_table(values: Mapping[str, Any], settings: Sequence[str] = ()) -> DataTable:
-    """Validate a `[data]` table alone, after changes such as "data.patch_size=32".
-
-    Raises:
-        RecipeError: if something in it is not right.
-    """
-    tables: dict[str, Any] = {"data": dict(values)}
-    for setting in settings:
-        _change(tables, setting)
-    try:
-        if tables.keys() != {"data"}:
-            raise RecipeError("only keys of data can be set here, such as data.patch_size=32")
-        return DataTable.model_validate(tables["data"])
-    except ValidationError as error:
-        raise RecipeError(f"data: {explain(error, DataTable)}") from error
-
-
 def _read(source: str | Path) -> dict[str, Any]:
     if str(source).endswith(".toml"):
         text = _read_file(Path(source))

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pixelrnn.benchmarks.in_turn import measure_in_turn
-from pixelrnn.benchmarks.operations import OPERATIONS, training_flops_per_image
-from pixelrnn.benchmarks.stand_ins import for_known_images, smooth_images
-from pixelrnn.benchmarks.steps import PlainTrainingModule, Steps
-from pixelrnn.benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
+from benchmarks.in_turn import measure_in_turn
+from benchmarks.operations import OPERATIONS, training_flops_per_image
+from benchmarks.stand_ins import for_known_images, smooth_images
+from benchmarks.steps import PlainTrainingModule, Steps
+from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import LABELS, PixelRNNConfig
 from pixelrnn.processes import usable_cores
@@ -44,40 +44,28 @@ def benchmark_suite(
     """Measure several recipes, one after the other; Ctrl-C ends it with what is measured so far.
 
     See `benchmark_training` for arguments and errors; `with_scaling` adds `benchmark_scaling`, and
-    `on_progress` is called with the repetitions done of all.
+    `on_progress` is called with the repetitions done since its last call.
     """
     found = TrainingBenchmark()
-    measures = 2 if with_scaling else 1
     for recipe in recipes:
         _sized(recipe, size)  # an error comes before the work
 
-    def progress(number: int) -> OnProgress:
-        def report(repetitions: int) -> None:
-            if on_progress:
-                on_progress(number * repeats + repetitions)
-
-        return report
-
     try:
-        for number, recipe in enumerate(recipes):
+        for recipe in recipes:
             timing = benchmark_training(
                 recipe,
                 size=size,
                 threads=threads,
                 repeats=repeats,
                 with_plain=with_plain,
-                on_progress=progress(number * measures),
+                on_progress=on_progress,
             )
             found.timings.append(timing)
             if not timing.finished:
                 raise KeyboardInterrupt
             if with_scaling:
                 found.scaling += benchmark_scaling(
-                    recipe,
-                    size=size,
-                    threads=threads,
-                    repeats=repeats,
-                    on_progress=progress(number * measures + 1),
+                    recipe, size=size, threads=threads, repeats=repeats, on_progress=on_progress
                 )
     except KeyboardInterrupt:
         found.finished = False
@@ -101,7 +89,7 @@ def benchmark_training(
         threads: of the processor; by default those of the recipe, and all for the machine's figure.
         repeats: measurements of each, in turn; fewer where they take more than a minute.
         with_plain: whether to measure the plain version too.
-        on_progress: called with the repetitions done.
+        on_progress: called with the repetitions done since its last call.
 
     Raises:
         RecipeError: if no size is given or known.
@@ -232,7 +220,7 @@ def _matrix_product(threads: int) -> Callable[[], None]:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Use so many threads of the processor inside the `with`."""
+    """Use this many threads of the processor inside the `with`."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

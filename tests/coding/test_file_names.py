@@ -6,8 +6,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 
-from pixelrnn.cli import file_names as names_module
-from pixelrnn.cli.file_names import FileNames, is_changed
+from pixelrnn.coding import file_names as names_module
+from pixelrnn.coding.file_names import FileNames, is_changed
 
 CASES = {
     "folders are kept": (["2024/9.png", "2024/9.jpg", "9.png"],

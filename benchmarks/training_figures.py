@@ -21,7 +21,7 @@ class TrainingTiming:
         images_per_second: of the model, whole training steps.
         plain_images_per_second: of the same architecture written plainly; None if not measured.
         flops_per_image: floating-point operations of weights, forward and backward.
-        machine_gflops: billions of operations a second in the product of two large matrices.
+        machine_gflops: billions of operations per second in the product of two large matrices.
         machine_threads: with how many threads.
         finished: False after Ctrl-C.
     """

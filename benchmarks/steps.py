@@ -5,7 +5,7 @@ from typing import cast
 import lightning
 from torch import Tensor
 
-from pixelrnn.benchmarks.plain import PlainModel, plain
+from benchmarks.plain import PlainModel, plain
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.module import TrainingModule

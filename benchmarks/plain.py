@@ -5,7 +5,7 @@ Masked convolutions multiply a full k x k kernel by its mask and pad all sides a
 the whole batch where they lie. Weights that our masks leave out exist here, as zeros that never learn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import chain
 from typing import cast
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelrnn.benchmarks.plain_lstm import PlainDiagonalBiLSTM, PlainRowLSTM
+from benchmarks.plain_lstm import PlainDiagonalBiLSTM, PlainRowLSTM
 from pixelrnn.errors import RecipeError
 from pixelrnn.layers import MaskedConv2d, RowLSTM
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
@@ -21,7 +21,6 @@ from pixelrnn.likelihoods import Categorical, Likelihood, LogisticMixture, scale
 from pixelrnn.models import AutoregressiveModel, PixelRNN
 from pixelrnn.models.lstm_block import LSTMBlock
 from pixelrnn.models.pixel_cnn import PixelCNNBlock
-from pixelrnn.models.pixelrnn import Head
 
 
 def plain(model: AutoregressiveModel) -> "PlainModel":
@@ -75,59 +74,29 @@ class PlainConv2d(nn.Module):
         return F.conv2d(maps, kernel, self.bias, padding=self.padding, dilation=self.dilation)
 
 
-class PlainPixelCNNBlock(nn.Module):
-    """The bottleneck around a k x k convolution."""
+class PlainResidual(nn.Module):
+    """A residual block: what its layers, one after the other, give is added to the maps."""
 
-    def __init__(self, block: PixelCNNBlock) -> None:
+    def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
-        self.into = PlainConv2d(block.into)
-        self.conv = PlainConv2d(block.conv)
-        self.out = PlainConv2d(block.out)
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map `(B, 2h, H, W)` to `(B, 2h, H, W)`."""
-        inside = self.conv(F.relu(self.into(F.relu(maps))))
-        return maps + cast(Tensor, self.out(F.relu(inside)))
+        return maps + cast(Tensor, self.layers(maps))
 
 
-class PlainLSTMBlock(nn.Module):
-    """An LSTM layer and a 1 x 1 convolution, added."""
-
-    def __init__(self, block: LSTMBlock) -> None:
-        super().__init__()
-        layer = block.lstm
-        self.input_to_state = PlainConv2d(layer.input_to_state)
-        self.lstm = (
-            PlainRowLSTM(layer.recurrence)
-            if isinstance(layer, RowLSTM)
-            else PlainDiagonalBiLSTM(layer.recurrence)
-        )
-        self.out = PlainConv2d(block.out)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Map `(B, 2h, H, W)` to `(B, 2h, H, W)`."""
-        return maps + cast(Tensor, self.out(self.lstm(self.input_to_state(maps))))
-
-
-class PlainHead(nn.Module):
-    """ReLU and 1 x 1 layers up to the likelihood's parameters."""
-
-    def __init__(self, head: Head) -> None:
-        super().__init__()
-        self.first = PlainConv2d(head.first)
-        self.skips = nn.ModuleList(PlainConv2d(cast(MaskedConv2d, conv)) for conv in head.skips)
-        self.later = nn.ModuleList(
-            PlainConv2d(cast(MaskedConv2d, conv)) for conv in chain(head.hidden, [head.output])
-        )
-
-    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
-        """Map the outputs of all blocks, each `(B, 2h, H, W)`, to `(B, groups * maps, H, W)`."""
-        maps = self.first(F.relu(outputs[-1]))
-        for skip, output in zip(self.skips, outputs, strict=False):
-            maps = maps + skip(F.relu(output))
-        for layer in self.later:
-            maps = layer(F.relu(maps))
-        return cast(Tensor, maps)
+def _plain_block(block: nn.Module) -> PlainResidual:
+    match block:
+        case PixelCNNBlock():
+            convs = map(PlainConv2d, (block.into, block.conv, block.out))
+            return PlainResidual(*chain.from_iterable((nn.ReLU(), conv) for conv in convs))
+        case LSTMBlock():
+            layer, out = block.lstm, PlainConv2d(block.out)
+            lstm = PlainRowLSTM if isinstance(layer, RowLSTM) else PlainDiagonalBiLSTM
+            return PlainResidual(PlainConv2d(layer.input_to_state), lstm(layer.recurrence), out)
+        case _:
+            raise _not_written(block)
 
 
 class PlainModel(nn.Module):
@@ -142,7 +111,11 @@ class PlainModel(nn.Module):
         self.config, self.likelihood = model.config, model.likelihood
         self.stem = PlainConv2d(model.stem)
         self.blocks = nn.ModuleList(_plain_block(block) for block in model.blocks)
-        self.head = PlainHead(model.head)
+        head = model.head
+        self.first = PlainConv2d(head.first)
+        self.skips = nn.ModuleList(map(PlainConv2d, cast(Iterable[MaskedConv2d], head.skips)))
+        later = cast(Iterable[MaskedConv2d], [*head.hidden, head.output])
+        self.later = nn.ModuleList(map(PlainConv2d, later))
         self.prediction = None if model.prediction is None else PlainConv2d(model.prediction.conv)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -152,19 +125,20 @@ class PlainModel(nn.Module):
         if self.config.border_channel:
             maps = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
         maps = self.stem(maps)
-        outputs = []
-        for block in self.blocks:
-            maps = block(maps)
-            outputs.append(maps)
-        parameters: Tensor = self.head(outputs).unflatten(1, (self.likelihood.groups, -1))
+        outputs = [maps := block(maps) for block in self.blocks]
+        maps = self.first(F.relu(maps))
+        for skip, output in zip(self.skips, outputs, strict=False):
+            maps = maps + skip(F.relu(output))
+        for layer in self.later:
+            maps = layer(F.relu(maps))
+        parameters: Tensor = maps.unflatten(1, (self.likelihood.groups, -1))
         if self.prediction is not None:
-            parameters = torch.cat(
-                [parameters, WEIGHT_UNIT * self.prediction(values).unsqueeze(1)], dim=2
-            )
+            predicted = WEIGHT_UNIT * self.prediction(values).unsqueeze(1)
+            parameters = torch.cat([parameters, predicted], dim=2)
         return parameters
 
     def loss(self, images: Tensor) -> Tensor:
-        """Return the mean negative log-likelihood of uint8 `(B, C, H, W)`, nats a sub-pixel."""
+        """Return the mean negative log-likelihood of uint8 `(B, C, H, W)`, nats per sub-pixel."""
         parameters = self(images)
         match self.likelihood:
             case Categorical():
@@ -173,13 +147,3 @@ class PlainModel(nn.Module):
                 return -self.likelihood.in_torch(parameters, images).mean()
             case _:
                 raise _not_written(self.likelihood)
-
-
-def _plain_block(block: nn.Module) -> nn.Module:
-    match block:
-        case PixelCNNBlock():
-            return PlainPixelCNNBlock(block)
-        case LSTMBlock():
-            return PlainLSTMBlock(block)
-        case _:
-            raise _not_written(block)

@@ -29,20 +29,10 @@ FORBIDDEN = re.compile(r'[<>:"|?*]')
 DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])", re.I)
 
 
-def file_names(names: Sequence[str]) -> "FileNames":
-    """Return a file name for each image, in the order of the names; see `FileNames`.
-
-    Example:
-        >>> file_names(["cat.png", "Cat.png"])
-        ['cat.png', 'Cat-2.png']
-    """
-    return FileNames(names)
-
-
 class FileNames(LazySequence[str]):
     """A PNG file name for each image, with "/" after each folder; all are different.
 
-    They are made when they are asked for. What is kept is a few bytes an image, however long its name is.
+    They are made on demand. A few bytes are kept per image, however long its name is.
 
     Args:
         names: of the images, from anybody.

@@ -6,91 +6,75 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli.bench_images import DIGITS_MODEL, MeasuredImages, measured_images
-from pixelrnn.cli.console import say, say_json, say_table, tell
-from pixelrnn.cli.drawing import (
-    AsJson,
-    Force,
-    Repeats,
-    Threads,
-    pixels_progress,
-    positive,
-    require_writable,
+from benchmarks.codec_images import DIGITS_MODEL, MeasuredImages, measured_images
+from pixelrnn.cli import options
+from pixelrnn.cli.console import (
+    interrupted,
+    progress,
+    say_json,
+    say_lines,
+    say_table,
+    tell,
 )
-from pixelrnn.cli.options import Data
+from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import described_defaults
-from pixelrnn.untrusted import printable
 from pixelrnn.wording import counted, three_digits
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from pixelrnn.benchmarks.codec_figures import CodecBenchmark, Figures, ModelFigures
+    from benchmarks.codec_figures import CodecBenchmark, Figures, ModelFigures
     from pixelrnn.coding import Codec
 
 KIND = "codec benchmark"
 
 
 def codec(
-    data: Data = None,
+    data: options.Data = None,
     models: Annotated[
         list[str] | None,
         typer.Option(
             "--model",
             metavar="NAME-or-PATH",
-            help="A name from `pixelrnn models list`, or a file from `pixelrnn models export`. May be "
-            "repeated.",
             show_default=f"{DIGITS_MODEL} for grey images of 17 levels; {described_defaults()}",
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "-n",
-            "--count",
-            parser=positive,
-            metavar="INTEGER",
-            help="Images: the first so many.",
-            show_default="all of the split",
-        ),
-    ] = None,
-    tile: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PIXELS",
-            help="Side of the squares that are coded by themselves; 0 for none.",
-            show_default="0 for images up to 128 pixels, 128 for larger ones",
-        ),
-    ] = None,
-    repeats: Repeats = 3,
-    threads: Threads = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Also write the JSON to this file.", show_default=False)
-    ] = None,
-    force: Force = False,
-    as_json: AsJson = False,
+    split: options.Split = "test",
+    count: Annotated[int | None, typer.Option("-n", "--count", parser=options.positive)] = None,
+    tile: Annotated[int | None, typer.Option(metavar="PIXELS")] = None,
+    repeats: options.Positive = 3,
+    threads: options.Threads = None,
+    out: Path | None = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure compressing: bits/dim, speed and processor time, beside PNG, WebP, JPEG XL and others.
 
     Images of a folder or an album that differ in size are all measured, each at its own size. All code the
     same images with as many threads, timed in turn in this one run; whatever is written
     is decoded again and compared. Ctrl-C keeps what is measured.
+
+    Args:
+        models: A name from `pixelrnn models list`, or a file from `pixelrnn models export`. May be
+            repeated.
+        count: Number of images, the first ones of the split; by default all.
+        tile: Side of the squares that are coded independently; 0 for none. By default 0 for images
+            up to 128 pixels, 128 for larger ones.
+        repeats: Repetitions; the median is shown.
+        out: Also write the JSON to this file.
     """
-    from pixelrnn.benchmarks.codecs import benchmark_codecs, pixels_to_do
+    from benchmarks.codecs import benchmark_codecs, pixels_to_do
     from pixelrnn.files import write_json
 
     if data is None:
         raise RecipeError("give --data NAME-or-PATH: a name from `pixelrnn data list`, or images")
-    require_writable([("--out", out, ".json")], force=force)
+    require_writable(("--out", out, ".json"), force=force)
     given = measured_images(data, split, count)
     images = given.images
     threads = threads or usable_cores()
     codecs = _codecs(models or [given.usual_model], tile, threads, given.largest_side)
     total = pixels_to_do(len(codecs), images, threads, repeats)
-    with pixels_progress("measuring", total) as on_progress:
+    with progress("measuring", total) as on_progress:
         found = benchmark_codecs(
             codecs,
             images,
@@ -106,8 +90,7 @@ def codec(
     for name, reason in found.left_out.items():
         tell(f"{name} left out: {reason}")
     if not found.finished:
-        tell("stopped: what was measured so far is shown")
-        raise typer.Exit(130)
+        raise interrupted("stopped: what was measured so far is shown")
 
 
 def _codecs(names: list[str], tile: int | None, threads: int, largest_side: int) -> "list[Codec]":
@@ -142,45 +125,23 @@ def _about(given: MeasuredImages, tile: int) -> dict[str, Any]:
 
 
 def _show(result: dict[str, Any], found: "CodecBenchmark") -> None:
-    say_table(_table(result, found))
-    for line in _lines(result, found):
-        say(line)
-
-
-def _table(result: dict[str, Any], found: "CodecBenchmark") -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
     kind = "RGB" if result["channels"] == 3 else "grey"
     sizes = [f"{height}x{width}" for height, width in result["image_sizes"]]
     size = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}"
     images = counted(found.num_images, f"{kind} image")
-    table = Table(
-        title=escape(
-            printable(f"{result['data']}, {result['split']}: {images} of {size}, ")
-            + counted(found.threads, "thread")
-        ),
-        title_justify="left",
-    )
-    table.add_column("codec", no_wrap=True)
-    for heading in ("bits/dim, one file each", "all in one", "encoding, images/s",
-                    "decoding, images/s", "encoding, CPU s/megapixel",
-                    "decoding, CPU s/megapixel"):  # fmt: skip
-        table.add_column(heading, justify="right")
-    table.add_column("note", overflow="fold")
-    for model in found.models:
-        table.add_row(*_cells(model), end_section=model is found.models[-1])
-    for each in found.codecs:
-        table.add_row(*_cells(each))
-    return table
+    threads = counted(found.threads, "thread")
+    headings = ("bits/dim, one file each", "all in one", "encoding, images/s", "decoding, images/s",
+                "encoding, CPU s/megapixel", "decoding, CPU s/megapixel")  # fmt: skip
+    rows = [*map(_cells, found.models), None, *map(_cells, found.codecs)]
+    title = f"{result['data']}, {result['split']}: {images} of {size}, {threads}"
+    say_table(("codec",), headings, rows, title, last=("note",))
+    say_lines(_lines(result, found))
 
 
 def _cells(figures: "Figures") -> list[str]:
-    from rich.markup import escape
-
     together = figures.bits_per_dim_all_in_one
     return [
-        escape(printable(figures.name)),
+        figures.name,
         f"{figures.bits_per_dim_one_file_each:.4f}",
         "" if together is None else f"{together:.4f}",
         three_digits(figures.images_per_second_encoding),
@@ -245,7 +206,7 @@ def _of_model(model: "ModelFigures", found: "CodecBenchmark") -> list[str]:
 def _beside(model: "ModelFigures", first: "ModelFigures") -> str:
     """Return how a model compares with the first one, in words."""
     sizes = _difference(model.bits_per_dim_one_file_each / first.bits_per_dim_one_file_each - 1)
-    line = f"{model.name}, one file an image: {sizes} {first.name}"
+    line = f"{model.name}, one file per image: {sizes} {first.name}"
     for what in ("encoding", "decoding"):
         ours, theirs = (getattr(of, f"cpu_seconds_per_megapixel_{what}") for of in (model, first))
         if ours is not None and theirs:
@@ -260,8 +221,8 @@ def comparisons(model: "ModelFigures", codecs: "list[Figures]") -> list[str]:
     album, best = _together(model), min(codecs, key=_together)
     in_one = _against(album, [(f"{best.name}'s one {best.all_in_one}", _together(best))])
     return [
-        f"{model.name}, one file an image: {_against(model.bits_per_dim_one_file_each, against)}.",
-        f"{model.name}, one album: {_against(album, against)} (one file an image)"
+        f"{model.name}, one file per image: {_against(model.bits_per_dim_one_file_each, against)}.",
+        f"{model.name}, one album: {_against(album, against)} (one file per image)"
         + ("." if math.isinf(_together(best)) else f", and {in_one}."),
     ]
 

@@ -1,20 +1,21 @@
-"""What `compress` is given: image files and folders of them, with the names that they get in the album."""
+"""Image files, and folders of them, that are to be compressed, with their names in the album."""
 
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pixelrnn.coding import Codec
+from pixelrnn.coding.container import MAX_FILE_NAME_BYTES
+from pixelrnn.data import image_files
+from pixelrnn.data.folder import no_images
+from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
+from pixelrnn.data.listing import grouped, list_images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.files import FOLDER, not_a_file
+from pixelrnn.stepper.coder import Images
 from pixelrnn.wording import counted, without_surrogates
-
-if TYPE_CHECKING:
-    from pixelrnn.coding import Codec
-    from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
-    from pixelrnn.stepper.coder import Images
 
 PLURALS = {"colour profile": "colour profiles", "set of EXIF data": "sets of EXIF data"}
 
@@ -24,7 +25,7 @@ class GivenImage:
     """An image file and its name in the album."""
 
     name: str
-    header: "ImageHeader"
+    header: ImageHeader
     num_bytes: int
 
     @property
@@ -56,24 +57,32 @@ class GivenImages:
 
     images: list[GivenImage] = field(default_factory=list)
     read: list[GivenImage] = field(default_factory=list)
-    refused: "list[UnreadableImageError]" = field(default_factory=list)
+    refused: list[UnreadableImageError] = field(default_factory=list)
     left_aside: list[tuple[str, str]] = field(default_factory=list)
 
-    def refuse(self) -> None:
-        """Raise a DataError that names every image that cannot be read, if there is one."""
-        from pixelrnn.data.listing import grouped
+    def refuse(self, *, skip: bool) -> None:
+        """Raise a DataError that names every image that cannot be read, unless they are skipped.
 
-        if self.refused:
+        Raises:
+            DataError: also if no image is left.
+        """
+        if self.refused and not skip:
             each = grouped([(str(error.path), error.reason) for error in self.refused], None)
             raise DataError(
                 f"{counted(len(self.refused), 'image')} cannot be read without loss: {each}; convert to "
                 "8-bit PNG (grey or RGB, with alpha or without), or leave out such images with --skip"
             )
 
-    def check_sizes(self, codec: "Codec", *, skip: bool) -> None:
-        """Raise an ImageMismatchError if an image is too large, before its pixels are read; or skip it."""
-        from pixelrnn.data.image_files import UnreadableImageError
+        if not self.images:
+            raise nothing_left(self.notes())
 
+    def check_sizes(self, codec: Codec, *, skip: bool) -> None:
+        """Look for images that are too large, before their pixels are read.
+
+        Raises:
+            ImageMismatchError: if there is one, unless they are skipped.
+            DataError: if no image is left.
+        """
         fitting = []
         for image in self.images:
             try:
@@ -85,8 +94,9 @@ class GivenImages:
                 reason = str(error).removeprefix(f"{image.name}: ")
                 self.refused.append(UnreadableImageError(image.path, reason))
         self.images = fitting
+        self.refuse(skip=True)
 
-    def pixels(self, *, skip: bool) -> "Iterator[tuple[str, Images]]":
+    def pixels(self, *, skip: bool) -> Iterator[tuple[str, Images]]:
         """Read the images one after the other: name and pixels `(H, W, bands)`.
 
         A damaged file shows only now. It is left out if `skip` is true; if not, the rest is read so that
@@ -95,24 +105,19 @@ class GivenImages:
         Raises:
             DataError: at the end, if a file is damaged, unless `skip` is true.
         """
-        from pixelrnn.data import image_files
-
         for image in self.images:
             try:
                 bands = image_files.read_bands(image.header)
-            except image_files.UnreadableImageError as error:
+            except UnreadableImageError as error:
                 self.refused.append(error)
                 continue
             if skip or not self.refused:
                 self.read.append(image)
                 yield image.name, bands
-        if not skip:
-            self.refuse()
+        self.refuse(skip=skip)
 
     def notes(self) -> list[str]:
         """Return what has to be said of files that are not in the album as they are on disk."""
-        from pixelrnn.data.listing import grouped
-
         notes = []
         if self.refused:
             each = grouped([(str(error.path), error.reason) for error in self.refused], None)
@@ -120,14 +125,15 @@ class GivenImages:
         if self.left_aside:
             notes.append(f"left aside: {grouped(self.left_aside)}")
         if turned := self.num_turned:
-            are = "image is" if turned == 1 else f"{turned:,} images are"
-            notes.append(f"{'1 ' if turned == 1 else ''}{are} turned upright, as EXIF says")
+            are = counted(turned, "image is", "images are")
+            notes.append(f"{are} turned upright, as EXIF says")
         if facts := self.not_kept:
-            words = [counted_fact(count, fact) for fact, count in sorted(facts.items())]
+            words = [counted(count, fact, PLURALS[fact]) for fact, count in sorted(facts.items())]
             notes.append(f"not kept: {', '.join(words)}")
-        if strange := sum(not is_text(image.path.name) for image in self.read):
-            names = "1 name is" if strange == 1 else f"{strange:,} names are"
-            notes.append(f"{names} not UTF-8: bytes that are no text become question marks")
+        names = [image.path.name for image in self.read]
+        if strange := sum(name != without_surrogates(name) for name in names):
+            are = counted(strange, "name is", "names are")
+            notes.append(f"{are} not UTF-8: bytes that are no text become question marks")
         return notes
 
     @property
@@ -141,14 +147,9 @@ class GivenImages:
         return dict(Counter(fact for image in self.read for fact in image.header.not_kept))
 
 
-def counted_fact(count: int, fact: str) -> str:
-    """Return a number of colour profiles or the like, in words."""
-    return f"{count:,} {fact if count == 1 else PLURALS[fact]}"
-
-
-def is_text(name: str) -> bool:
-    """Return whether a name is text; those of Unix may be any bytes."""
-    return name == without_surrogates(name)
+def nothing_left(why: list[str]) -> DataError:
+    """Return the error that no image is left to compress, and why."""
+    return DataError(f"no image is left to compress, and no file is written; {'; '.join(why)}")
 
 
 def given_images(paths: Sequence[Path]) -> GivenImages:
@@ -160,9 +161,6 @@ def given_images(paths: Sequence[Path]) -> GivenImages:
     Raises:
         DataError: if there is no such file, or a folder has no images.
     """
-    from pixelrnn.data.folder import no_images
-    from pixelrnn.data.listing import list_images
-
     given = GivenImages()
     alike = Counter(path.name for path in paths if not_a_file(path) != FOLDER)
     for path in paths:
@@ -188,15 +186,14 @@ def _name(folder: Path) -> str:
 
 
 def _add(given: GivenImages, files: Iterable[tuple[Path, str]]) -> None:
-    from pixelrnn.coding.container import MAX_FILE_NAME_BYTES
-    from pixelrnn.data.image_files import UnreadableImageError, read_header
-
     for path, name in files:
         text = without_surrogates(name)
         try:
             if len(text.encode()) > MAX_FILE_NAME_BYTES:
                 reason = f"its name has more than {MAX_FILE_NAME_BYTES:,} bytes, with those of its folders"
                 raise UnreadableImageError(path, reason)
-            given.images.append(GivenImage(text, read_header(path), path.stat().st_size))
+            given.images.append(
+                GivenImage(text, image_files.read_header(path), path.stat().st_size)
+            )
         except UnreadableImageError as error:
             given.refused.append(error)

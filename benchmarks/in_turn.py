@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-SECONDS_IN_ALL = 60.0  # after this no further repetition is begun
+SECONDS_IN_ALL = 60.0  # after which no further repetition is started
 SECONDS_EACH = 0.3  # a way that takes less is timed over several calls
 
 
@@ -36,7 +36,7 @@ def measure_in_turn(
     Args:
         ways: what to call.
         repeats: repetitions; fewer where they take more than a minute.
-        on_progress: called with the repetitions done.
+        on_progress: called with the repetitions done since its last call.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C before a repetition is done; later, what is measured is kept.
@@ -52,9 +52,9 @@ def measure_in_turn(
     finished = True
     try:
         while len(taken) < repeats:
-            taken.append([_seconds_a_call(way) for way in ways])
+            taken.append([_seconds_per_call(way) for way in ways])
             if on_progress:
-                on_progress(len(taken))
+                on_progress(1)
             if time.perf_counter() - started > SECONDS_IN_ALL:
                 break
     except KeyboardInterrupt:
@@ -70,7 +70,7 @@ def measure_in_turn(
     return Measured(seconds, cpu_seconds, len(taken), finished)
 
 
-def _seconds_a_call(way: Callable[[], object]) -> tuple[float, float]:
+def _seconds_per_call(way: Callable[[], object]) -> tuple[float, float]:
     """Return seconds by the clock and of the processor."""
     calls, started, cpu_started = 0, time.perf_counter(), time.process_time()
     while True:

@@ -58,11 +58,11 @@ class CodecBenchmark:
 
     Attributes:
         models: in the order given.
-        codecs: in the order of `CODECS` and `MORE_CODECS`.
+        codecs: in the order of `ALL_FORMATS`.
         left_out: why a codec is not measured, by name.
         num_images: whose sizes were measured.
         num_pixels: of these.
-        num_images_timed: the first so many.
+        num_images_timed: the first ones, whose speeds were measured.
         num_pixels_timed: of these.
         threads: images coded at the same time.
         repeats: how often each was timed; 0 if Ctrl-C came before.

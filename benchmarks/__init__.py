@@ -1,4 +1,4 @@
-"""How fast it is: drawing images (`sampling.py`) and training (`training.py`), each beside the usual way.
+"""How fast it is, beside the usual ways: sampling, training and compressing.
 
 Import from the files: this package itself imports nothing, so that measuring one loads only what it needs.
 """

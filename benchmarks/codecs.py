@@ -13,18 +13,18 @@ from functools import partial
 
 import numpy as np
 
-from pixelrnn.baselines.codecs import CODECS, MORE_CODECS
-from pixelrnn.benchmarks.codec_figures import CodecBenchmark, ModelFigures
-from pixelrnn.benchmarks.image_codecs import (
+from benchmarks.codec_figures import CodecBenchmark, ModelFigures
+from benchmarks.image_codecs import (
     ImageCodec,
-    LeftOutError,
     OnProgress,
     Ways,
     num_dims,
     num_pixels,
     of_each,
 )
-from pixelrnn.benchmarks.in_turn import measure_in_turn
+from benchmarks.image_formats import ALL_FORMATS
+from benchmarks.in_turn import measure_in_turn
+from pixelrnn.baselines.formats import UnfitFormatError
 from pixelrnn.coding import Album, Codec
 from pixelrnn.coding.container import Entry, Writer
 from pixelrnn.errors import CompressedFileError
@@ -33,8 +33,8 @@ from pixelrnn.units import BITS_PER_BYTE
 
 REPEATS = 3
 TIMED_PIXELS = 1 << 16  # of the images that are timed, unless threads need more of them
-TIMED_IMAGES_A_THREAD = 4
-PIXELS_A_MEGAPIXEL = 10**6
+TIMED_IMAGES_PER_THREAD = 4
+PIXELS_PER_MEGAPIXEL = 10**6
 CPU_SECONDS = {  # of which ways, and by which name
     "images_per_second_encoding": "cpu_seconds_per_megapixel_encoding",
     "images_per_second_decoding": "cpu_seconds_per_megapixel_decoding",
@@ -81,10 +81,10 @@ def benchmark_codecs(
             model = _Model(codec, images, timed, advance)
             coders.append(model)
             found.models.append(model.figures)
-        for image_format in CODECS + MORE_CODECS:
+        for image_format in ALL_FORMATS:
             try:
                 other = ImageCodec(image_format, images, num_levels, timed, threads, advance)
-            except LeftOutError as reason:
+            except UnfitFormatError as reason:
                 found.left_out[image_format.name] = str(reason)
                 continue
             coders.append(other)
@@ -98,7 +98,7 @@ def benchmark_codecs(
 
 def pixels_to_do(num_models: int, images: Sequence[Images], threads: int, repeats: int) -> int:
     """Return about how many pixels `benchmark_codecs` says are done, in the end."""
-    num_formats = len(CODECS + MORE_CODECS)
+    num_formats = len(ALL_FORMATS)
     sizes = num_pixels(images) * (_Model.PASSES * num_models + ImageCodec.PASSES * num_formats)
     timed = images[: _num_timed(images, threads)]
     return sizes + num_pixels(timed) * repeats * (num_models + num_formats)
@@ -106,7 +106,7 @@ def pixels_to_do(num_models: int, images: Sequence[Images], threads: int, repeat
 
 def _num_timed(images: Sequence[Images], threads: int) -> int:
     of_one = max(1, num_pixels(images) // len(images))
-    enough = max(TIMED_PIXELS // of_one, TIMED_IMAGES_A_THREAD * threads)
+    enough = max(TIMED_PIXELS // of_one, TIMED_IMAGES_PER_THREAD * threads)
     return min(len(images), enough)
 
 
@@ -124,7 +124,7 @@ def _time(
     on_progress: OnProgress,
 ) -> None:
     """Time every way of every coder in turn, and put the medians into their figures."""
-    megapixels = found.num_pixels_timed / PIXELS_A_MEGAPIXEL
+    megapixels = found.num_pixels_timed / PIXELS_PER_MEGAPIXEL
     ways = [(coder.figures, name, way) for coder in coders for name, way in coder.ways().items()]
     measured = measure_in_turn([way for _, _, way in ways], repeats, on_progress)
     times = zip(ways, measured.seconds, measured.cpu_seconds, strict=True)

@@ -1,12 +1,12 @@
-"""How fast images are drawn: the stepper beside the usual loop, one run, medians side by side.
+"""How fast images are sampled: the stepper beside the usual loop, one run, medians side by side.
 
 The usual loop passes the whole image through the network for every pixel (for every sub-pixel where the
 network takes the colours one after the other) and keeps one value of each pass. A pass costs the same
-at every pixel, so a few are timed and scaled. What it does besides, drawing values, is left out, in
+at every pixel, so a few are timed and scaled. What it does besides, sampling values, is left out, in
 its favour. Compilation and start-up are measured apart.
 """
 
-import statistics
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,14 +17,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from benchmarks.in_turn import measure_in_turn
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.processes import usable_cores
-from pixelrnn.stepper.runner import Runner
+from pixelrnn.stepper.coder import Coder
+from pixelrnn.stepper.drawing import draw
 
 REPEATS = 5
-SECONDS_A_ROW = 60.0  # after this no further repetition is begun
 PASS_PIXELS = 1 << 18  # of all images in one pass of the whole-image loop: its memory
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
@@ -37,7 +39,7 @@ class Timing:
 
     Attributes:
         size: (height, width).
-        batch: images drawn.
+        batch: images sampled together.
         repeats: times that each was measured, in turn.
         threads: "all threads".
         stepper_seconds_1_thread: for the batch.
@@ -71,7 +73,7 @@ class Timing:
 
     @property
     def gflops_per_core(self) -> float:
-        """Billions of floating-point operations a second on one core, two for each weight."""
+        """Billions of floating-point operations per second on one core, two for each weight."""
         pixels = self.batch * self.size[0] * self.size[1]
         return 2e-9 * self.multiplications_per_pixel * pixels / self.stepper_seconds_1_thread
 
@@ -96,7 +98,7 @@ class SamplingBenchmark:
         timings: of every size and batch.
         peak_memory_mb: above that before, for one image of each size; None where unknown.
         ready_seconds: to compile the loop, or to load it; in no other figure.
-        lowering_seconds: to lay the model out for the loop; in no other figure.
+        lowering_seconds: to export the model for the loop; in no other figure.
         finished: False after Ctrl-C.
     """
 
@@ -144,16 +146,17 @@ def benchmark_sampling(
     on_compiling: Callable[[str], None] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> SamplingBenchmark:
-    """Measure how fast a model draws images; Ctrl-C ends it with what is measured so far.
+    """Measure how fast a model samples; Ctrl-C ends it with what is measured so far.
 
     Args:
         model: the model, float32 on the CPU.
         sizes: (height, width) of images.
-        batches: numbers of images drawn together.
+        batches: numbers of images sampled together.
         threads: what "all threads" are; by default one for each usable core.
         repeats: measurements of each, in turn; fewer where they take more than a minute.
         on_compiling: called with a line for the user if the loop must be compiled first.
-        on_progress: called with the repetitions done of `len(sizes) * len(batches) * repeats`.
+        on_progress: called with the repetitions done since its last call, of at most
+            `len(sizes) * len(batches) * repeats`.
 
     Example:
         >>> from pixelrnn.models import PixelCNNConfig, build
@@ -165,26 +168,36 @@ def benchmark_sampling(
     threads = threads or usable_cores()
     found = SamplingBenchmark(ready_seconds=make_loop_ready(on_compiling))
     started = time.perf_counter()
-    program = model.lower()
-    runners = [Runner(program, threads=1), Runner(program, threads=threads)]
-    found.lowering_seconds = (time.perf_counter() - started) / 2
+    coder, multiplications = model.coder(), model.lower().multiplications
+    found.lowering_seconds = time.perf_counter() - started
     torch_threads = torch.get_num_threads()
-    done = 0
     try:
         torch.set_num_threads(threads)
         for size in sizes:  # before torch has taken memory that could be used again
-            found.peak_memory_mb[size] = _peak_memory_mb(model, runners[0], size)
-        for size in sizes:
-            for batch in batches:
-                row = _Row(model, runners, size, batch, threads, program.multiplications)
-                for repetition in range(repeats):
-                    row.measure()
-                    if on_progress:
-                        on_progress(done + repetition + 1)
-                    if row.seconds > SECONDS_A_ROW:
-                        break
-                done += repeats
-                found.timings.append(row.timing())
+            found.peak_memory_mb[size] = one_image_peak_memory_mb(model, coder, size)
+        for size, batch in itertools.product(sizes, batches):
+            blank = np.zeros((batch, model.config.channels, *size), np.uint8)
+            few = torch.from_numpy(blank[: max(1, PASS_PIXELS // _pixels(size))].copy())
+            ways = [partial(draw, coder, blank, np.array(False), threads=n) for n in (1, threads)]
+            measured = measure_in_turn(
+                [*ways, partial(_whole_image_pass, model, few)], repeats, on_progress
+            )
+            one, every, whole = measured.seconds
+            timing = Timing(
+                size=size,
+                batch=batch,
+                repeats=measured.repeats,
+                threads=threads,
+                stepper_seconds_1_thread=one,
+                stepper_seconds_all_threads=every,
+                whole_image_pass_seconds=whole * batch / len(few),
+                whole_image_passes=_pixels(size) * model.likelihood.groups,
+                whole_image_images_timed=len(few),
+                multiplications_per_pixel=multiplications,
+            )
+            found.timings.append(timing)
+            if not measured.finished:
+                raise KeyboardInterrupt
     except KeyboardInterrupt:
         found.finished = False
     finally:
@@ -192,75 +205,22 @@ def benchmark_sampling(
     return found
 
 
-class _Row:
-    """One size and batch: the three ways in turn, repetition by repetition."""
-
-    def __init__(
-        self,
-        model: AutoregressiveModel,
-        runners: Sequence[Runner],
-        size: Size,
-        batch: int,
-        threads: int,
-        multiplications: int,
-    ) -> None:
-        self.model, self.runners = model, runners
-        self.size, self.batch, self.threads = size, batch, threads
-        self.multiplications = multiplications
-        self.blank = np.zeros((batch, model.config.channels, *size), np.uint8)
-        self.timed_images = min(batch, max(1, PASS_PIXELS // _pixels(size)))
-        self.taken: list[tuple[float, float, float]] = []
-        self.seconds = 0.0
-        _seconds(self.whole_image_pass)  # memory is found and layers are chosen in the first one
-
-    def measure(self) -> None:
-        """Measure each way once."""
-        one, every = (
-            _seconds(partial(runner.run, self.blank, np.array(False))) for runner in self.runners
-        )
-        whole = _seconds(self.whole_image_pass) * self.batch / self.timed_images
-        self.taken.append((one, every, whole))
-        self.seconds += one + every + whole
-
-    def whole_image_pass(self) -> None:
-        """Pass all images through the network and keep the parameters of one pixel."""
-        images = torch.from_numpy(self.blank[: self.timed_images].copy())
-        with torch.inference_mode():
-            self.model(images)[..., -1, -1].clone()
-
-    def timing(self) -> Timing:
-        """Return the medians."""
-        one, every, whole = (statistics.median(column) for column in zip(*self.taken, strict=True))
-        return Timing(
-            size=self.size,
-            batch=self.batch,
-            repeats=len(self.taken),
-            threads=self.threads,
-            stepper_seconds_1_thread=one,
-            stepper_seconds_all_threads=every,
-            whole_image_pass_seconds=whole,
-            whole_image_passes=_pixels(self.size) * self.model.likelihood.groups,
-            whole_image_images_timed=self.timed_images,
-            multiplications_per_pixel=self.multiplications,
-        )
+def _whole_image_pass(model: AutoregressiveModel, images: Tensor) -> None:
+    """Pass images through the network and keep the parameters of one pixel."""
+    with torch.inference_mode():
+        model(images)[..., -1, -1].clone()
 
 
 def _pixels(size: Size) -> int:
     return size[0] * size[1]
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def _peak_memory_mb(model: AutoregressiveModel, runner: Runner, size: Size) -> float | None:
+def one_image_peak_memory_mb(model: AutoregressiveModel, coder: Coder, size: Size) -> float | None:
     """Return by how much one image raises the memory of the process, in millions of bytes."""
     with suppress(OSError):
         _CLEAR.write_text("5")  # forget the peak so far
     before = _status_mb("VmRSS:")
-    runner.run(np.zeros((1, model.config.channels, *size), np.uint8), np.array(False))
+    draw(coder, np.zeros((1, model.config.channels, *size), np.uint8), np.array(False), threads=1)
     peak = _status_mb("VmHWM:")
     return None if before is None or peak is None else max(0.0, peak - before)
 

@@ -1,0 +1,157 @@
+"""Lossless image formats: pixels to the bytes of a file, and back.
+
+Of each image there is a file, and one of a picture that shows all of them. Every file is decoded again and
+compared.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import imagecodecs
+import numpy as np
+from PIL import Image, features
+
+from pixelrnn.baselines.mosaic import Pixels, as_colour, as_pictures, one_picture
+
+
+class UnfitFormatError(Exception):
+    """A format that images cannot be stored in without loss; the message says why."""
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """A lossless image format; pixels are `(H, W)` grey or `(H, W, 3)` red, green, blue.
+
+    Attributes:
+        name: as shown in tables.
+        available: whether it is in the installed libraries.
+        encode: pixels and how many levels they may have to the bytes of a file.
+        decode: and back.
+        note: its settings, in words.
+        stores_grey: False if grey must be stored as equal red, green and blue.
+        max_side: pixels.
+    """
+
+    name: str
+    available: Callable[[], bool]
+    encode: Callable[[Pixels, int], bytes]
+    decode: Callable[[bytes], Pixels]
+    note: str
+    stores_grey: bool
+    max_side: int
+
+    def described(self, channels: int, num_levels: int) -> str:
+        """Return in words how it stores such images."""
+        if channels == 1 and not self.stores_grey:
+            return f"{self.note}, grey stored as equal red, green and blue"
+        if channels == 1 and num_levels == 2 and self.name == "PNG":
+            return f"{self.note}, 1 bit per pixel"
+        return self.note
+
+    def pictures(self, images: Sequence[Pixels]) -> list[Pixels]:
+        """Return images, each `(C, H, W)`, as the format takes them.
+
+        Raises:
+            UnfitFormatError: if it is not installed, or they are too large for it.
+        """
+        if not self.available():
+            raise UnfitFormatError("the installed Pillow or imagecodecs has none")
+        if max(max(image.shape[1:]) for image in images) > self.max_side:
+            raise UnfitFormatError("the images are too large for it")
+        pictures = [as_pictures(image[np.newaxis]) for image in images]
+        return [(each if self.stores_grey else as_colour(each))[0] for each in pictures]
+
+    def all_in_one(self, pictures: Sequence[Pixels]) -> Pixels | None:
+        """Return one picture of all, or None if it would be too large, or they differ in size."""
+        if len({picture.shape for picture in pictures}) > 1:
+            return None
+        mosaic = one_picture(np.stack(pictures))
+        return None if mosaic is None or max(mosaic.shape[:2]) > self.max_side else mosaic
+
+    def checked_file(self, pixels: Pixels, num_levels: int) -> bytes:
+        """Return the bytes of a file; raises `UnfitFormatError` if it holds other pixels."""
+        data = self.encode(pixels, num_levels)
+        if not self.holds(data, pixels):
+            raise UnfitFormatError("it decodes to other pixels, so it is not lossless")
+        return data
+
+    def holds(self, data: bytes, pixels: Pixels) -> bool:
+        """Return whether a file holds exactly these pixels."""
+        return np.array_equal(self.decode(data), pixels)
+
+
+def _encode_png(pixels: Pixels, num_levels: int) -> bytes:
+    # Two levels of grey fit in one bit per pixel; anything else would be an unfair comparison.
+    binary = num_levels == 2 and pixels.ndim == 2
+    image = Image.fromarray(pixels.astype(bool) if binary else pixels)
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True, compress_level=9)
+    return file.getvalue()
+
+
+def _decode_png(data: bytes) -> Pixels:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image, dtype=np.uint8)
+
+
+# No one setting is best for all images: the higher methods lose on small ones and win on large.
+# Method 6 at quality 100 is left out: it tries everything, ten times slower, for less than 0.5 %.
+_WEBP_METHODS_AND_QUALITIES = ((1, 100), (4, 100), (6, 50))
+
+
+def _encode_webp(pixels: Pixels, num_levels: int) -> bytes:
+    del num_levels
+    image = Image.fromarray(pixels)
+    files = []
+    for method, quality in _WEBP_METHODS_AND_QUALITIES:
+        file = io.BytesIO()
+        image.save(file, "WEBP", lossless=True, method=method, quality=quality)
+        files.append(file.getvalue())
+    return min(files, key=len)
+
+
+def _decode_webp(data: bytes) -> Pixels:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def encode_jpegxl(pixels: Pixels, num_levels: int, *, effort: int = 9) -> bytes:
+    """Return a lossless JPEG XL file; `effort` is 1 to 9."""
+    del num_levels
+    return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, numthreads=1))
+
+
+def _decode_jpegxl(data: bytes) -> Pixels:
+    return np.asarray(imagecodecs.jpegxl_decode(data))
+
+
+FORMATS = (
+    ImageFormat(
+        name="PNG",
+        available=lambda: bool(features.check("zlib")),
+        encode=_encode_png,
+        decode=_decode_png,
+        note="optimised, compression level 9",
+        stores_grey=True,
+        max_side=2**31 - 1,
+    ),
+    ImageFormat(
+        name="WebP",
+        available=lambda: bool(features.check("webp")),
+        encode=_encode_webp,
+        decode=_decode_webp,
+        note="lossless, the smallest of three settings (method, quality: 1, 100; 4, 100; 6, 50)",
+        stores_grey=False,
+        max_side=16_383,
+    ),
+    ImageFormat(
+        name="JPEG XL",
+        available=lambda: bool(imagecodecs.JPEGXL.available),
+        encode=encode_jpegxl,
+        decode=_decode_jpegxl,
+        note="lossless, effort 9",
+        stores_grey=True,
+        max_side=2**30 - 1,
+    ),
+)
