@@ -53,13 +53,12 @@ class LinearPrediction(nn.Module):
             return torch.cat([parameters, WEIGHT_UNIT * self.conv(values)], dim=1)
 
     def _trace(self, values: Traced, parameters: Traced) -> Traced:
+        of_values = None if values.value is None else WEIGHT_UNIT * self.conv(values.value)
         predictions = values.linear(
             self.conv.out_groups.cpu().numpy(),
             lambda outputs: self.conv.part(values.features, outputs, WEIGHT_UNIT),
-            None,
+            of_values,
             None,
         )
-        value = None
-        if values.value is not None:
-            value = self(values.value, parameters.value)
-        return parameters.beside(predictions, value)
+        both = None if values.value is None else self(values.value, parameters.value)
+        return parameters.beside(predictions, both)
