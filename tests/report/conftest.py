@@ -122,7 +122,7 @@ class RunMaker:
             "platform": "Linux-6.1-x86_64",
             "processor": "Some Processor 5000",
             "threads": 2,
-            "packages": {"torch": "2.6.0", "lightning": "2.6.1", "numpy": "2.1.0"},
+            "packages": {"torch": "2.6.0", "lightning-fabric": "2.6.1", "numpy": "2.1.0"},
             "git_commit": "0123456789abcdef0123456789abcdef01234567",
             "started": "2025-01-02T03:04:05+00:00",
         }

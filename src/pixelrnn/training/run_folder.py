@@ -33,7 +33,15 @@ METRICS = (
 )
 _MAY_BE_EMPTY = ("validation_bits_per_dim",)
 _RESULT_TYPES = {"finished": bool, "data_sha256": dict, "recipe_sha256": str}
-_PACKAGES = ("torch", "lightning", "numpy", "pillow", "imagecodecs", "scikit-learn", "scikit-image")
+_PACKAGES = (
+    "torch",
+    "lightning-fabric",
+    "numpy",
+    "pillow",
+    "imagecodecs",
+    "scikit-learn",
+    "scikit-image",
+)
 
 
 class RunFolder:
@@ -41,10 +49,13 @@ class RunFolder:
 
     Args:
         path: the folder; it need not exist yet.
+
+    Attributes:
+        is_ours: whether no other process, the first of those that train together, writes the results.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.is_ours = path, True
         self.recipe_file = path / "recipe.toml"
         self.metrics_file = path / "metrics.csv"
         self.result_file = path / "result.json"
