@@ -1,42 +1,39 @@
-"""The steps of a training run without the loop around them: the recipe's own, and the plain version's."""
+"""The steps of a training run without what is between them: the recipe's own, and the plain version's."""
 
 from typing import cast
 
-import lightning
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from benchmarks.plain import PlainModel, plain
 from pixelrnn.models import AutoregressiveModel
-from pixelrnn.training.averaging import MovingAverage
-from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.loop import Trainee
 from pixelrnn.training.recipe import Recipe
-from pixelrnn.training.schedule import LearningRate
 
 
 class Steps:
-    """The training steps of a recipe, each all that a run does for a batch, Lightning left out.
+    """The training steps of a recipe, each all that a run does for a batch, in float32 on the processor.
 
     Args:
-        module: what is trained.
+        model: what is trained.
+        recipe: how.
         images: the batch, the same in every step.
 
     Attributes:
-        global_step: steps taken; callbacks ask for it as they ask Lightning's trainer.
-        average: the moving average of the weights.
+        trainee: takes the steps.
+        parts: the batch, in the portions that the recipe asks for.
     """
 
-    def __init__(self, module: TrainingModule, images: Tensor) -> None:
-        self.module, self.recipe = module, module.recipe
-        self.parts = images.split(len(images) // self.recipe.training.accumulate)
-        self.optimizer = module.configure_optimizers()
-        self.rate = LearningRate(self.recipe.schedule)
-        self.global_step = 0
-        self.average = MovingAverage(self.recipe.training.ema_decay)
-        self.average.setup(self._trainer, module, "fit")
+    def __init__(self, model: AutoregressiveModel, recipe: Recipe, images: Tensor) -> None:
+        fabric = Fabric(accelerator="cpu", devices=1)
+        fabric.launch()
+        self.trainee = self.trained(model, recipe, fabric)
+        self.parts = images.split(len(images) // recipe.training.accumulate)
 
-    @property
-    def _trainer(self) -> lightning.Trainer:
-        return cast(lightning.Trainer, self)
+    @staticmethod
+    def trained(model: AutoregressiveModel, recipe: Recipe, fabric: Fabric) -> Trainee:
+        """Return the model in training."""
+        return Trainee(model, recipe, fabric)
 
     def step(self) -> None:
         """Take one step.
@@ -44,27 +41,19 @@ class Steps:
         Raises:
             NonFiniteLossError: if loss or gradient are not finite.
         """
-        factor = self.rate.factor(self.global_step, progress=0.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.optimizer.learning_rate * factor
-        self.optimizer.zero_grad()
-        for part in self.parts:
-            loss = self.module.training_step(part, 0) / len(self.parts)
-            loss.backward()
-        self.module.configure_gradient_clipping(self.optimizer)
-        self.optimizer.step()
-        self.global_step += 1
-        self.average.on_train_batch_end(self._trainer, self.module, None, None, 0)
+        self.trainee.step(self.parts)
 
 
-class PlainTrainingModule(TrainingModule):
-    """The plain version of a model in training: all but the loss is as for the model itself."""
+class PlainSteps(Steps):
+    """The training steps of the plain version of a model: all but the loss is as for the model itself."""
 
-    def __init__(self, model: AutoregressiveModel, recipe: Recipe) -> None:
-        super().__init__(cast(AutoregressiveModel, plain(model)), recipe)
+    @staticmethod
+    def trained(model: AutoregressiveModel, recipe: Recipe, fabric: Fabric) -> Trainee:
+        """Return the plain version in training; see the base class."""
+        return _PlainTrainee(cast(AutoregressiveModel, plain(model)), recipe, fabric)
 
-    def training_step(self, images: Tensor, _: int) -> Tensor:
-        """Return the loss of a batch, uint8 `(B, C, H, W)`; see the base class."""
-        loss = cast(PlainModel, self.model).loss(images)
-        self._require_finite("loss", loss)
-        return loss
+
+class _PlainTrainee(Trainee):
+    def loss(self, images: Tensor) -> Tensor:
+        """Return what is made small for images; see the base class."""
+        return cast(PlainModel, self.model).loss(images)

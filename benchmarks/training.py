@@ -15,13 +15,12 @@ from torch import Tensor
 from benchmarks.in_turn import measure_in_turn
 from benchmarks.operations import OPERATIONS, training_flops_per_image
 from benchmarks.stand_ins import for_known_images, smooth_images
-from benchmarks.steps import PlainTrainingModule, Steps
+from benchmarks.steps import PlainSteps, Steps
 from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import LABELS, PixelRNNConfig
 from pixelrnn.processes import usable_cores
 from pixelrnn.training.fit import initial_model
-from pixelrnn.training.module import TrainingModule
 from pixelrnn.training.recipe import Recipe
 
 REPEATS = 5
@@ -108,9 +107,9 @@ def benchmark_training(
     model = initial_model(recipe)
     every_thread = threads or min(torch.get_num_threads(), usable_cores())
     threads = threads or recipe.training.threads or every_thread
-    ways = [Steps(TrainingModule(model, recipe), images).step, _matrix_product(every_thread)]
+    ways = [Steps(model, recipe, images).step, _matrix_product(every_thread)]
     if with_plain:
-        ways.append(Steps(PlainTrainingModule(model, recipe), images).step)
+        ways.append(PlainSteps(model, recipe, images).step)
     with _threads(threads):
         measured = measure_in_turn(ways, repeats, on_progress)
     step_seconds, matrix_seconds, *plain_seconds = measured.seconds
@@ -154,7 +153,7 @@ def benchmark_scaling(
     ways, flops = [], []
     for each in (recipe, *larger.values()):
         model, images = initial_model(each), _images(each)
-        ways.append(Steps(TrainingModule(model, each), images).step)
+        ways.append(Steps(model, each, images).step)
         flops.append(training_flops_per_image(model, *images.shape[2:]))
     usual = min(torch.get_num_threads(), usable_cores())
     with _threads(threads or recipe.training.threads or usual):

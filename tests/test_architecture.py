@@ -261,7 +261,7 @@ def _modules_after(code):
 def test_import_is_light(module):
     modules = _modules_after(f"import {module}")
     assert module in modules
-    assert not {"torch", "lightning"} & modules
+    assert not {"torch", "lightning_fabric"} & modules
 
 
 def test_help_does_not_import_torch():
@@ -274,7 +274,7 @@ def test_help_does_not_import_torch():
     imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     assert "Usage" in result.stdout
     assert "pixelrnn.cli.main" in imported
-    assert not {"torch", "lightning", "sklearn", "skimage", "matplotlib"} & imported
+    assert not {"torch", "lightning_fabric", "sklearn", "skimage", "matplotlib"} & imported
 
 
 # And the rules would see a violation.

@@ -267,7 +267,7 @@ def test_a_disk_that_is_really_full(tmp_path):
         from pixelrnn.errors import OutputError
         from pixelrnn.files import replacing, write_json
         from pixelrnn.models import PixelCNNConfig, build, store
-        from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
+        from pixelrnn.training import checkpoint
 
         def archive(path):
             with replacing(path) as beside, beside.open("wb") as file:
@@ -278,7 +278,7 @@ def test_a_disk_that_is_really_full(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         for write in (
             lambda: store.save(build(PixelCNNConfig(channels=1, features=4)), folder),
-            lambda: SafetensorsCheckpointIO().save_checkpoint({"a": torch.ones(999)}, folder / "x"),
+            lambda: checkpoint.write(folder / "x", {"a": torch.ones(999)}),
             lambda: write_json(folder / "y", "long" * 999),
             lambda: archive(folder / "z"),
         ):

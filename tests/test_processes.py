@@ -15,7 +15,7 @@ import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import torch
 from pixelrnn.coding import Codec, load_program
-from pixelrnn.training.loop import threads
+from pixelrnn.training.devices import threads
 model = load_program("digits-pixelcnn")
 torch.set_num_threads(5)
 with threads(None):

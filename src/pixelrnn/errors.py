@@ -81,6 +81,10 @@ class TrainingInterrupted(PixelRNNError):  # noqa: N818 - an interruption is not
         self.exit_code = 128 + signal_number
 
 
+class ProcessLostError(PixelRNNError):
+    """One of the processes that trained a model together is gone; what was saved can be resumed."""
+
+
 class CompressedFileError(PixelRNNError):
     """A compressed file that is damaged, of a later version, or of a model that is not here."""
 

@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from benchmarks import in_turn, training
-from benchmarks.steps import PlainTrainingModule, Steps
+from benchmarks.steps import PlainSteps, Steps
 from benchmarks.training import benchmark_scaling, benchmark_suite, benchmark_training
 from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.data import load
 from pixelrnn.errors import NonFiniteLossError, RecipeError
 from pixelrnn.models import store
 from pixelrnn.training import load_recipe, suite_recipes, train
-from pixelrnn.training.fit import draw_batches, initial_model
-from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.batches import draw_batches
+from pixelrnn.training.fit import initial_model
 
 TINY = ("model.features=4", "model.layers=1", "training.batch_size=4")
 
@@ -106,7 +106,7 @@ def test_larger_ones_are_as_large_as_they_say():
 
 
 def test_without_the_plain_version(monkeypatch):
-    monkeypatch.setattr(training, "PlainTrainingModule", None)
+    monkeypatch.setattr(training, "PlainSteps", None)
     found = benchmark_training(recipe(), repeats=1, with_plain=False)
     assert found.plain_images_per_second is None
 
@@ -142,9 +142,9 @@ def test_a_recipe_that_leads_nowhere():
     with torch.no_grad():
         model.stem.weight.fill_(float("nan"))
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
-    for module in (TrainingModule, PlainTrainingModule):
+    for steps in (Steps, PlainSteps):
         with pytest.raises(NonFiniteLossError):
-            Steps(module(model, recipe()), images).step()
+            steps(model, recipe(), images).step()
 
 
 @pytest.mark.parametrize(("stopped_at", "kept"), [(1, 0), (9, 1), (13, 2)])
@@ -189,13 +189,13 @@ def test_steps_are_those_of_a_run(accumulate, tmp_path):
         f"training.accumulate={accumulate}", "training.accelerator=cpu",
     ).for_data(data)  # fmt: skip
     averaged = store.load(train(own, tmp_path / "run", data=data).path)
-    steps = Steps(TrainingModule(initial_model(own), own), torch.zeros(4, 1, 8, 8).byte())
-    batches = iter(list(draw_batches(own.training, data, 3)))
-    for _ in range(3):
-        steps.parts = [next(batches) for _ in range(accumulate)]
+    steps = Steps(initial_model(own), own, torch.zeros(4, 1, 8, 8).byte())
+    batches = draw_batches(own.training, data)
+    for number in range(3):
+        steps.parts = batches.of_step(number)
         steps.step()
     for name, expected in averaged.state_dict().items():
-        assert torch.equal(steps.average.model.state_dict()[name], expected), name
+        assert torch.equal(steps.trainee.average.model.state_dict()[name], expected), name
 
 
 def test_both_versions_learn_the_same(kind, random_images):
@@ -204,11 +204,10 @@ def test_both_versions_learn_the_same(kind, random_images):
     images = random_images(4, 1, 8, 8, num_levels=17)
     model = initial_model(own.for_data(load("digits")))
     losses = []
-    for module in (PlainTrainingModule(model, own), TrainingModule(model, own)):
-        steps = Steps(module, images)
-        before = module.training_step(images, 0).item()
-        for _ in range(3):
-            steps.step()
-        losses.append(module.training_step(images, 0).item())
+    for trainee in (PlainSteps(model, own, images).trainee, Steps(model, own, images).trainee):
+        before = trainee.step([images])
+        for _ in range(2):
+            trainee.step([images])
+        losses.append(trainee.loss(images).item())
         assert losses[-1] < before
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

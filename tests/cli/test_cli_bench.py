@@ -69,7 +69,7 @@ def test_training_is_imported_for_a_recipe_only(trained):
         "import sys; from pixelrnn.cli.main import main\n"
         f"sys.argv = {arguments!r}\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "sys.exit('pixelrnn.training' in sys.modules or 'lightning' in sys.modules)"
+        "sys.exit('pixelrnn.training' in sys.modules or 'lightning_fabric' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

@@ -278,7 +278,7 @@ def test_coding_does_without_torch(images, tmp_path):
                 main()
             except SystemExit as stop:
                 assert not stop.code
-            heavy = {"torch", "lightning", "sklearn", "skimage", "matplotlib"} & set(sys.modules)
+            heavy = {"torch", "lightning_fabric", "sklearn", "skimage", "matplotlib"} & set(sys.modules)
             assert not heavy, (arguments, heavy)
     """
     subprocess.run(

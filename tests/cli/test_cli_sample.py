@@ -203,7 +203,7 @@ def test_neither_training_nor_lightning_is_imported(grey, tmp_path):
         "import sys; from pixelrnn.cli.main import main\n"
         f"sys.argv = {arguments!r}\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "heavy = {'lightning', 'pixelrnn.training', 'sklearn', 'skimage', 'matplotlib'}\n"
+        "heavy = {'lightning_fabric', 'pixelrnn.training', 'sklearn', 'skimage', 'matplotlib'}\n"
         "sys.exit(sorted(heavy & set(sys.modules)) or 0)"
     )
     answer = subprocess.run(

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from pixelrnn.errors import NonFiniteLossError
 from pixelrnn.models import store
 from pixelrnn.training import progress, shipped_recipes
-from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.loop import Trainee
 
 SECONDS_TO_HANG = 300  # what takes so long on a busy machine will never end
 
@@ -144,14 +144,14 @@ def test_ctrl_c_and_going_on(pixelrnn, tiny, tmp_path, monkeypatch):
 def test_a_loss_that_is_not_finite_keeps_the_last_good_weights(
     pixelrnn, tiny, tmp_path, monkeypatch
 ):
-    step = TrainingModule.training_step
+    loss = Trainee.loss
 
-    def bad_second_step(self, images, index):
-        if self.global_step == 1:
+    def bad_second_step(self, images):
+        if self.steps == 1:
             raise NonFiniteLossError("the loss became nan at step 1: lower the rate")
-        return step(self, images, index)
+        return loss(self, images)
 
-    monkeypatch.setattr(TrainingModule, "training_step", bad_second_step)
+    monkeypatch.setattr(Trainee, "loss", bad_second_step)
     answer = pixelrnn("train", "digits-pixelcnn", "--out", tmp_path, *tiny)
     assert answer.code == 2
     assert answer.err.splitlines()[-1] == (

@@ -6,7 +6,9 @@ import torch
 from pixelrnn.models import store
 
 
-def test_every_result_has_a_largest_magnitude(kind, likelihood, channels, tiny_model, random_images):
+def test_every_result_has_a_largest_magnitude(
+    kind, likelihood, channels, tiny_model, random_images
+):
     model = tiny_model(kind, likelihood, channels, noise=0.2)
     assert np.isnan(model.lower().largest()).all()
     assert np.isfinite(model.lower(random_images(3, channels, 5, 7)).largest()).all()

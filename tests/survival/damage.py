@@ -23,7 +23,8 @@ from rich.console import Console
 
 from pixelrnn.errors import PixelRNNError, TrainingInterrupted
 from pixelrnn.models import store
-from pixelrnn.training import load_recipe, recorder, resume, train
+from pixelrnn.training import load_recipe, resume, train
+from pixelrnn.training.loop import Loop, Now
 
 TINY = ("model.features=4", "model.layers=1", "training.image_presentations=96",
         "training.batch_size=16", "training.validations=3", "training.threads=1",
@@ -52,18 +53,18 @@ def prepare(folder: Path) -> tuple[Path, Path]:
 @contextmanager
 def stopping_after(steps: int) -> Iterator[None]:
     """Have a signal come when so many steps are recorded."""
-    end_step = recorder.Recorder._end_step
+    agree = Loop._agree
 
-    def end_and_stop(self: recorder.Recorder, trainer: object, step: int) -> None:
-        if step == steps:
-            self._stopping.number = 15
-        end_step(self, trainer, step)
+    def agree_to_stop(self: Loop) -> Now:
+        if self.trainee.steps == steps:
+            self._job.signals.number = 15
+        return agree(self)
 
-    recorder.Recorder._end_step = end_and_stop
+    Loop._agree = agree_to_stop
     try:
         yield
     finally:
-        recorder.Recorder._end_step = end_step
+        Loop._agree = agree
 
 
 def damaged(content: bytes, draw: random.Random) -> bytes:

@@ -1,55 +1,67 @@
-"""What holds around the steps of a run."""
+"""What a step does with a recipe's settings, and what lies in the folder between two steps."""
 
-import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
-from pixelrnn.kernels.threads import end, share
-from pixelrnn.training import loop
-from pixelrnn.training.loop import no_subnormals
-from pixelrnn.training.tables import TrainingTable
+from pixelrnn.errors import TrainingInterrupted
+from pixelrnn.models import store
+from pixelrnn.training import checkpoint, train
+from pixelrnn.training.batches import draw_batches
+from pixelrnn.training.devices import make_fabric
+from pixelrnn.training.fit import initial_model
+from pixelrnn.training.loop import Trainee
+from survival import damage
+from tests.training.test_runs import tiny_data, tiny_recipe
 
-SUBNORMAL = torch.finfo(torch.float32).tiny / 4
-
-
-def halves_in_all_threads(count=3):
-    """Return half a subnormal number as each of `count` threads computes it."""
-    results = np.full(count, np.nan)
-
-    def work(first, last):
-        results[first:last] = (torch.full((1,), SUBNORMAL) / 2).item()
-
-    share(work, count, count)
-    return results
+SILENT = Console(quiet=True)
 
 
-@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot be told to")
-@pytest.mark.parametrize("before", [False, True])
-def test_no_thread_of_a_run_computes_with_subnormal_numbers(before):
-    assert (halves_in_all_threads() > 0).all()
-    torch.set_flush_denormal(before)
-    try:
-        with no_subnormals():
-            assert (halves_in_all_threads() == 0).all()
-        assert ((torch.full((1,), SUBNORMAL) / 2).item() == 0) == before
-        assert ((halves_in_all_threads() == 0) == before).all()
-    finally:
-        torch.set_flush_denormal(False)
-        end()
+def after_a_step(**changes):
+    recipe = tiny_recipe(training__accelerator="cpu", **changes).for_data(tiny_data())
+    fabric = make_fabric(recipe.training, print)
+    fabric.launch()
+    trainee = Trainee(initial_model(recipe), recipe, fabric)
+    trainee.step(draw_batches(recipe.training, tiny_data()).of_step(0))
+    return trainee
 
 
-@pytest.mark.parametrize(
-    ("asked", "units", "used"),
-    [
-        ("auto", True, "32-true"),
-        ("bf16-mixed", True, "bf16-mixed"),
-        ("bf16-mixed", False, "32-true"),
-        ("32-true", True, "32-true"),
-    ],
-)
-def test_half_precision_is_for_processors_with_units_for_it(monkeypatch, asked, units, used):
-    monkeypatch.setattr(loop, "_processor_has_matrix_units", lambda: units)
-    said: list[str] = []
-    training = TrainingTable(epochs=1, accelerator="cpu", precision=asked)
-    assert loop._precision(training, said.append) == used
-    assert len(said) == (asked != used and asked != "auto")
+def gradient_norm(trainee):
+    return torch.cat([weight.grad.flatten() for weight in trainee.model.parameters()]).norm().item()
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_gradients_are_clipped_to_the_norm_of_the_recipe(parts):
+    free = gradient_norm(after_a_step(training__gradient_clip=0.0, training__accumulate=parts))
+    for limit, norm in ((0.5 * free, 0.5 * free), (2 * free, free)):
+        trainee = after_a_step(training__gradient_clip=limit, training__accumulate=parts)
+        assert gradient_norm(trainee) == pytest.approx(norm, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "muon"])
+@pytest.mark.parametrize("beta2", [0.5, 0.99])
+def test_second_moments_decay_as_the_recipe_says(name, beta2):
+    trainee = after_a_step(optimizer__name=name, optimizer__beta2=beta2)
+    weight = trainee.model.head.output.bias  # of no hidden layer: Muon leaves it to AdamW
+    second_moment = trainee.optimizer.state[weight]["exp_avg_sq"]
+    assert torch.allclose(second_moment, (1 - beta2) * weight.grad**2, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(("validations", "step"), [(1, 5), (4, 7)])
+def test_between_two_steps_the_folder_holds_averaged_weights(validations, step, tmp_path):
+    """Those of the checkpoint before the first validation, then those of the last validation."""
+    recipe = tiny_recipe(training__validations=validations, training__ema_decay=0.9)
+    with damage.stopping_after(step), pytest.raises(TrainingInterrupted):
+        train(recipe, tmp_path / "run", data=tiny_data(), console=SILENT)
+    saved = checkpoint.read(tmp_path / "run" / "checkpoint" / "last.safetensors")
+    found = store.load(tmp_path / "run").state_dict()
+    average = saved["average"] if validations == 1 else average_after(5, recipe, tmp_path)
+    assert all(torch.equal(found[name], average[name]) for name in found)
+    assert not any(torch.equal(found[name], saved["model"][name]) for name in found)
+
+
+def average_after(step, recipe, tmp_path):
+    """Return the averaged weights after a step, from the checkpoint of a run that was stopped there."""
+    with damage.stopping_after(step), pytest.raises(TrainingInterrupted):
+        train(recipe, tmp_path / "until", data=tiny_data(), console=SILENT)
+    return checkpoint.read(tmp_path / "until" / "checkpoint" / "last.safetensors")["average"]

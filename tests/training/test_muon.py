@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pixelrnn.models import MODELS
-from pixelrnn.training.loop import no_subnormals
+from pixelrnn.training.devices import no_subnormals
 from pixelrnn.training.muon import SIZE, Muon, orthogonalised
 
 

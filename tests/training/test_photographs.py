@@ -13,7 +13,7 @@ from pixelrnn.errors import DataError, RecipeError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
 from pixelrnn.training import dry_run, load_recipe, resume, train
-from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.loop import Trainee
 from pixelrnn.uncertainty import standard_error
 
 SILENT = Console(quiet=True)
@@ -69,15 +69,15 @@ def test_stopped_anywhere_and_resumed_is_the_same_bit_for_bit(
     mine = recipe(folder.name, *also)
     assert mine.data.random_crops
     whole = train(mine, tmp_path / "whole", console=SILENT)
-    start = TrainingModule.training_step
+    loss = Trainee.loss
 
-    def step(self, images, number):
-        if self.global_step == 7:
+    def crash(self, images):
+        if self.steps == 7:
             raise Crash
-        return start(self, images, number)
+        return loss(self, images)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingModule, "training_step", step)
+        patch.setattr(Trainee, "loss", crash)
         with pytest.raises(Crash):
             train(mine, tmp_path / "run", console=SILENT)
     monkeypatch.chdir(tmp_path / "run")  # the recipe's paths lead there from anywhere

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,11 +17,11 @@ from pixelrnn.data import DataSet
 from pixelrnn.errors import NonFiniteLossError, OutputError, RecipeError, TrainingInterrupted
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import MODELS, build, store
-from pixelrnn.training import RunFolder, dry_run, recorder, resume, train
+from pixelrnn.training import RunFolder, dry_run, records, resume, train
 from pixelrnn.training.averaging import MovingAverage
-from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.loop import Trainee
 from pixelrnn.training.recipe import recipe_from
-from pixelrnn.training.recorder import Recorder
+from pixelrnn.training.records import Records
 
 SILENT = Console(quiet=True)
 
@@ -91,16 +90,13 @@ def test_what_is_saved_is_what_was_validated_the_average(tmp_path):
 
 
 def test_the_moving_average_by_hand():
-    module = TrainingModule(build(tiny_recipe().model), tiny_recipe())
-    average = MovingAverage(decay=0.3)
-    average.setup(None, module, "fit")
+    model = build(tiny_recipe().model)
+    average = MovingAverage(model, decay=0.3)
     expected = None
     for step in range(4):
         with torch.no_grad():
-            module.model.stem.weight.fill_(step + 1.0)
-        trainer = SimpleNamespace(global_step=step + 1)
-        for _ in range(2):  # a step counts once, whatever parts it was computed in
-            average.on_train_batch_end(trainer, module, None, None, 0)
+            model.stem.weight.fill_(step + 1.0)
+        average.update()
         decay = min(0.3, (1 + step) / (10 + step))
         expected = 1.0 if expected is None else decay * expected + (1 - decay) * (step + 1.0)
     assert average.model.stem.weight[0].item() == pytest.approx(expected)
@@ -135,15 +131,15 @@ def stopped_run(path, recipe, monkeypatch, after_steps):
     monkeypatch.setattr("pixelrnn.training.fit.load", lambda *_: tiny_data(3))
     begun = False
     for stop in (*after_steps, None):
-        start = TrainingModule.training_step
+        loss = Trainee.loss
 
-        def step(self, images, number, stop=stop, start=start):
-            if stop is not None and self.global_step == stop:
+        def crash(self, images, stop=stop, loss=loss):
+            if stop is not None and self.steps == stop:
                 raise Crash
-            return start(self, images, number)
+            return loss(self, images)
 
         with monkeypatch.context() as patch:
-            patch.setattr(TrainingModule, "training_step", step)
+            patch.setattr(Trainee, "loss", crash)
             try:
                 if begun:
                     resume(path, console=SILENT)
@@ -180,16 +176,12 @@ def test_accumulation_changes_memory_not_the_result(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights(tmp_path, monkeypatch):
     recipe = tiny_recipe()
-    step = TrainingModule.training_step
+    loss = Trainee.loss
 
-    def broken(self, images, number):
-        loss = step(self, images, number)
-        if self.global_step == 7:
-            loss = loss * float("nan")
-            self._require_finite("loss", loss)
-        return loss
+    def broken(self, images):
+        return loss(self, images) * (float("nan") if self.steps == 7 else 1)
 
-    monkeypatch.setattr(TrainingModule, "training_step", broken)
+    monkeypatch.setattr(Trainee, "loss", broken)
     with pytest.raises(NonFiniteLossError, match=r"at step 7.*last good weights are in") as error:
         train(recipe, tmp_path / "run", data=tiny_data(), console=SILENT)
     assert "optimizer.learning_rate" in str(error.value)
@@ -199,15 +191,15 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights(tmp_pat
 
 
 def test_a_gradient_that_is_not_finite_is_never_applied(tmp_path, monkeypatch):
-    step = TrainingModule.training_step
+    loss = Trainee.loss
 
-    def broken(self, images, number):
-        loss = step(self, images, number)
-        if self.global_step == 5:
-            loss.register_hook(lambda gradient: gradient * float("inf"))
-        return loss
+    def broken(self, images):
+        found = loss(self, images)
+        if self.steps == 5:
+            found.register_hook(lambda gradient: gradient * float("inf"))
+        return found
 
-    monkeypatch.setattr(TrainingModule, "training_step", broken)
+    monkeypatch.setattr(Trainee, "loss", broken)
     with pytest.raises(NonFiniteLossError, match="the gradient became"):
         train(tiny_recipe(), tmp_path / "run", data=tiny_data(), console=SILENT)
     kept = store.load(tmp_path / "run")
@@ -217,15 +209,15 @@ def test_a_gradient_that_is_not_finite_is_never_applied(tmp_path, monkeypatch):
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path, monkeypatch):
     recipe = tiny_recipe(training__checkpoint_seconds=1e6)
     whole = train(recipe, tmp_path / "whole", data=tiny_data(), console=SILENT)
-    record = Recorder._record
+    record = Records.record
 
-    def interrupt(self, trainer, step, *, validate):
-        record(self, trainer, step, validate=validate)
-        if step > 5 and not self._run.checkpoint_file.exists():
+    def interrupt(self, trainee, *others):
+        record(self, trainee, *others)
+        if trainee.steps > 5 and not self._job.run.checkpoint_file.exists():
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Recorder, "_record", interrupt)
+        patch.setattr(Records, "record", interrupt)
         with pytest.raises(TrainingInterrupted, match="pixelrnn train --resume"):
             train(recipe, tmp_path / "run", data=tiny_data(), console=SILENT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "the signal is given back"
@@ -239,14 +231,14 @@ class StepClock:
 
     def __init__(self, monkeypatch):
         self.steps = 0
-        step = TrainingModule.training_step
+        step = Trainee.step
 
-        def counted(module, images, number):
+        def counted(trainee, *arguments):
             self.steps += 1
-            return step(module, images, number)
+            return step(trainee, *arguments)
 
-        monkeypatch.setattr(TrainingModule, "training_step", counted)
-        monkeypatch.setattr(recorder.time, "monotonic", lambda: 0.1 * self.steps)
+        monkeypatch.setattr(Trainee, "step", counted)
+        monkeypatch.setattr(records.time, "monotonic", lambda: 0.1 * self.steps)
 
 
 def test_max_minutes_ends_the_run_and_its_schedule(tmp_path, monkeypatch):
@@ -264,7 +256,7 @@ def test_max_minutes_ends_the_run_and_its_schedule(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("minutes", [None, 0.05])
 def test_it_says_soon_how_far_it_will_come_and_when(tmp_path, monkeypatch, minutes):
-    monkeypatch.setattr(recorder, "FORECAST_SECONDS", 0.5 if minutes else 0.0)
+    monkeypatch.setattr(records, "FORECAST_SECONDS", 0.5 if minutes else 0.0)
     StepClock(monkeypatch)
     console = Console(record=True, width=200)
     changes = {"training__max_minutes": minutes, "training__epochs": 1e6} if minutes else {}
@@ -292,11 +284,11 @@ def test_a_recipe_that_asks_for_other_channels_than_the_images_have(tmp_path):
 
 
 def test_a_run_does_not_go_on_with_other_images(tmp_path, monkeypatch):
-    def crash(self, images, number):
+    def crash(self, images):
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingModule, "training_step", crash)
+        patch.setattr(Trainee, "loss", crash)
         with pytest.raises(Crash):
             train(tiny_recipe(), tmp_path / "run", data=tiny_data(), console=SILENT)
     before = RunFolder(tmp_path / "run").result()

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from safetensors.torch import save_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from pixelrnn.errors import (
@@ -28,6 +29,7 @@ from pixelrnn.evaluation import evaluate
 from pixelrnn.models import PixelCNNConfig, build, store
 from pixelrnn.training import (
     RunFolder,
+    checkpoint,
     good_weights,
     keys_of,
     load_recipe,
@@ -35,8 +37,7 @@ from pixelrnn.training import (
     resume,
     train,
 )
-from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
-from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.loop import Trainee
 from pixelrnn.training.tensorboard import Curves
 from survival import damage
 
@@ -73,18 +74,10 @@ def test_a_torn_last_row_is_left_out(half):
 
 def test_a_checkpoint_of_an_earlier_version_goes_on_and_says_so(runs, half):
     run, said = RunFolder(half), Console(record=True, width=300)
-    io = SafetensorsCheckpointIO()
-    checkpoint = io.load_checkpoint(run.checkpoint_file)
-    (state,) = [v for k, v in checkpoint["callbacks"].items() if "Recorder" in k]
-    for key in ("metrics", "unrecorded", "best", "recipe_sha256"):
-        del state[key]
-    tensors = {}
-    from pixelrnn.training import checkpoint as module
-
-    structure = json.dumps(module._pack(checkpoint, tensors))
-    from safetensors.torch import save_file
-
-    save_file(tensors, run.checkpoint_file, {module._STRUCTURE: structure})
+    state, tensors = checkpoint.read(run.checkpoint_file), {}
+    del state["records"]["metrics"]
+    structure = json.dumps(checkpoint._pack(state, tensors))
+    save_file(tensors, run.checkpoint_file, {checkpoint._STRUCTURE: structure})
     resume(half, console=said)
     assert "has no checksum" in said.export_text()
     assert damage.same_weights(half, runs[0])
@@ -101,10 +94,8 @@ def test_a_recipe_that_was_changed_is_refused(half):
 
 def test_a_checkpoint_of_another_model_is_refused(half):
     (half / "result.json").unlink()
-    io, file = SafetensorsCheckpointIO(), RunFolder(half).checkpoint_file
-    checkpoint = io.load_checkpoint(file)
-    checkpoint["state_dict"] = {"another": torch.zeros(1)}
-    io.save_checkpoint(checkpoint, file)
+    file = RunFolder(half).checkpoint_file
+    checkpoint.write(file, checkpoint.read(file) | {"model": {"another": torch.zeros(1)}})
     with pytest.raises(ModelFileError, match=r"last\.safetensors does not fit .*recipe\.toml"):
         resume(half, console=SILENT)
 
@@ -178,18 +169,18 @@ def test_a_result_that_is_not_finite_is_none(tmp_path):
 
 
 def test_the_last_good_weights_are_those_whose_validation_was_finite(tmp_path, monkeypatch):
-    step, good = TrainingModule.training_step, []
+    loss, good = Trainee.loss, []
 
-    def spoiled(self, images, number):
-        if self.global_step == 4:  # after the second of three validations
+    def spoiled(self, images):
+        if self.steps == 4:  # after the second of three validations
             good.append(store.load(tmp_path / "run").state_dict())
-            for parameter in self.parameters():
+            for parameter in self.model.parameters():
                 parameter.data.mul_(1e30)
-            self.trainer.callbacks[0].model.load_state_dict(self.model.state_dict())
-            return 0 * sum(parameter.sum() for parameter in self.parameters())
-        return step(self, images, number)
+            self.average.model.load_state_dict(self.model.state_dict())
+            return 0 * sum(parameter.sum() for parameter in self.model.parameters())
+        return loss(self, images)
 
-    monkeypatch.setattr(TrainingModule, "training_step", spoiled)
+    monkeypatch.setattr(Trainee, "loss", spoiled)
     with pytest.raises(NonFiniteLossError, match="last good weights are in"):
         train(load_recipe("digits-pixelcnn", TINY), tmp_path / "run", console=SILENT)
     kept = store.load(tmp_path / "run").state_dict()
@@ -280,12 +271,12 @@ def test_the_end_of_a_terminal_is_not_the_end_of_a_run(tmp_path):
     script = (
         "import os, signal\n"
         "from pixelrnn.cli.main import main\n"
-        "from pixelrnn.training import recorder\n"
-        "end = recorder.Recorder._end_step\n"
-        "def hang_up(self, trainer, step):\n"
-        "    if step == 2: os.kill(os.getpid(), signal.SIGHUP)\n"
-        "    end(self, trainer, step)\n"
-        "recorder.Recorder._end_step = hang_up\n"
+        "from pixelrnn.training.loop import Trainee\n"
+        "loss = Trainee.loss\n"
+        "def hang_up(self, images):\n"
+        "    if self.steps == 1: os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    return loss(self, images)\n"
+        "Trainee.loss = hang_up\n"
         "main()\n"
     )
     settings = [part for each in TINY for part in ("--set", each)]

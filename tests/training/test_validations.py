@@ -3,7 +3,16 @@
 import pytest
 from rich.console import Console
 
-from pixelrnn.training import good_weights, load_recipe, recipe_of, recorder, resume, train
+from pixelrnn.training import (
+    good_weights,
+    load_recipe,
+    loop,
+    recipe_of,
+    records,
+    result,
+    resume,
+    train,
+)
 from pixelrnn.training.recipe import recipe_from
 from pixelrnn.training.validations import SHARE, WORK, affordable, plan
 from tests.training.test_runs import tiny_data, tiny_recipe
@@ -64,8 +73,9 @@ class Clock:
 def clock(monkeypatch):
     """Ten seconds a validation, one second a training step."""
     clock = Clock()
-    monkeypatch.setattr(recorder, "time", clock)
-    evaluate, start = good_weights.evaluate, recorder.Recorder.on_train_batch_start
+    for module in (records, loop):
+        monkeypatch.setattr(module, "time", clock)
+    evaluate, take_step = good_weights.evaluate, loop.Trainee.step
 
     def slow(*arguments, **settings):
         clock.now += 10
@@ -73,17 +83,17 @@ def clock(monkeypatch):
 
     def step(self, *arguments):
         clock.now += 1
-        return start(self, *arguments)
+        return take_step(self, *arguments)
 
     monkeypatch.setattr(good_weights, "evaluate", slow)
-    monkeypatch.setattr(recorder.Recorder, "on_train_batch_start", step)
+    monkeypatch.setattr(loop.Trainee, "step", step)
     return clock
 
 
 def test_the_time_left_includes_validations(tmp_path, clock, monkeypatch):
     said = []
     monkeypatch.setattr(
-        recorder.TrainingProgress,
+        records.TrainingProgress,
         "forecast",
         lambda self, *figures: said.append((clock.now, *figures)),
     )
@@ -94,6 +104,21 @@ def test_the_time_left_includes_validations(tmp_path, clock, monkeypatch):
     assert presentations == 80
     assert steps_per_second == pytest.approx(1)
     assert at + seconds == pytest.approx(60, abs=1)
+
+
+def test_the_speed_is_that_of_training_alone(tmp_path, clock, monkeypatch):
+    measure = result.evaluate
+
+    def slow(*arguments, **settings):
+        clock.now += 100
+        return measure(*arguments, **settings)
+
+    monkeypatch.setattr(result, "evaluate", slow)
+    run = train(tiny_recipe(), tmp_path / "run", data=tiny_data(), console=SILENT)
+    rows = run.read_metrics()  # 20 steps of four images and one second, 3 validations of 10 seconds
+    assert {float(row["images_per_second"]) for row in rows} == {4.0}
+    assert run.result()["images_per_second"] == 4
+    assert run.result()["minutes"] == pytest.approx(50 / 60)
 
 
 def test_a_limited_time_is_not_spent_on_validations(tmp_path, clock):

@@ -53,12 +53,12 @@ def train(
         if max_minutes is not None:
             changes.append(f"training.max_minutes={max_minutes}")
         if resume is not None:
-            if recipe or out or changes or dry_run or explain:
+            if recipe or out or max_minutes is not None or dry_run or explain:
                 raise RecipeError(
                     "--resume goes on with a run as it was begun: give it alone, or with --data where "
-                    "its images are now, or begin a new run with other settings"
+                    "its images are now and --set what it computes on, or begin a new run"
                 )
-            run = training.resume(resume, data=data, command=command)
+            run = training.resume(resume, data=data, settings=changes, command=command)
         else:
             if recipe is None:
                 raise RecipeError("name a recipe (--list shows them), or give --resume RUN")
@@ -71,6 +71,8 @@ def train(
                 say_lines(training.dry_run(loaded).split("\n"))
                 return
             run = training.train(loaded, out or Path("runs") / loaded.name, command=command)
+    if not run.is_ours:
+        return
     result = run.result()
     figures = [f"{result[f'{split}_bits_per_dim']:.4f} bits/dim on {split}"
                for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip

@@ -35,10 +35,13 @@ class RunFolder:
 
     Args:
         path: the folder; it need not exist yet.
+
+    Attributes:
+        is_ours: whether no other process, the first of those that train together, writes the results.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.is_ours = path, True
         self.recipe_file = path / "recipe.toml"
         self.metrics_file = path / "metrics.csv"
         self.result_file = path / "result.json"

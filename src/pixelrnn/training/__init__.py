@@ -1,4 +1,4 @@
-"""Training: a recipe becomes a Lightning run, and the run leaves a folder that says all about it."""
+"""Training: a recipe becomes a run, and the run leaves a folder that says all about it."""
 
 from pixelrnn.runs import RunFolder
 from pixelrnn.training.contestants import (

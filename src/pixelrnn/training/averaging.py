@@ -5,57 +5,36 @@
 after the n-th step. The rise of d_n lets short runs forget their start.
 """
 
-from typing import Any, cast
+import copy
 
-import lightning
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
-from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
 from pixelrnn.models import AutoregressiveModel
-from pixelrnn.training.module import TrainingModule
 
 
-class MovingAverage(WeightAveraging):
-    """The moving average of the weights, updated after every optimiser step and saved with the run."""
+class MovingAverage:
+    """The moving average of a model's weights.
 
-    def __init__(self, decay: float) -> None:
+    Args:
+        model: whose weights they are.
+        decay: of the average; 0 keeps the last weights.
+
+    Attributes:
+        model: one with the averaged weights.
+        count: how many steps are in them.
+    """
+
+    def __init__(self, model: AutoregressiveModel, decay: float) -> None:
+        self.model, self.count = copy.deepcopy(model), 0
         self._decay = decay
-        self._pairs: tuple[list[Tensor], list[Tensor]] | None = None
-        super().__init__(use_buffers=False)
+        # Walking over the modules in every step would take longer than the update.
+        self._averages: list[Tensor] = list(self.model.parameters())
+        self._weights: list[Tensor] = list(model.parameters())
 
     @torch.no_grad()
-    def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: STEP_OUTPUT,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Update the average after an optimiser step.
-
-        The base class walks over both models for it, which takes longer than the update itself.
-        """
-        average = self._average_model
-        if average is None or trainer.global_step <= self._latest_update_step:
-            return
-        if self._pairs is None:
-            self._pairs = list(average.module.parameters()), list(pl_module.parameters())
-        averages, weights = self._pairs
-        n = int(average.n_averaged)
-        if n == 0:
-            torch._foreach_copy_(averages, weights)
-        else:
-            decay = min(self._decay, (1 + n) / (10 + n))
-            torch._foreach_lerp_(averages, weights, 1 - decay)
-        average.n_averaged += 1
-        self._latest_update_step = trainer.global_step
-
-    @property
-    def model(self) -> AutoregressiveModel:
-        """The model with the averaged weights."""
-        if self._average_model is None:
-            raise RuntimeError("there is no average before training starts")
-        return cast(TrainingModule, self._average_model.module).model
+    def update(self) -> None:
+        """Take in the weights after an optimiser step."""
+        decay = min(self._decay, (1 + self.count) / (10 + self.count)) if self.count else 0.0
+        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
+        self.count += 1

@@ -7,27 +7,26 @@ over processes, sees the same images in the same order.
 """
 
 import functools
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pixelrnn.data import Images
+from pixelrnn.data import DataSet, Images
 from pixelrnn.data.patches import Uncut
+from pixelrnn.training.tables import TrainingTable
 
 _ORDER, _FLIPS, _PLACES = range(3)
 
 
 class Batches:
-    """The batches of a run, or the share of one process; Lightning saves and restores its place.
+    """The images of every step of a run, or of one process's share in it.
 
     Args:
         images: uint8 `(N, C, H, W)`.
         batch_size: images of an optimiser step, over all parts and processes.
-        num_steps: optimiser steps of the whole run.
-        parts: micro-batches of a step, times processes.
+        parts: portions in which a process computes its share.
         rank: which process this is.
         processes: how many share a step.
         seed: seed of the order and of the flips.
@@ -36,8 +35,8 @@ class Batches:
 
     Example:
         >>> images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
-        >>> batches = Batches(images, batch_size=2, num_steps=5, seed=0)
-        >>> sorted(int(level) for batch in batches for level in batch.flatten())
+        >>> batches = Batches(images, batch_size=2, seed=0)
+        >>> sorted(int(level) for step in range(5) for level in batches.of_step(step)[0].flatten())
         [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     """
 
@@ -46,7 +45,6 @@ class Batches:
         images: Images,
         *,
         batch_size: int,
-        num_steps: int,
         seed: int,
         parts: int = 1,
         rank: int = 0,
@@ -55,20 +53,15 @@ class Batches:
         uncut: Uncut | None = None,
     ) -> None:
         self._images = images
-        self._size = batch_size // (parts * processes)
-        self._count = num_steps * parts
+        self._batch_size, self._size = batch_size, batch_size // (parts * processes)
         self._seed, self._flips, self._uncut = seed, flips, uncut
         self._rank, self._processes = rank, processes
-        self._position = 0
 
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Tensor]:
-        while self._position < self._count:
-            part = self._position * self._processes + self._rank
-            self._position += 1
-            yield self._batch(np.arange(part * self._size, (part + 1) * self._size))
+    def of_step(self, step: int) -> list[Tensor]:
+        """Return the images of a step, counted from 0: a part each, uint8 `(B, C, H, W)`."""
+        first, distance = step * self._batch_size, self._size * self._processes
+        starts = range(first + self._rank * self._size, first + self._batch_size, distance)
+        return [self._batch(np.arange(start, start + self._size)) for start in starts]
 
     def _batch(self, places: npt.NDArray[np.int64]) -> Tensor:
         epochs, within = np.divmod(places, len(self._images))
@@ -98,13 +91,21 @@ class Batches:
     def _bits(self, purpose: int, epoch: int) -> npt.NDArray[np.uint64]:
         return _random_bits(self._seed, epoch, purpose, len(self._images))
 
-    def state_dict(self) -> dict[str, int]:
-        """Return how many batches were taken."""
-        return {"position": self._position}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after as many batches as `state` says."""
-        self._position = state["position"]
+def draw_batches(
+    training: TrainingTable, data: DataSet, rank: int = 0, processes: int = 1
+) -> Batches:
+    """Return the batches of a run, or the share of one process."""
+    return Batches(
+        data.images("train"),
+        batch_size=training.batch_size,
+        seed=training.seed,
+        parts=training.accumulate,
+        rank=rank,
+        processes=processes,
+        flips=training.horizontal_flips,
+        uncut=data.uncut,
+    )
 
 
 @functools.lru_cache(maxsize=6)

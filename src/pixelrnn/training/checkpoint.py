@@ -1,18 +1,17 @@
 """Checkpoints of a training run in one safetensors file: no pickle, and never half-written.
 
-Lightning hands over nested dictionaries, lists and tuples of tensors and plain values. The tensors go
-into the file by number, and the structure, in which `{"tensor": number}` stands for each, into its
-metadata as JSON. Floats survive JSON bit for bit (their shortest representation is exact). A checksum of
-all of it finds damage; checkpoints of earlier versions have none.
+The state is nested dictionaries, lists and tuples of tensors and plain values. The tensors go into the
+file by number, and the structure, in which `{"tensor": number}` stands for each, into its metadata as
+JSON. Floats survive JSON bit for bit (their shortest representation is exact). A checksum of all of it
+finds damage; checkpoints of early versions have none.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins import CheckpointIO
 from safetensors import SafetensorError, safe_open
 
 from pixelrnn.errors import ModelFileError
@@ -21,62 +20,67 @@ from pixelrnn.models.store import CHECKSUM, is_intact, write_tensors
 _STRUCTURE = "pixelrnn-checkpoint"
 
 
-class SafetensorsCheckpointIO(CheckpointIO):
-    """Lightning's checkpoints as safetensors.
+def write(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint beside `path`, then put it in place."""
+    tensors: dict[str, torch.Tensor] = {}
+    structure = json.dumps(_pack(dict(state), tensors))
+    write_tensors(path, tensors, {_STRUCTURE: structure})
+
+
+def read(path: Path, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Return the state in a checkpoint, its tensors on the processor.
 
     Args:
+        path: the file.
         say: told a line about a checkpoint that is read without being checked.
+
+    Raises:
+        ModelFileError: if it is damaged or not a checkpoint of ours.
     """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if metadata.keys() == {_STRUCTURE}:
+            say(f"{path} is of an earlier version and has no checksum: it is not checked")
+        if metadata.keys() - {_STRUCTURE, CHECKSUM} or not is_intact(tensors, metadata):
+            raise ValueError("another checksum")
+        state: dict[str, Any] = _unpack(json.loads(metadata[_STRUCTURE]), tensors)
+        return _of_the_trainer(state) if "callbacks" in state else state
+    # Whatever a damaged structure makes of itself.
+    except (
+        OSError,
+        SafetensorError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise ModelFileError(
+            f"{path} is damaged or not a checkpoint of pixelrnn ({_reason(error)}); remove it to "
+            "begin the run anew with --resume"
+        ) from error
 
-    def __init__(self, say: Callable[[str], None] | None = None) -> None:
-        super().__init__()
-        self._say = say
 
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
-        """Write the checkpoint beside `path`, then put it in place."""
-        tensors: dict[str, torch.Tensor] = {}
-        structure = json.dumps(_pack(checkpoint, tensors))
-        write_tensors(Path(path), tensors, {_STRUCTURE: structure})
-
-    def load_checkpoint(
-        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Read a checkpoint; its tensors are on the CPU, and Lightning moves them.
-
-        Raises:
-            ModelFileError: if it is damaged or not a checkpoint of ours.
-        """
-        try:
-            with safe_open(Path(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if metadata.keys() == {_STRUCTURE} and self._say:
-                self._say(f"{path} is of an earlier version and has no checksum: it is not checked")
-            if metadata.keys() - {_STRUCTURE, CHECKSUM} or not is_intact(tensors, metadata):
-                raise ValueError("another checksum")
-            unpacked: dict[str, Any] = _unpack(json.loads(metadata[_STRUCTURE]), tensors)
-            if not isinstance(unpacked, dict):
-                raise ValueError("no dictionary")
-        # Whatever a damaged structure makes of itself.
-        except (
-            OSError,
-            SafetensorError,
-            LookupError,
-            ValueError,
-            TypeError,
-            RecursionError,
-        ) as error:
-            raise ModelFileError(
-                f"{path} is damaged or not a checkpoint of pixelrnn ({_reason(error)}); remove it to "
-                "begin the run anew with --resume"
-            ) from error
-        return unpacked
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Remove a checkpoint."""
-        Path(path).unlink(missing_ok=True)
+def _of_the_trainer(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of a run of version 0.1, whose loop was Lightning's Trainer."""
+    (records,) = (each for name, each in state["callbacks"].items() if "Recorder" in name)
+    weights = {
+        key: {name.removeprefix("model."): value for name, value in state[old].items()}
+        for key, old in (("model", "current_model_state"), ("average", "state_dict"))
+    }
+    return {
+        **weights,
+        "steps": state["global_step"],
+        "num_averaged": int(state["averaging_state"]["n_averaged"]),
+        "optimizer": state["optimizer_states"][0],
+        "learning_rate": records["learning_rate"],
+        "records": records,
+        "best": records.get("best", {}),
+        "unrecorded": records.get("unrecorded", False),
+        "recipe_sha256": records.get("recipe_sha256"),
+    }
 
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

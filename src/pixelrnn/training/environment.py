@@ -11,7 +11,15 @@ import torch
 
 from pixelrnn import __version__
 
-_PACKAGES = ("torch", "lightning", "numpy", "pillow", "imagecodecs", "scikit-learn", "scikit-image")
+_PACKAGES = (
+    "torch",
+    "lightning-fabric",
+    "numpy",
+    "pillow",
+    "imagecodecs",
+    "scikit-learn",
+    "scikit-image",
+)
 
 
 def environment() -> dict[str, Any]:

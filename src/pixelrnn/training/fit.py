@@ -1,12 +1,13 @@
 """`train`: from a recipe and images to a run folder with a trained model."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from rich.console import Console
 
 from pixelrnn import stopping
@@ -14,28 +15,26 @@ from pixelrnn.compiling import make_layers_ready
 from pixelrnn.data import SPLITS, DataSet
 from pixelrnn.data.in_memory import as_data_set
 from pixelrnn.data.loading import load_recorded as load
-from pixelrnn.data.mixture import parts_of
-from pixelrnn.errors import RecipeError
-from pixelrnn.evaluation import Evaluation, evaluate
-from pixelrnn.models import LABELS, AutoregressiveModel, build
+from pixelrnn.errors import ModelFileError, PixelRNNError, RecipeError
+from pixelrnn.models import AutoregressiveModel, build
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.runs import RunFolder
-from pixelrnn.training.averaging import MovingAverage
-from pixelrnn.training.batches import Batches
+from pixelrnn.training import checkpoint
+from pixelrnn.training.devices import (
+    kept_memory,
+    make_fabric,
+    no_subnormals,
+    reset_peak_memory,
+    threads,
+)
 from pixelrnn.training.environment import environment
-from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.image_source import require_there
-from pixelrnn.training.loop import make_trainer, no_subnormals, quiet, run_loop, threads
-from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
-from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.progress import TrainingProgress, say_on
-from pixelrnn.training.recipe import Recipe, recipe_of
-from pixelrnn.training.recorder import Recorder
-from pixelrnn.training.tables import TrainingTable
-from pixelrnn.training.tensorboard import Curves
-from pixelrnn.uncertainty import count_pictures, evenly_spread, standard_error
-
-TRAIN_IMAGES_EVALUATED = 1000
+from pixelrnn.training.job import Job
+from pixelrnn.training.loop import Loop, Trainee
+from pixelrnn.training.progress import say_on
+from pixelrnn.training.recipe import Recipe, recipe_of, with_settings
+from pixelrnn.training.result import conclude, describe
+from pixelrnn.training.together import Processes
 
 
 def train(
@@ -44,6 +43,7 @@ def train(
     *,
     data: Any = None,
     resume: bool = False,
+    settings: Sequence[str] = (),
     console: Console | None = None,
     command: str = "",
 ) -> RunFolder:
@@ -56,12 +56,14 @@ def train(
             or `(N, H, W, C)`, or a data set of torch; by default those that the recipe names.
         resume: go on with the run in `out`, bit for bit as if it had not been stopped (with
             `max_minutes` the learning rate depends on the clock, and so does the result).
+        settings: changes of what is computed on (`tables.MACHINE_KEYS`), for now and not for the record.
         console: where to show progress; by default standard error.
         command: what the user typed, for the record.
 
     Returns:
         The run folder, with the averaged weights, the last or the best as `training.keep` asks, and
-        their figures for train and validation.
+        their figures for train and validation. Where several processes were started, as by torchrun,
+        the first one of them writes it.
 
     Raises:
         RecipeError: if the recipe does not fit the images.
@@ -70,6 +72,7 @@ def train(
         NonFiniteLossError: if the loss is no longer finite; the last good weights are kept.
         NonFiniteResultError: if the figures at the end are not finite.
         InUseError: if another process is at work in the folder.
+        ProcessLostError: if one of several processes that train together is gone.
         TrainingInterrupted: after Ctrl-C, or a signal of `stopping.SIGNALS`; the run can be resumed.
     """
     if not isinstance(recipe, Recipe):
@@ -79,14 +82,23 @@ def train(
     run, console = RunFolder(Path(out)), console or Console(stderr=True)
     with (
         stopping.listening(lambda: _stopped(run)) as signals,
-        threads(recipe.training.threads),
         usual_torch(),
         no_subnormals(),
+        kept_memory(),
     ):
         if data is None:
             data = load(recipe.data.source, recipe.data.options())
         images = as_data_set(data)
-        return _train(recipe.for_data(images), run, images, resume, console, command, signals)
+        recipe = recipe.for_data(images)
+        here = with_settings(recipe, settings)
+        fabric = make_fabric(here.training, partial(say_on, console))
+        processes = Processes(fabric, run, here)
+        run.is_ours = processes.is_first
+        console = console if run.is_ours else Console(quiet=True)
+        job = Job(run, recipe, images, processes, signals, console)
+        with threads(here.training.threads, here.training.devices):
+            _train(job, fabric, resume, command)
+    return run
 
 
 def _stopped(run: RunFolder) -> str:
@@ -97,67 +109,40 @@ def _stopped(run: RunFolder) -> str:
     return "stopped before anything was written; the same command begins again"
 
 
-def _train(
-    recipe: Recipe,
-    run: RunFolder,
-    data: DataSet,
-    resume: bool,
-    console: Console,
-    command: str,
-    signals: stopping.Stopping,
-) -> RunFolder:
-    images = data.images("train")
+def _train(job: Job, fabric: Fabric, resume: bool, command: str) -> None:
+    recipe, is_first = job.recipe, job.processes.is_first
     model = initial_model(recipe)
-    total_steps = recipe.training.total_steps(len(images))
-    presentations = total_steps * recipe.training.batch_size
-    label = LABELS[recipe.model.kind]
-    say = partial(say_on, console)
-    display = TrainingProgress(label, presentations, console)
-    average = MovingAverage(recipe.training.ema_decay)
-    curves = Curves(run.path / "tensorboard", say)
-    weights = GoodWeights(run, recipe, data, average, signals)
-    recorder = Recorder(run, recipe, data, weights, display, curves, total_steps, signals)
-    trainer = make_trainer(recipe.training, run, total_steps, [average, recorder], say)
-    with run.locked("training"):
-        _begin_or_go_on(run, recipe, data, resume=resume)
-        began = run.result().get("command", command)  # not the one that resumed it
-        run.update_result(**_described(recipe, data), command=began, finished=False)
-        say(
-            f"{label}: {model.num_parameters():,} parameters, {presentations:,} image presentations "
-            f"of {len(images):,} images from {data.name}",
+    with job.run.locked("training") if is_first else nullcontext():
+        saved = _begin_or_go_on(job, resume, command) if is_first else None
+        job.say(
+            f"{job.label}: {model.num_parameters():,} parameters, "
+            f"{job.presentations(job.total_steps):,} image presentations "
+            f"of {job.data.count('train'):,} images from {job.data.name}"
         )
-        make_layers_ready(recipe.model, say)
+        make_layers_ready(recipe.model, job.say)
         reset_peak_memory()
-        batches = draw_batches(
-            recipe.training, data, total_steps,
-            rank=trainer.global_rank, processes=trainer.world_size,
-        )  # fmt: skip
-        with display, quiet(), signals.noted(), closing(curves):
-            run_loop(trainer, TrainingModule(model, recipe), batches, run, signals)
-        recorder.finish(trainer)
-        steps = trainer.global_step
-        trained = weights.result()
-        measured = _measured(trained, data)
-        run.update_result(
-            **measured,
-            **weights.save_result(),
-            parameters=trained.num_parameters(),
-            image_presentations=steps * recipe.training.batch_size,
-            images_per_second=steps * recipe.training.batch_size / recorder.training_seconds,
-            minutes=recorder.seconds / 60,
-            peak_memory_mb=peak_memory_mb(),
-            finished=True,
-        )
-    return run
+        with job.signals.noted(), job.processes.at_work():
+            loop = Loop(job, Trainee(model, recipe, fabric, job.processes.average))
+            if (saved := fabric.broadcast(saved)) is not None:
+                _go_on(loop, saved, job.run)
+            with loop.records.shown():
+                loop.run()
+        if is_first:
+            job.run.update_result(**conclude(job, loop))
 
 
-def _begin_or_go_on(run: RunFolder, recipe: Recipe, data: DataSet, *, resume: bool) -> None:
-    if not resume:
+def _begin_or_go_on(job: Job, resume: bool, command: str) -> dict[str, Any] | None:
+    """Write what a run begins with; return the state that it goes on from, if there is one."""
+    run, recipe = job.run, job.recipe
+    if resume:
+        _require_unfinished(run)
+        _require_the_same(run, recipe, job.data)
+        run.write_recipe(recipe)  # the images may lie elsewhere now
+    else:
         run.start(recipe, environment())
-        return
-    _require_unfinished(run)
-    _require_the_same(run, recipe, data)
-    run.write_recipe(recipe)  # the images may lie elsewhere now
+    began = run.result().get("command", command)  # not the one that resumed it
+    run.update_result(**describe(recipe, job.data), command=began, finished=False)
+    return checkpoint.read(run.checkpoint_file, job.say) if run.checkpoint_file.exists() else None
 
 
 def _require_unfinished(run: RunFolder) -> None:
@@ -185,89 +170,30 @@ def _require_the_same(run: RunFolder, recipe: Recipe, data: DataSet) -> None:
         )
 
 
-def draw_batches(
-    training: TrainingTable, data: DataSet, num_steps: int, *, rank: int = 0, processes: int = 1
-) -> Batches:
-    """Return the batches of a run of `num_steps` steps, or the share of one process."""
-    return Batches(
-        data.images("train"),
-        batch_size=training.batch_size,
-        num_steps=num_steps,
-        seed=training.seed,
-        parts=training.accumulate,
-        rank=rank,
-        processes=processes,
-        flips=training.horizontal_flips,
-        uncut=data.uncut,
-    )
+def _go_on(loop: Loop, saved: dict[str, Any], run: RunFolder) -> None:
+    """Take up the state of a checkpoint.
 
-
-def _described(recipe: Recipe, data: DataSet) -> dict[str, Any]:
-    """Return what `result.json` says of a run before anything is measured."""
-    return {
-        "name": recipe.name,
-        "label": LABELS[recipe.model.kind],
-        "data": data.name,
-        "data_options": recipe.data.options().model_dump(mode="json", exclude_defaults=True),
-        "data_sha256": {split: data.sha256(split) for split in SPLITS},
-        "data_num_images": {split: data.count(split) for split in SPLITS},
-        "recipe_sha256": recipe.fingerprint(),
-        "image_shape": [data.channels, data.height, data.width],
-        "num_levels": data.num_levels,
-        "ema": recipe.training.ema_decay > 0,
-    }
-
-
-def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
-    """Return bits/dim on the validation images, and on training images evenly spread."""
-    spread = evenly_spread(data.count("train"), TRAIN_IMAGES_EVALUATED)
-    measured = _figures(_evaluated(model, data, "train", spread), "train")
-    if data.count("validation"):
-        found = _evaluated(model, data, "validation", slice(None))
-        measured |= _figures(found, "validation")
-        if data.parts:
-            measured["validation_parts"] = _parts(found, parts_of(data, "validation"))
-    return measured
-
-
-def _evaluated(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any) -> Evaluation:
-    pictures = data.pictures_of(split)
-    return evaluate(
-        model, data.images(split)[chosen], pictures=None if pictures is None else pictures[chosen]
-    )
-
-
-def _figures(found: Evaluation, split: str) -> dict[str, Any]:
-    return {
-        f"{split}_bits_per_dim": found.bits_per_dim,
-        f"{split}_bits_per_dim_standard_error": found.standard_error,
-        f"{split}_num_images": found.num_images,
-        f"{split}_num_pictures": found.num_pictures,
-    }
-
-
-def _parts(found: Evaluation, parts: Sequence[tuple[str, slice]]) -> list[dict[str, Any]]:
-    """Return what is said of each set of a mixture by itself."""
-    figures = []
-    for name, part in parts:
-        values = found.bits_per_dim_per_image[part]
-        pictures = None if found.pictures is None else found.pictures[part]
-        figures.append(
-            {
-                "data": name,
-                "bits_per_dim": float(values.mean()),
-                "standard_error": standard_error(values, pictures),
-                "num_images": len(values),
-                "num_pictures": count_pictures(len(values), pictures),
-            }
-        )
-    return figures
+    Raises:
+        ModelFileError: if it is of another model.
+        RecipeError: if it is of another recipe.
+    """
+    try:
+        loop.load_state_dict(saved)
+    except PixelRNNError:
+        raise
+    except Exception as error:  # whatever a state that does not fit makes of itself
+        reason = " ".join(str(error).split())[:300]
+        raise ModelFileError(
+            f"{run.checkpoint_file} does not fit {run.recipe_file} ({type(error).__name__}: {reason}): "
+            "it is damaged, or of another run; remove it to begin the run anew with --resume"
+        ) from error
 
 
 def resume(
     out: str | Path,
     *,
     data: Any = None,
+    settings: Sequence[str] = (),
     console: Console | None = None,
     command: str = "",
 ) -> RunFolder:
@@ -277,6 +203,7 @@ def resume(
         out: the run folder.
         data: where the run's images are now, if they were moved; or the images, which must be given again
             if they were in memory when it began.
+        settings: what is computed on now, such as "training.devices=2"; see `train`.
         console: where to show progress; by default standard error.
         command: what the user typed, for the record.
 
@@ -286,6 +213,7 @@ def resume(
     """
     run = RunFolder(Path(out))
     recipe = recipe_of(run)
+    with_settings(recipe, settings)  # refused before anything else is looked at
     _require_unfinished(run)
     if isinstance(data, str):
         moved = recipe.data.model_copy(update={"source": data})
@@ -293,4 +221,6 @@ def resume(
     elif data is None:
         for source in (recipe.data.source, *(recipe.data.also or ())):
             require_there(source, run.path)
-    return train(recipe, out, data=data, resume=True, console=console, command=command)
+    return train(
+        recipe, out, data=data, resume=True, settings=settings, console=console, command=command
+    )

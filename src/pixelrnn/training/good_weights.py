@@ -8,19 +8,20 @@ recipe says; where they differ, the others lie beside it. The best are also in t
 lies in the folder after a kill may be of a validation that a run, taken up before it, has yet to reach.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite, nan
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from pixelrnn.data import DataSet
+from pixelrnn.data import Images
 from pixelrnn.errors import NonFiniteLossError, NonFiniteResultError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import AutoregressiveModel, store
-from pixelrnn.runs import RunFolder
-from pixelrnn.stopping import Stopping
+from pixelrnn.stopping import Stop
 from pixelrnn.training.averaging import MovingAverage
-from pixelrnn.training.recipe import Recipe
+from pixelrnn.training.job import Job
+from pixelrnn.units import bits_per_dim
 
 BATCH_SIZE = 50
 BESIDE = {"last": "best.safetensors", "best": "last.safetensors"}  # by what is kept as the result
@@ -37,55 +38,57 @@ class GoodWeights:
     """Validates the averaged weights and keeps them if they are good.
 
     Args:
-        run: where they are kept.
-        recipe: what is trained.
-        data: for its validation images, if there are any.
+        job: the run.
         average: the averaged weights.
-        stopping: the signals that end a validation.
 
     Attributes:
         last: the last validation, whose weights are in the folder; None before the first.
         best: the one with the lowest bits/dim, the first of equal ones.
     """
 
-    def __init__(
-        self,
-        run: RunFolder,
-        recipe: Recipe,
-        data: DataSet,
-        average: MovingAverage,
-        stopping: Stopping,
-    ) -> None:
-        self._run, self._recipe, self._data = run, recipe, data
-        self._average, self._stopping = average, stopping
+    def __init__(self, job: Job, average: MovingAverage) -> None:
+        self._job, self._average = job, average
         self.last: Validation | None = None
         self.best: Validation | None = None
         self._best_step, self._best_weights = -1, dict[str, Tensor]()
 
-    def validate(self, step: int, *, alone: bool = True) -> float:
+    def validate(self, step: int) -> float:
         """Return bits/dim on the validation images, and keep the weights.
 
         Args:
             step: after which it is.
-            alone: whether a signal may end it; other processes would wait for ever.
 
         Raises:
             NonFiniteLossError: if it is not finite.
             Stop: if a signal came.
         """
-        result = self._bits_per_dim("validation", None, step, alone=alone)
+        result = self._validation_bits_per_dim(step)
         self.last = Validation(result, step)
         if self.best is None or result < self.best.bits_per_dim:
             weights = self._average.model.state_dict()
             self.best, self._best_step = self.last, step
             self._best_weights = {key: value.cpu().clone() for key, value in weights.items()}
-        self._write()
+        if self._job.processes.is_first:
+            self._write()
         return result
+
+    def _validation_bits_per_dim(self, step: int) -> float:
+        images = self._job.data.images("validation")
+        rank, count = self._job.processes.rank, self._job.processes.count
+        own = images[len(images) * rank // count : len(images) * (rank + 1) // count]
+        try:
+            nats = self._nats(own, self._job.signals.check)
+        except Stop:
+            nats = nan
+        everyones = self._job.processes.share(nats, self._job.signals.number or 0)
+        if signal := int(max(number for _, number in everyones)):
+            raise Stop(signal)
+        return self._finite(sum(nats for nats, _ in everyones), "validation", images, step)
 
     def save_unvalidated(self) -> None:
         """Keep the weights as they are if none were validated yet."""
         if self.last is None:
-            store.save(self._average.model, self._run.path)
+            store.save(self._average.model, self._job.run.path)
 
     def result(self) -> AutoregressiveModel:
         """Return the model that the recipe asks for, once the last step is done."""
@@ -105,9 +108,9 @@ class GoodWeights:
         if self.last is None or self.best is None:
             return {}
         both = {"last": self.last, "best": self.best}
-        return {"kept": self._recipe.training.keep} | {
+        return {"kept": self._job.recipe.training.keep} | {
             name: {
-                "image_presentations": found.step * self._recipe.training.batch_size,
+                "image_presentations": self._job.presentations(found.step),
                 "validation_bits_per_dim": found.bits_per_dim,
             }
             for name, found in both.items()
@@ -115,11 +118,15 @@ class GoodWeights:
 
     def _asks_for_another(self) -> bool:
         """Return whether the result is not the weights of the last step."""
-        return self._recipe.training.keep == "best" and self.best != self.last
+        return self._job.recipe.training.keep == "best" and self.best != self.last
 
     def _write(self) -> None:
         """Write the result, and the weights beside it where they differ; what is good is never lost."""
-        folder, model, keep = self._run.path, self._average.model, self._recipe.training.keep
+        folder, model, keep = (
+            self._job.run.path,
+            self._average.model,
+            self._job.recipe.training.keep,
+        )
         beside = folder / BESIDE[keep]
         if self.best == self.last or not self._best_weights:
             store.save(model, folder)
@@ -155,27 +162,33 @@ class GoodWeights:
 
     def say_where(self, step: int) -> str:
         """Return a sentence on where the good weights are, once the loss is no longer finite."""
-        file = self._run.path / store.MODEL_FILE
+        file = self._job.run.path / store.MODEL_FILE
         if self.last is None:
-            split = "validation" if self._data.count("validation") else "train"
+            split = "validation" if self._job.data.count("validation") else "train"
+            images = self._job.data.images(split)[:BATCH_SIZE]
             try:
-                self._bits_per_dim(split, BATCH_SIZE, step, alone=False)
+                self._finite(self._nats(images), split, images, step)
                 self.save_unvalidated()
             except NonFiniteLossError:
                 file.unlink(missing_ok=True)
                 return "No weights before that were good, and none are kept"
         return f"The last good weights are in {file}"
 
-    def _bits_per_dim(self, split: str, count: int | None, step: int, *, alone: bool) -> float:
+    def _nats(self, images: Images, on_progress: Callable[[int], None] | None = None) -> float:
+        """Return what images cost with the averaged weights; NaN if that is not finite."""
         try:
-            return evaluate(
-                self._average.model,
-                self._data.images(split)[:count],
-                batch_size=BATCH_SIZE,
-                on_progress=self._stopping.check if alone else None,
-            ).bits_per_dim
-        except NonFiniteResultError as error:
+            found = evaluate(
+                self._average.model, images, batch_size=BATCH_SIZE, on_progress=on_progress
+            )
+        except NonFiniteResultError:
+            return nan
+        return float(found.nats.sum())
+
+    def _finite(self, nats: float, split: str, images: Images, step: int) -> float:
+        """Return bits/dim of images that cost so much together."""
+        if not isfinite(nats):
             raise NonFiniteLossError(
                 f"bits/dim on {split} images are no longer finite at step {step:,}: lower "
-                f"optimizer.learning_rate (now {self._recipe.optimizer.learning_rate:g})"
-            ) from error
+                f"optimizer.learning_rate (now {self._job.recipe.optimizer.learning_rate:g})"
+            )
+        return bits_per_dim(nats, images.size)

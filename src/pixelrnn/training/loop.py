@@ -1,162 +1,244 @@
-"""Lightning's loop over the steps of a run: made, run, and what it raises put into words."""
+"""The training loop: what a run does, step by step.
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+After each optimiser step, always in this order: the moving average, the metrics, validation, the
+checkpoint. A checkpoint therefore holds a finished step, and a run that goes on from it does the same as
+one that was never stopped. Where several processes train together, all are in this loop, each with its
+part of the images; gradients are averaged, and what depends on the clock or on a signal is agreed upon.
+"""
 
-import lightning
-import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from pixelrnn.errors import ModelFileError, PixelRNNError, RecipeError, TrainingInterrupted
-from pixelrnn.kernels.threads import end as end_workers
-from pixelrnn.processes import usable_cores
-from pixelrnn.runs import RunFolder
-from pixelrnn.stopping import Stopping
-from pixelrnn.training.batches import Batches
-from pixelrnn.training.checkpoint import SafetensorsCheckpointIO
-from pixelrnn.training.module import TrainingModule
-from pixelrnn.training.tables import TrainingTable
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
+from pixelrnn.models import AutoregressiveModel
+from pixelrnn.stopping import Stop
+from pixelrnn.training import checkpoint
+from pixelrnn.training.averaging import MovingAverage
+from pixelrnn.training.batches import draw_batches
+from pixelrnn.training.good_weights import GoodWeights
+from pixelrnn.training.job import Job
+from pixelrnn.training.optimizers import make_optimizer
+from pixelrnn.training.recipe import Recipe
+from pixelrnn.training.records import Records
+from pixelrnn.training.schedule import LearningRate
+
+Average = Callable[[Sequence[Tensor], float], float]
 
 
-def make_trainer(
-    training: TrainingTable,
-    run: RunFolder,
-    total_steps: int,
-    callbacks: list[lightning.pytorch.Callback],
-    say: Callable[[str], None],
-) -> lightning.Trainer:
-    """Return Lightning's loop for a run; nothing is written yet.
+class Trainee:
+    """A model in training, with its optimiser, learning rate and averaged weights.
 
-    Raises:
-        RecipeError: if this machine has not the devices that the recipe asks for.
+    Args:
+        model: the model.
+        recipe: how it is trained.
+        fabric: the devices, launched.
+        average: gives all processes the mean of their gradients and losses.
+
+    Attributes:
+        model: the model, on its device.
+        average: the moving average of its weights.
+        optimizer: steps the weights.
+        rate: the learning rate, over the recipe's.
+        steps: optimiser steps taken.
     """
-    try:
-        with quiet():
-            return lightning.Trainer(
-                accelerator=training.accelerator,
-                devices=training.devices,
-                num_nodes=training.num_nodes,
-                precision=_precision(training, say),
-                max_epochs=-1,
-                max_steps=total_steps,
-                accumulate_grad_batches=training.accumulate,
-                gradient_clip_val=training.gradient_clip or None,
-                logger=False,
-                callbacks=callbacks,
-                plugins=[SafetensorsCheckpointIO(say)],
-                default_root_dir=run.path,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                limit_val_batches=0,
-                num_sanity_val_steps=0,
-                use_distributed_sampler=False,
-            )
-    except (MisconfigurationException, RuntimeError, ValueError) as error:
-        raise RecipeError(
-            f"training.accelerator = {training.accelerator}, devices = {training.devices}, "
-            f"precision = {training.precision} does not work on this machine: {error}"
-        ) from error
+
+    def __init__(
+        self,
+        model: AutoregressiveModel,
+        recipe: Recipe,
+        fabric: Fabric,
+        average: Average = lambda _, loss: loss,
+    ) -> None:
+        self._recipe, self._fabric, self._average = recipe, fabric, average
+        self.model = model.to(fabric.device)
+        self.optimizer = make_optimizer(recipe.optimizer, model)
+        self._weights = list(self.model.parameters())  # walking over the modules takes a while
+        self.average = MovingAverage(self.model, recipe.training.ema_decay)
+        self.rate = LearningRate(recipe.schedule)
+        self.steps = 0
+
+    def step(self, parts: Sequence[Tensor], progress: float = 0.0) -> float:
+        """Take one optimiser step, and return its loss, over all processes.
+
+        Args:
+            parts: the images of this process, in portions of equal size.
+            progress: how much of the run is done, from 0 to 1.
+
+        Raises:
+            NonFiniteLossError: if loss or gradient are not finite; the weights are still good.
+        """
+        for group in self.optimizer.param_groups:
+            factor = self.rate.factor(self.steps, progress)
+            group["lr"] = self._recipe.optimizer.learning_rate * factor
+        self.optimizer.zero_grad()
+        total = 0.0
+        for images in parts:
+            with self._fabric.autocast():
+                loss = self.loss(self._fabric.to_device(images)) / len(parts)
+            loss.backward()
+            total += float(loss.detach())
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        mean = self._average(gradients, total)
+        limit = self._recipe.training.gradient_clip or float("inf")
+        norm = nn.utils.clip_grad_norm_(self._weights, limit)
+        self._require_finite(loss=mean, gradient=float(norm))
+        self.optimizer.step()
+        self.average.update()
+        self.steps += 1
+        return mean
+
+    def loss(self, images: Tensor) -> Tensor:
+        """Return what is made small for images, uint8 `(B, C, H, W)`: nats a sub-pixel."""
+        return self.model.nats(images) / images.numel()
+
+    def _require_finite(self, **values: float) -> None:
+        for what, value in values.items():
+            if not math.isfinite(value):
+                raise NonFiniteLossError(
+                    f"the {what} became {value} at step {self.steps}: lower optimizer.learning_rate "
+                    f"(now {self._recipe.optimizer.learning_rate:g}) or training.gradient_clip"
+                )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to go on."""
+        return {
+            "steps": self.steps,
+            "model": self.model.state_dict(),
+            "average": self.average.model.state_dict(),
+            "num_averaged": self.average.count,
+            "optimizer": self.optimizer.state_dict(),
+            "learning_rate": self.rate.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.steps, self.average.count = state["steps"], state["num_averaged"]
+        self.model.load_state_dict(state["model"])
+        self.average.model.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rate.load_state_dict(state["learning_rate"])
 
 
-def run_loop(
-    trainer: lightning.Trainer,
-    module: TrainingModule,
-    batches: Batches,
-    run: RunFolder,
-    signals: Stopping,
-) -> None:
-    """Run Lightning's loop, from the checkpoint if there is one.
+class Now(NamedTuple):
+    """What all processes agree upon after a step: progress (0 to 1), what is due, a signal or 0."""
 
-    Raises:
-        ModelFileError: if the checkpoint is damaged, or of another model.
-        TrainingInterrupted: if a signal ended the loop.
+    progress: float
+    save: bool
+    signal: int
+
+
+class Loop:
+    """The steps of a run, and what comes between them.
+
+    Args:
+        job: the run.
+        trainee: the model.
+
+    Attributes:
+        trainee: as given.
+        records: metrics, display and clock.
+        weights: those that are kept.
     """
-    checkpoint = run.checkpoint_file if run.checkpoint_file.exists() else None
-    try:
-        trainer.fit(module, batches, ckpt_path=checkpoint)
-    except PixelRNNError:
-        raise
-    except SystemExit as error:  # what the loop makes of Ctrl-C
-        if signals.number is None:
-            raise
-        raise TrainingInterrupted(
-            f"stopped at once, after what was saved last; {run.how_to_go_on()}", signals.number
-        ) from error
-    except Exception as error:
-        if checkpoint is None or trainer.training:
-            raise
-        reason = " ".join(str(error).split())[:300]
-        raise ModelFileError(
-            f"{checkpoint} does not fit {run.recipe_file} ({type(error).__name__}: {reason}): it is "
-            "damaged, or of another run; remove it to begin the run anew with --resume"
-        ) from error
 
+    def __init__(self, job: Job, trainee: Trainee) -> None:
+        self._job, self.trainee = job, trainee
+        self.weights, self.records = GoodWeights(job, trainee.average), Records(job)
+        processes, training = job.processes, job.recipe.training
+        self._batches = draw_batches(training, job.data, processes.rank, processes.count)
+        self._saved_at = time.monotonic()
+        self._unrecorded = False  # a signal came before the last step's record was done
 
-def _precision(training: TrainingTable, say: Callable[[str], None]) -> Any:
-    if training.precision == "32-true":
-        return training.precision
-    if training.accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        has_units = torch.cuda.is_bf16_supported()
-    else:
-        has_units = training.precision == "bf16-mixed" and _processor_has_matrix_units()
-    if training.precision == "bf16-mixed" and not has_units:
-        say("this machine has no units for half precision: training in single precision, 32-true")
-    return "bf16-mixed" if has_units else "32-true"
+    def run(self) -> None:
+        """Take the steps that are left.
 
+        Raises:
+            NonFiniteLossError: if the loss is no longer finite; the last good weights are kept.
+            TrainingInterrupted: after a signal; everything is saved.
+        """
+        try:
+            now = self._agree()
+            if self._unrecorded:
+                self._end_step(now)
+            self._end_if_stopped(now.signal)
+            while not self.records.complete:
+                parts = self._batches.of_step(self.trainee.steps)
+                self.records.add(self.trainee.step(parts, now.progress))
+                now = self._agree()
+                self._end_step(now)
+        except NonFiniteLossError as error:
+            if not self._job.processes.is_first:
+                raise
+            where = self.weights.say_where(self.trainee.steps)
+            raise NonFiniteLossError(f"{error}. {where}") from error
+        except Stop as error:  # Ctrl-C once too often to finish the step
+            line = f"stopped at once, after what was saved last; {self._job.run.how_to_go_on()}"
+            raise TrainingInterrupted(line, error.args[0]) from error
 
-def _processor_has_matrix_units() -> bool:
-    """Return whether products in half precision are what the processor is fastest at (AMX)."""
-    ask = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(ask and ask())
+    def _agree(self) -> Now:
+        """Return how things are by the clock of the first process; a signal counts wherever it came."""
+        everyones = self._job.processes.share(
+            self.records.seconds,
+            time.monotonic() - self._saved_at,
+            self._job.signals.number or 0,
+        )
+        seconds, since_saved, _ = everyones[0]
+        return Now(
+            self.records.progress(self.trainee.steps, seconds),
+            since_saved >= self._job.recipe.training.checkpoint_seconds,
+            int(max(signal for *_, signal in everyones)),
+        )
 
+    def _end_step(self, now: Now) -> None:
+        steps, signal = self.trainee.steps, now.signal
+        if self.records.is_due(now.progress):
+            self._unrecorded = True
+            try:
+                self.records.record(self.trainee, self.weights, now.progress)
+                self._unrecorded = False
+            except Stop:  # while validating: that is done first when the run goes on
+                pass
+            signal = self._agree().signal
+        self.records.show(steps, now.progress)
+        if now.save or signal or self.records.complete:
+            self._save()
+        self._end_if_stopped(signal)
 
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Use so many threads inside the `with`, or torch's number, if so many cores may be used."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or min(before, usable_cores()))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    def _end_if_stopped(self, signal: int) -> None:
+        if signal:
+            step = f"step {self.trainee.steps:,} of {self._job.total_steps:,}"
+            raise TrainingInterrupted(f"stopped at {step}; {self._job.run.how_to_go_on()}", signal)
 
+    def _save(self) -> None:
+        if self._job.processes.is_first:
+            self.weights.save_unvalidated()
+            checkpoint.write(self._job.run.checkpoint_file, self.state_dict())
+        self._saved_at = time.monotonic()
 
-@contextmanager
-def no_subnormals() -> Iterator[None]:
-    """Let arithmetic give zero for numbers below the normal ones, in all threads inside the `with`.
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a run needs to go on."""
+        return {
+            **self.trainee.state_dict(),
+            "records": self.records.state_dict(),
+            "best": self.weights.state_dict(),
+            "unrecorded": self._unrecorded,
+            "recipe_sha256": self._job.recipe.fingerprint(),
+        }
 
-    Decay takes the weights of dead features among them, with which a processor is several times as slow.
-    """
-    smallest = torch.tensor(torch.finfo(torch.float32).tiny)
-    before = bool(smallest / 2 == 0)
-    _set_flushing(True)
-    try:
-        yield
-    finally:
-        _set_flushing(before)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state.
 
-
-def _set_flushing(on: bool) -> None:
-    """Set it for this thread and those that it starts: compiled loops have to start theirs anew."""
-    torch.set_flush_denormal(on)
-    end_workers()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence what Lightning says about things that are so on purpose."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        Raises:
+            RecipeError: if it is of another recipe.
+        """
+        if state["recipe_sha256"] not in (None, self._job.recipe.fingerprint()):
+            raise self._job.run.has_another_recipe()
+        self._unrecorded = state["unrecorded"]
+        self.weights.load_state_dict(state["best"])
+        self.trainee.load_state_dict(state)
+        self.records.load_state_dict(state["records"], self.trainee.steps)
+        self.weights.recall(self.records.metrics)

@@ -22,9 +22,16 @@ from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.runs import RunFolder
 from pixelrnn.training.image_source import absolute_source
 from pixelrnn.training.recipe_errors import explain
-from pixelrnn.training.tables import DataTable, OptimizerTable, ScheduleTable, Table, TrainingTable
+from pixelrnn.training.tables import (
+    MACHINE_KEYS,
+    DataTable,
+    OptimizerTable,
+    ScheduleTable,
+    Table,
+    TrainingTable,
+)
 from pixelrnn.training.validations import fitted
-from pixelrnn.wording import nearest
+from pixelrnn.wording import joined, nearest
 
 CAME_LATER = (
     ("training", "keep"),
@@ -197,6 +204,36 @@ def recipe_from(values: Mapping[str, Any], *, where: str, name: str = "unnamed")
         return Recipe.model_validate({"name": name, **values})
     except ValidationError as error:
         raise RecipeError(f"{where}: {explain(error, Recipe)}") from error
+
+
+def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """Return a recipe that computes on something else, but the same.
+
+    Args:
+        recipe: as it is recorded.
+        settings: changes of `tables.MACHINE_KEYS`, each "training.key=value".
+
+    Raises:
+        RecipeError: if something else is changed, or to what cannot be.
+
+    Example:
+        >>> with_settings(load_recipe("digits-pixelcnn"), ["training.devices=2"]).training.devices
+        2
+    """
+    allowed = [f"training.{key}" for key in MACHINE_KEYS]
+    tables = {"training": recipe.training.model_dump(exclude_unset=True)}
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        if key not in allowed:
+            raise RecipeError(
+                f"a run goes on with {key} as it was begun; only {joined(allowed)} can be set anew"
+            )
+        _change(tables, setting)
+    try:
+        training = TrainingTable.model_validate(tables["training"])
+    except ValidationError as error:
+        raise RecipeError(f"training: {explain(error, TrainingTable)}") from error
+    return recipe.model_copy(update={"training": training})
 
 
 def _read(source: str | Path) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from pixelrnn.data.in_memory import as_data_set
 from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.models import LABELS
 from pixelrnn.models.torch_state import usual_torch
-from pixelrnn.training.fit import draw_batches, initial_model
-from pixelrnn.training.memory import peak_memory_mb, reset_peak_memory
-from pixelrnn.training.module import TrainingModule
+from pixelrnn.training.batches import draw_batches
+from pixelrnn.training.devices import make_fabric, peak_memory_mb, reset_peak_memory
+from pixelrnn.training.fit import initial_model
+from pixelrnn.training.loop import Trainee
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.wording import duration, two_digits
 
@@ -46,21 +47,19 @@ def rehearse(recipe: Recipe, data: Any = None) -> Rehearsal:
     recipe = recipe.for_data(data)
     images = data.images("train")
     model = initial_model(recipe)
-    module = TrainingModule(model, recipe)
-    optimizer = module.configure_optimizers()
-    training = recipe.training
+    training = recipe.training.model_copy(update={"devices": 1, "num_nodes": 1})
+    fabric = make_fabric(training, lambda _: None)
+    fabric.launch()
+    trainee = Trainee(model, recipe, fabric)
+    batches = draw_batches(training, data)
     reset_peak_memory()
     times: list[float] = []
-    for batch in draw_batches(training, data, num_steps=DRY_STEPS):
+    while len(times) < DRY_STEPS and (len(times) < 2 or sum(times) < DRY_SECONDS):
+        parts = batches.of_step(len(times))
         started = time.perf_counter()
-        optimizer.zero_grad()
-        loss = model.nats(batch) / batch.numel()
-        loss.backward()
-        optimizer.step()
+        trainee.step(parts)
         times.append(time.perf_counter() - started)
-        if len(times) >= 2 and sum(times) > DRY_SECONDS:
-            break
-    seconds = min(times) * training.accumulate
+    seconds = min(times)
     steps = training.total_steps(len(images))
     whole = steps * seconds
     limit = whole if training.max_minutes is None else min(whole, 60 * training.max_minutes)

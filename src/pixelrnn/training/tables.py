@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pixelrnn.data import DataOptions
 
+# What a run computes on, and not what it computes: it may go on with others.
+MACHINE_KEYS = ("accelerator", "devices", "num_nodes", "threads")
+
 
 class Table(BaseModel):
     """A table of a recipe: frozen, and strict about its keys."""

@@ -1,0 +1,97 @@
+"""What `result.json` says of a trained model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pixelrnn.data import SPLITS, DataSet
+from pixelrnn.data.mixture import parts_of
+from pixelrnn.evaluation import Evaluation, evaluate
+from pixelrnn.models import LABELS, AutoregressiveModel
+from pixelrnn.training.devices import peak_memory_mb
+from pixelrnn.training.job import Job
+from pixelrnn.training.loop import Loop
+from pixelrnn.training.recipe import Recipe
+from pixelrnn.uncertainty import count_pictures, evenly_spread, standard_error
+
+TRAIN_IMAGES_EVALUATED = 1000
+
+
+def conclude(job: Job, loop: Loop) -> dict[str, Any]:
+    """Keep the trained weights for good, and return what `result.json` says of them and of the run."""
+    presentations = job.presentations(loop.trainee.steps)
+    spent = {
+        "images_per_second": presentations / loop.records.training_seconds,
+        "minutes": loop.records.seconds / 60,
+    }
+    model = loop.weights.result()
+    return {
+        **_measured(model, job.data),
+        **loop.weights.save_result(),
+        "parameters": model.num_parameters(),
+        "image_presentations": presentations,
+        **spent,
+        "peak_memory_mb": peak_memory_mb(),
+        "finished": True,
+    }
+
+
+def describe(recipe: Recipe, data: DataSet) -> dict[str, Any]:
+    """Return what `result.json` says of a run before anything is measured."""
+    return {
+        "name": recipe.name,
+        "label": LABELS[recipe.model.kind],
+        "data": data.name,
+        "data_options": recipe.data.options().model_dump(mode="json", exclude_defaults=True),
+        "data_sha256": {split: data.sha256(split) for split in SPLITS},
+        "data_num_images": {split: data.count(split) for split in SPLITS},
+        "recipe_sha256": recipe.fingerprint(),
+        "image_shape": [data.channels, data.height, data.width],
+        "num_levels": data.num_levels,
+        "ema": recipe.training.ema_decay > 0,
+    }
+
+
+def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
+    """Return bits/dim on the validation images, and on training images evenly spread."""
+    spread = evenly_spread(data.count("train"), TRAIN_IMAGES_EVALUATED)
+    measured = _figures(_evaluated(model, data, "train", spread), "train")
+    if data.count("validation"):
+        found = _evaluated(model, data, "validation", slice(None))
+        measured |= _figures(found, "validation")
+        if data.parts:
+            measured["validation_parts"] = _parts(found, parts_of(data, "validation"))
+    return measured
+
+
+def _evaluated(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any) -> Evaluation:
+    pictures = data.pictures_of(split)
+    return evaluate(
+        model, data.images(split)[chosen], pictures=None if pictures is None else pictures[chosen]
+    )
+
+
+def _figures(found: Evaluation, split: str) -> dict[str, Any]:
+    return {
+        f"{split}_bits_per_dim": found.bits_per_dim,
+        f"{split}_bits_per_dim_standard_error": found.standard_error,
+        f"{split}_num_images": found.num_images,
+        f"{split}_num_pictures": found.num_pictures,
+    }
+
+
+def _parts(found: Evaluation, parts: Sequence[tuple[str, slice]]) -> list[dict[str, Any]]:
+    """Return what is said of each set of a mixture by itself."""
+    figures = []
+    for name, part in parts:
+        values = found.bits_per_dim_per_image[part]
+        pictures = None if found.pictures is None else found.pictures[part]
+        figures.append(
+            {
+                "data": name,
+                "bits_per_dim": float(values.mean()),
+                "standard_error": standard_error(values, pictures),
+                "num_images": len(values),
+                "num_pictures": count_pictures(len(values), pictures),
+            }
+        )
+    return figures
