@@ -181,3 +181,13 @@ def test_the_best_of_no_validation_is_refused_before_anything_is_written(tmp_pat
     assert not (tmp_path / "run").exists()
     run = train(recipe("last"), tmp_path / "run", data=data, console=SILENT)
     assert "kept" not in json.loads(run.result_file.read_text())
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_the_result_is_calibrated_on_training_images(keep, tmp_path):
+    """So that it samples alike wherever it is loaded, without the images."""
+    run = train(recipe(keep), tmp_path / "run", data=tiny_data(), console=SILENT)
+    model = store.load(run.path)
+    again = store.load(run.path)
+    again.calibrate(tiny_data().images("train"))
+    np.testing.assert_allclose(model.calibration, again.calibration, rtol=1e-6)

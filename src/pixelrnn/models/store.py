@@ -76,7 +76,7 @@ def save(
     }
     tensors = model.state_dict() if weights is None else weights
     held = {key: value.detach().cpu() for key, value in tensors.items()}
-    if model.calibration is not None:
+    if model.calibration is not None and weights is None:
         held[CALIBRATION] = torch.from_numpy(model.calibration).float()
     write_tensors(folder / name, held, metadata)
     write_json(folder / CONFIG_FILE, config)

@@ -103,7 +103,9 @@ class GoodWeights:
 
         Where there were no validations, nothing is said.
         """
-        if not self._asks_for_another():
+        if self._asks_for_another():
+            store.save(self._average.model, self._job.run.path)  # now the best, and calibrated
+        else:
             self._write()
         if self.last is None or self.best is None:
             return {}

@@ -24,8 +24,10 @@ def conclude(job: Job, loop: Loop) -> dict[str, Any]:
         "minutes": loop.records.seconds / 60,
     }
     model = loop.weights.result()
+    measured = _measured(model, job.data)
+    model.calibrate(job.data.images("train"))
     return {
-        **_measured(model, job.data),
+        **measured,
         **loop.weights.save_result(),
         "parameters": model.num_parameters(),
         "image_presentations": presentations,
