@@ -21,7 +21,7 @@ from pixelrnn.coding.measuring import measure_files
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet, Images
-from pixelrnn.errors import ModelFileError
+from pixelrnn.errors import ExportError, ModelFileError
 from pixelrnn.evaluation import Evaluation, evaluate, require_fit
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
@@ -138,11 +138,16 @@ def assess(
         model.cpu()
         _arrays(data, evaluation, model).write(run.evaluation_file)
         make_loop_ready(on_compiling)
-        seconds_per_sample = _sample(run, model, images)
+        sampled = {}
+        try:
+            sampled["seconds_per_sample"] = _sample(run, model, images)
+        except ExportError as error:
+            run.samples_file.unlink(missing_ok=True)
+            logger.warning("%s has no samples: %s", run.path, error)
         as_file = _measure_file(run, model, data, evaluation, on_compiling)
         figures = _figures(evaluation) | as_file
         figures |= {
-            "seconds_per_sample": seconds_per_sample,
+            **sampled,
             # The half that is given comes first in the order, so the bits are those of the evaluation.
             "hidden_half_bits_per_dim": float(evaluation.bits_map[:, ~_known(images)].mean()),
             "baselines": [asdict(baseline) for baseline in baselines],

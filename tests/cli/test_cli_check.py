@@ -6,6 +6,7 @@ import pytest
 import torch.nn.functional as F
 
 from pixelrnn import assessment, shipped
+from pixelrnn.graph.traced import Traced
 from pixelrnn.models import pixel_cnn, store
 from pixelrnn.training import load_recipe, train
 
@@ -23,7 +24,8 @@ def peeking(monkeypatch):
     honest = pixel_cnn.PixelCNNBlock.forward
 
     def forward(self, maps):
-        return honest(self, maps) + F.pad(maps, (0, 1))[..., 1:]
+        result = honest(self, maps)
+        return result if isinstance(maps, Traced) else result + F.pad(maps, (0, 1))[..., 1:]
 
     monkeypatch.setattr(pixel_cnn.PixelCNNBlock, "forward", forward)
 

@@ -30,9 +30,9 @@ def program_of(model: AutoregressiveModel, images: AnyImages | None = None) -> P
     """
     try:
         return model.lower(images)
-    except NotImplementedError:
-        name = type(model).__name__
-        raise ContractViolation(f"no program: {name}.trace is not written") from None
+    except NotImplementedError as error:
+        why = str(error) or f"{type(model).__name__}.trace is not written"
+        raise ContractViolation(f"no program: {why}") from None
 
 
 @torch.no_grad()

@@ -105,6 +105,10 @@ class AutoregressiveModel(nn.Module, ABC):
             images: uint8 `(N, C, H, W)`: 128 of them, evenly spread, say how large the results of the
                 operations become, which is what integers are scaled by. Without any, what `calibrate`
                 found is taken, where it was called.
+
+        Raises:
+            NotImplementedError: if `trace` is not written, or does what only tensors can.
+            ExportError: if a result is not finite.
         """
         program = self._traced(None)
         if images is not None:
@@ -143,7 +147,10 @@ class AutoregressiveModel(nn.Module, ABC):
             values = scale_levels(images, config.num_levels, self.dtype)
             if self.reads_border:
                 values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
-        parameters = self.trace(Traced(program, image, groups[: image.count], values))
+        try:
+            parameters = self.trace(Traced(program, image, groups[: image.count], values))
+        except TypeError as error:  # of an operation that is one of tensors alone
+            raise NotImplementedError(f"{type(self).__name__} cannot be traced: {error}") from error
         program.likelihood = likelihood.lower(config.likelihood.kind, parameters.features)
         simplify(program)
         return program

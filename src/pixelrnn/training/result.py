@@ -1,10 +1,12 @@
 """What `result.json` says of a trained model."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from pixelrnn.data import SPLITS, DataSet
 from pixelrnn.data.mixture import parts_of
+from pixelrnn.errors import ExportError
 from pixelrnn.evaluation import Evaluation, evaluate
 from pixelrnn.models import LABELS, AutoregressiveModel
 from pixelrnn.training.devices import peak_memory_mb
@@ -25,7 +27,10 @@ def conclude(job: Job, loop: Loop) -> dict[str, Any]:
     }
     model = loop.weights.result()
     measured = _measured(model, job.data)
-    model.calibrate(job.data.images("train"))
+    with suppress(
+        ExportError, NotImplementedError
+    ):  # it may be of no use for integers, or untraceable
+        model.calibrate(job.data.images("train"))
     return {
         **measured,
         **loop.weights.save_result(),
