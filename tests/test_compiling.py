@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from pixelrnn import compiling
+from pixelrnn.coding.codec import COMPILING
 from pixelrnn.evaluation import evaluate
 from pixelrnn.kernels import compiled, convolution, mixture, recurrence, softmax
+from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.machine import run_rows
 
 LAYER_LOOPS = (
@@ -45,11 +47,11 @@ def test_compiling_is_told_before_it_begins(monkeypatch, make_ready, tiny_model)
         def log_prob_map(self, *_, **__):
             self.sample()
 
-    monkeypatch.setattr(compiling, "is_compiled", lambda: False)
-    monkeypatch.setattr(compiling, "build", lambda _: Model())
+    monkeypatch.setattr("pixelrnn.models.build", lambda _: Model())
     if make_ready == "loop":
+        monkeypatch.setattr(Coder, "decode", Model.sample)
         compiling.make_loop_ready(lines.append)
-        assert lines == [compiling.COMPILING]
+        assert lines == [COMPILING]
     else:
         compiling.make_layers_ready(tiny_model("pixelcnn").config, lines.append)
         assert lines == [compiling.COMPILING_LAYERS]

@@ -6,14 +6,14 @@ later it is loaded in an instant.
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-
+from pixelrnn.coding import Codec, load_program
 from pixelrnn.kernels.compiled import told_of_compiling
-from pixelrnn.models import AnyModelConfig, PixelCNNConfig, build
-from pixelrnn.stepper.machine import is_compiled
 
-COMPILING = "compiling the pixel loop, once on this machine: 10 to 30 seconds"
+if TYPE_CHECKING:
+    from pixelrnn.models import AnyModelConfig
+
 COMPILING_LAYERS = "compiling the layers, once on this machine: 10 to 60 seconds"
 
 
@@ -30,16 +30,11 @@ def make_loop_ready(on_compiling: Callable[[str], None] | None = None) -> float:
         >>> make_loop_ready() >= 0
         True
     """
-    started = time.perf_counter()
-    if not is_compiled():
-        tiny = PixelCNNConfig(channels=1, num_levels=2, features=1, layers=1, head_features=1)
-        with told_of_compiling(on_compiling, COMPILING):
-            build(tiny).sample(1, size=(2, 3))
-    return time.perf_counter() - started
+    return Codec(load_program("digits-pixelcnn")).make_ready(on_compiling)
 
 
 def make_layers_ready(
-    config: AnyModelConfig, on_compiling: Callable[[str], None] | None = None
+    config: "AnyModelConfig", on_compiling: Callable[[str], None] | None = None
 ) -> float:
     """Compile what a model's training and evaluation on the processor need, or load it.
 
@@ -51,9 +46,14 @@ def make_layers_ready(
         Seconds that it took.
 
     Example:
+        >>> from pixelrnn.models import PixelCNNConfig
         >>> make_layers_ready(PixelCNNConfig(channels=1)) >= 0
         True
     """
+    import torch  # noqa: PLC0415 - the loop is made ready without it
+
+    from pixelrnn.models import build  # noqa: PLC0415
+
     started = time.perf_counter()
     sizes = {"num_levels": 4, "features": 3, "layers": 1, "head_features": 3}
     images = torch.zeros(2, config.channels, 3, 4, dtype=torch.uint8)

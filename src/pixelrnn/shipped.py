@@ -8,6 +8,7 @@ An integer program is never changed once it was released: files name it by its h
 new name.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -111,6 +112,20 @@ def require_one_meaning(text: str, what: str, error: type[PixelRNNError]) -> Non
             f"{text} is the name of {what} and also a file or folder here: write ./{text} for the latter; "
             "for the former go to another folder, or rename it"
         )
+
+
+def image_size(name: str) -> tuple[int, int] | None:
+    """Return the (height, width) of the images that a model was trained on, if it says so.
+
+    Example:
+        >>> image_size("digits-pixelcnn")
+        (8, 8)
+    """
+    from safetensors import safe_open  # noqa: PLC0415 - `--help` does without it
+
+    with safe_open(file_of(name, WEIGHTS), framework="np") as opened:
+        size = json.loads(opened.metadata()["config"])["image_size"]
+    return (int(size[0]), int(size[1])) if size else None
 
 
 def card(name: str) -> str:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from pixelrnn import compiling, pictures
 from pixelrnn.cli import console
+from pixelrnn.coding.codec import COMPILING
 from pixelrnn.data import load
 from pixelrnn.models import MODELS, store
 
@@ -103,7 +104,7 @@ def test_compilation_is_announced(pixelrnn, grey, tmp_path, monkeypatch):
     clock, compiling_seconds = time.perf_counter, []
 
     def slow(on_compiling):
-        on_compiling(compiling.COMPILING)
+        on_compiling(COMPILING)
         compiling_seconds.append(1e6)
         return 1e6
 
@@ -111,7 +112,7 @@ def test_compilation_is_announced(pixelrnn, grey, tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "make_loop_ready", slow)
     answer = pixelrnn("sample", grey, "-n", 1, "--out", tmp_path / "a.png", "--json")
     assert json.loads(answer.out)["seconds"] < 1e5  # without it
-    assert "compiling the pixel loop, once on this machine" in answer.err
+    assert "compiling the coding loop, once on this machine" in answer.err
 
 
 def test_progress_counts_every_pixel(pixelrnn, grey, tmp_path, monkeypatch):

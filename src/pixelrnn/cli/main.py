@@ -25,6 +25,13 @@ from pixelrnn.cli.sample import sample
 from pixelrnn.cli.train import train
 from pixelrnn.errors import CompilingError, NotKeptWarning, PixelRNNError, TrainingInterrupted
 
+EXTRAS = {  # which of the package's extras brings a module that is imported where it is needed
+    **dict.fromkeys(("torch", "lightning_fabric", "tensorboard", "tomli_w"), "train"),
+    **dict.fromkeys(("sklearn", "skimage", "pooch", "requests"), "data"),
+    **dict.fromkeys(("matplotlib", "jinja2"), "report"),
+    "imagecodecs": "compare",
+}
+
 
 class _Verbs(Verbs):
     """The verbs; an `EOFError` that one of them lets escape is a bug, and no wish to stop."""
@@ -92,6 +99,14 @@ def main() -> None:
     try:
         with _notes_at_the_end():
             app()
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        streams.say(
+            f"error: {error.name} is not installed, which this needs: pip install 'pixelrnn[{extra}]'"
+        )
+        sys.exit(2)
     except PixelRNNError as error:
         if isinstance(error, TrainingInterrupted):
             stopping.ignore_the_rest()

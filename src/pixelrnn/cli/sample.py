@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelrnn import shipped
 from pixelrnn.cli import options
 from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
 from pixelrnn.cli.outputs import require_writable
@@ -16,8 +17,8 @@ from pixelrnn.processes import usable_cores
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
-    from pixelrnn.models import AutoregressiveModel
     from pixelrnn.pictures import Images
+    from pixelrnn.stepper.coder import Coder
 
 CHUNK_SECONDS = 1.0  # of work that Ctrl-C may lose
 
@@ -51,28 +52,27 @@ def sample(
 
     from pixelrnn import pictures
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.models import store
-    from pixelrnn.models.asked import checked_size
+    from pixelrnn.stepper.asked import checked_size
 
-    loaded = store.load(model)
+    coder, own_size = _coder(model, temperature)
     threads = threads or usable_cores()
-    height, width = image_size or loaded.config.image_size or _no_size()
+    height, width = image_size or own_size or _no_size()
     checked_size((height, width), min(count, threads))
     require_writable(
         ("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz"), force=force
     )
     make_loop_ready(tell)
-    settings = {"size": (height, width), "seed": seed, "temperature": temperature}
+    settings = {"size": (height, width), "seed": seed}
     with progress("sampling", count * height * width) as on_progress:
-        portions, seconds = _sample(loaded, count, threads, settings, on_progress)
+        portions, seconds = _sample(coder, count, threads, settings, on_progress)
     if not portions:
         raise interrupted("stopped before the first image was finished: nothing is written")
     images = np.concatenate(portions)
     if npz is not None:
         pictures.write_arrays(npz, images=pictures.channels_last(images))
-    shown = pictures.write_sheet(out, images, loaded.config.num_levels)
+    shown = pictures.write_sheet(out, images, coder.program.num_levels)
     if gif is not None:
-        pictures.write_growth(gif, images, loaded.config.num_levels)
+        pictures.write_growth(gif, images, coder.program.num_levels)
     result = {
         "model": str(model),
         "out": str(out),
@@ -81,6 +81,7 @@ def sample(
         "num_images": len(images),
         "num_images_shown": shown,
         **settings,
+        "temperature": temperature,
         "seconds": seconds,
         "seconds_per_image": seconds / len(images),
         "finished": len(images) == count,
@@ -98,20 +99,37 @@ def _no_size() -> tuple[int, int]:
     )
 
 
+def _coder(model: Path, temperature: float) -> "tuple[Coder, tuple[int, int] | None]":
+    """Return a model in integers, and the size of its training images; where it may be, without torch."""
+    from pixelrnn.coding import load_program
+    from pixelrnn.stepper.coder import Coder
+
+    name = str(model)
+    if name in shipped.names() and temperature == 1:
+        return Coder(load_program(name).program), shipped.image_size(name)
+    from pixelrnn.models import store
+
+    loaded = store.load(model)
+    return loaded.coder(temperature), loaded.config.image_size
+
+
 def _sample(
-    model: "AutoregressiveModel",
+    coder: "Coder",
     count: int,
     threads: int,
     settings: dict[str, Any],
     on_progress: Callable[[float], None],
 ) -> "tuple[list[Images], float]":
     """Sample in portions of about a second, of which Ctrl-C loses the last; return them and the seconds."""
+    from pixelrnn.stepper import drawing
+
     portions: list[Images] = []
     begin, portion, seconds = 0, threads, 0.0
     with suppress(KeyboardInterrupt):
         while begin < count:
             end, started = min(begin + portion, count), time.perf_counter()
-            images = model.sample(
+            images = drawing.sample(
+                coder,
                 end - begin,
                 indices=range(begin, end),
                 threads=threads,

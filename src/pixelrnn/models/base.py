@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from pixelrnn.errors import ExportError, ImageMismatchError
+from pixelrnn.coding import load_program
+from pixelrnn.errors import ExportError
 from pixelrnn.graph.program import Floats, Program
 from pixelrnn.graph.reach import receptive_field
 from pixelrnn.graph.simplify import simplify
@@ -25,14 +26,14 @@ from pixelrnn.likelihoods import (
     Likelihood,
     scale_levels,
 )
-from pixelrnn.models.asked import any_images, check_temperature, checked_size
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.operations.export import export
 from pixelrnn.ordering import Place
+from pixelrnn.stepper.asked import any_images, check_temperature
 from pixelrnn.stepper.coder import Coder, Images
-from pixelrnn.stepper.drawing import draw
+from pixelrnn.stepper.drawing import sample
 from pixelrnn.uncertainty import evenly_spread
 
 CALIBRATION_IMAGES = 128
@@ -52,11 +53,13 @@ class AutoregressiveModel(nn.Module, ABC):
         config: the frozen configuration.
         likelihood: how parameters become probabilities.
         calibration: how large the results of operations become on the training images; see `calibrate`.
+        shipped_as: the name of a model that comes with the package, and has integers of its own.
     """
 
     config: ModelConfig
     likelihood: Likelihood
     calibration: Floats | None = None
+    shipped_as: str | None = None
 
     def __init_subclass__(cls, **options: object) -> None:
         """Refuse a class that scores or draws its own way: such figures would be no model's."""
@@ -237,18 +240,17 @@ class AutoregressiveModel(nn.Module, ABC):
                 the images would need too much memory.
             ExportError: if the weights are too large for integers.
         """
-        height, width = checked_size(size or self.config.image_size, count)
-        if count < 1:
-            raise ImageMismatchError(f"at least one image must be drawn, not {count}")
-        blank = np.zeros((count, self.config.channels, height, width), np.uint8)
-        return draw(
-            self.coder(temperature), blank, np.array(False),
+        return sample(
+            self.coder(temperature), count, size or self.config.image_size,
             seed=seed, indices=indices, threads=threads, on_progress=on_progress,
         )  # fmt: skip
 
     @final
     def coder(self, temperature: float = 1.0) -> Coder:
-        """Return the network in integers, ready to sample: by what `calibrate` found, if it was called.
+        """Return the network in integers, ready to sample.
+
+        Its scales are those that `calibrate` found; where it was not called, those of images that the model
+        sampled itself. A model that comes with the package has its integers with it.
 
         Args:
             temperature: of the distribution: 1 for the model's own.
@@ -258,11 +260,20 @@ class AutoregressiveModel(nn.Module, ABC):
             ExportError: if the weights are too large for integers.
         """
         check_temperature(temperature)
+        if temperature == 1 and self.shipped_as:
+            return Coder(load_program(self.shipped_as).program)
         program = self.lower()
         if np.isnan(program.largest()).any():
-            program = self.lower(any_images(self.config.channels, self.config.num_levels))
+            program = self.lower(self._stand_ins())
         self.likelihood.set_temperature(program, temperature)
         return Coder(export(program))
+
+    def _stand_ins(self) -> Images:
+        """Return images in place of the training images: any, and what is sampled with their scales."""
+        config = self.config
+        anything = any_images(config.channels, config.num_levels)
+        coder = Coder(export(self.lower(anything)))
+        return np.concatenate([anything, sample(coder, len(anything), anything.shape[2:])])
 
     @final
     @property

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
-from pixelrnn.models.asked import MAX_SIDE
+from pixelrnn.stepper.asked import MAX_SIDE
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 

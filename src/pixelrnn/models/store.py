@@ -138,6 +138,8 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Autoregress
     if calibration is not None:
         model.calibration = calibration.double().numpy()
     model.load_state_dict(weights)
+    if file.parent == shipped.FOLDER:
+        model.shipped_as = file.name.removesuffix(shipped.WEIGHTS)
     return model.to(place).eval()
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.kernels.range_coder import MAX_BYTES_AT_END, MAX_BYTES_PER_SYMBOL
 from pixelrnn.processes import usable_cores
+from pixelrnn.stepper.asked import checked_size
 from pixelrnn.stepper.coder import Coder, Images
 from pixelrnn.stepper.spreading import spread
 
@@ -56,6 +57,40 @@ def draw(
 
     spread(work, count, threads)
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def sample(
+    coder: Coder,
+    count: int,
+    size: tuple[int, ...] | None,
+    *,
+    seed: int = 0,
+    indices: Sequence[int] | None = None,
+    threads: int | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Images:
+    """Return images, uint8 `(count, C, H, W)`, of which nothing is known; see `draw`.
+
+    Args:
+        coder: the model in integers.
+        count: how many.
+        size: height and width in pixels.
+        seed: of the random bits.
+        indices: of the images.
+        threads: images at the same time.
+        on_progress: called with the pixels done since its last call.
+
+    Raises:
+        ImageMismatchError: if size or count are not positive, or too much memory is needed.
+    """
+    height, width = checked_size(size, count)
+    if count < 1:
+        raise ImageMismatchError(f"at least one image must be drawn, not {count}")
+    blank = np.zeros((count, coder.program.channels, height, width), np.uint8)
+    nothing = np.array(False)
+    return draw(
+        coder, blank, nothing, seed=seed, indices=indices, threads=threads, on_progress=on_progress
+    )
 
 
 def random_bytes(seed: int, index: int, levels: int) -> npt.NDArray[np.uint8]:

@@ -15,7 +15,7 @@ def check_temperature(temperature: float) -> None:
         raise ImageMismatchError(f"a temperature is a positive number, not {temperature}")
 
 
-def checked_size(size: tuple[int, int] | None, count: int) -> tuple[int, int]:
+def checked_size(size: tuple[int, ...] | None, count: int) -> tuple[int, int]:
     """Return the (height, width) of images that can be drawn, `count` at once.
 
     Raises:
@@ -33,7 +33,7 @@ def checked_size(size: tuple[int, int] | None, count: int) -> tuple[int, int]:
             f"{count:,} x {height} x {width} pixels are more than the {MAX_PIXELS_DRAWN:,} that can be "
             "drawn at once: draw fewer, or smaller ones (--size HEIGHTxWIDTH)"
         )
-    return size
+    return height, width
 
 
 def any_images(channels: int, num_levels: int) -> npt.NDArray[np.uint8]:
