@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pixelrnn.coding import Codec, load_program
-from pixelrnn.kernels.compiled import told_of_compiling
+from pixelrnn.kernels.compiled import notify_of_compiling
 
 if TYPE_CHECKING:
     from pixelrnn.models import AnyModelConfig
@@ -58,7 +58,7 @@ def make_layers_ready(
     sizes = {"num_levels": 4, "features": 3, "layers": 1, "head_features": 3}
     images = torch.zeros(2, config.channels, 3, 4, dtype=torch.uint8)
     with (
-        told_of_compiling(on_compiling, COMPILING_LAYERS),
+        notify_of_compiling(on_compiling, COMPILING_LAYERS),
         torch.random.fork_rng(devices=[]),
     ):
         model = build(

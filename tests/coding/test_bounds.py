@@ -30,7 +30,7 @@ def largest_seen(program, images):
     """Return the largest magnitude of each feature of each map, looked at after every row."""
     coder, seen = Coder(program), [np.zeros(each.features, np.int64) for each in program.maps]
     for image in images:
-        world, tables = coder._world(image.shape, np.zeros(0, np.uint8), reads=False)
+        world, tables = coder._state(image.shape, np.zeros(0, np.uint8), reads=False)
         range_coder.start(world.coder)
         for row in range(len(image)):
             run_rows(tables, world, image.copy(), row, row + 1)

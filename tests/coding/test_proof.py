@@ -169,7 +169,7 @@ def test_plain_steps_are_those_of_the_loop(program_made_by_hand):
     """The last operation of each code on the last pixel of an image: memory holds what it read."""
     program, image = program_made_by_hand("categorical"), np.full((1, 1, 1), 3, np.uint8)
     coder = Coder(program)
-    world, tables = coder._world(image.shape, np.zeros(0, np.uint8), reads=False)
+    world, tables = coder._state(image.shape, np.zeros(0, np.uint8), reads=False)
     range_coder.start(world.coder)
 
     def values(features):

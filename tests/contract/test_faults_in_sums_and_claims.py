@@ -11,7 +11,7 @@ from pixelrnn.audit import ContractViolation
 from pixelrnn.layers import diagonal_bilstm as diagonal_module
 from pixelrnn.layers import feature_groups, pointwise
 from pixelrnn.likelihoods import Categorical, LogisticMixture
-from pixelrnn.likelihoods.base import Part
+from pixelrnn.likelihoods.base import Segment
 from pixelrnn.ordering import Place
 
 LSTM_KINDS = pytest.mark.parametrize("lstm_kind", ["row-lstm", "diagonal-bilstm"])
@@ -51,7 +51,7 @@ class Spare(Categorical):
     def __init__(self, channels, num_levels):
         super().__init__(channels, num_levels)
         (logits,) = self.layout
-        self.layout = (Part(logits.name, logits.count + 1, logits.unit),)
+        self.layout = (Segment(logits.name, logits.count + 1, logits.unit),)
 
     def _log_prob(self, logits, images):
         return logits.log_softmax(dim=2).gather(2, images[:, :, None].long())[:, :, 0]

@@ -14,7 +14,7 @@ from numba.core.caching import CacheImpl
 
 from pixelrnn.errors import CompilingError, NotKeptWarning
 from pixelrnn.kernels import compiled as module
-from pixelrnn.kernels.compiled import DIGEST_BYTES, compiled, told_of_compiling
+from pixelrnn.kernels.compiled import DIGEST_BYTES, compiled, notify_of_compiling
 
 SOURCE = """
 from pixelrnn.kernels.compiled import compiled
@@ -39,7 +39,7 @@ class Loop:
         fresh = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(fresh)
         lines = []
-        with told_of_compiling(lines.append, LINE):
+        with notify_of_compiling(lines.append, LINE):
             results = [fresh.scaled(number) for number in numbers]
         return results, len(lines)
 
@@ -61,7 +61,7 @@ def test_it_is_compiled_once_and_told_once(loop):
 
 
 def test_nobody_need_listen(loop):
-    with told_of_compiling(None, LINE):
+    with notify_of_compiling(None, LINE):
         assert loop.start(1) == ([3], 1)  # the inner one hears it
 
 

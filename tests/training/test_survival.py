@@ -38,7 +38,7 @@ from pixelrnn.training import (
     train,
 )
 from pixelrnn.training.loop import Trainee
-from pixelrnn.training.tensorboard import Curves
+from pixelrnn.training.tensorboard import TensorBoardCurves
 from survival import damage
 
 SILENT = Console(quiet=True)
@@ -230,7 +230,7 @@ def test_a_path_that_is_not_utf8_is_one_clear_line(tmp_path, what):
         train(load_recipe("digits-pixelcnn", TINY, data=str(data)), run, console=SILENT)
 
 
-# Curves, keys and processes.
+# TensorBoardCurves, keys and processes.
 
 
 def test_the_curves_are_what_tensorboard_reads(runs):
@@ -244,13 +244,13 @@ def test_the_curves_are_what_tensorboard_reads(runs):
 def test_a_full_disk_ends_the_curves_and_not_the_run(tmp_path):
     said = []
     (tmp_path / "tensorboard").write_text("no folder can be made here")
-    curves = Curves(tmp_path / "tensorboard", said.append)
+    curves = TensorBoardCurves(tmp_path / "tensorboard", said.append)
     for step in range(3):
         curves.add(step, {"a": 1.0})
     (line,) = said
     assert "the run goes on" in line
     if os.path.exists("/dev/full"):  # noqa: PTH110
-        curves = Curves(tmp_path, said.append)
+        curves = TensorBoardCurves(tmp_path, said.append)
         curves._file = open("/dev/full", "wb")  # noqa: PTH123, SIM115
         curves.add(1, {"a": 1.0})
         assert "No space left" in said[1]

@@ -76,11 +76,11 @@ def compare(
 
 def _dry_run(recipes: "dict[str, Recipe]", seeds: int) -> None:
     """Say what each model would take, and all of it."""
-    from pixelrnn.training import distinct_labels, rehearse
+    from pixelrnn.training import distinct_labels, estimate
 
     labels, seconds = distinct_labels(recipes), 0.0
     for name, recipe in recipes.items():
-        found = rehearse(recipe)
+        found = estimate(recipe)
         seconds += found.seconds * seeds
         say(labels[name] + found.text[found.text.index(":") :])
     often = "" if seeds == 1 else f", {seeds} times each"

@@ -30,7 +30,7 @@ from pixelrnn.coding.limits import (
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.tiles import Jobs, Part, Tiling
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
-from pixelrnn.kernels.compiled import told_of_compiling
+from pixelrnn.kernels.compiled import notify_of_compiling
 from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import DEFAULT_MODELS, PHOTOGRAPHS
@@ -74,7 +74,7 @@ class Codec:
             on_compiling: called with a line for the user before it is compiled.
         """
         began = time.perf_counter()
-        with told_of_compiling(on_compiling, COMPILING):
+        with notify_of_compiling(on_compiling, COMPILING):
             tiny = np.zeros((1, 1, self.model.program.channels), np.uint8)
             self._coder.decode(self._coder.encode(tiny), *tiny.shape)
         return time.perf_counter() - began

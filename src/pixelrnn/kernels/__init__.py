@@ -46,14 +46,14 @@ class Tensor(Protocol):
         """The type of its numbers."""
 
 
-def take(tensor: Tensor) -> bool:
+def is_supported(tensor: Tensor) -> bool:
     """Return whether the loops take a tensor: float32 or float64, in the processor's memory.
 
     While torch exports a model it follows its own operations only, and the loops take none.
 
     Example:
         >>> import torch
-        >>> take(torch.zeros(1)), take(torch.zeros(1, dtype=torch.bfloat16))
+        >>> is_supported(torch.zeros(1)), is_supported(torch.zeros(1, dtype=torch.bfloat16))
         (True, False)
     """
     is_plain = tensor.device.type == "cpu" and str(tensor.dtype) in (

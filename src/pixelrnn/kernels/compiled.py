@@ -56,7 +56,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 @contextmanager
-def told_of_compiling(tell: Callable[[str], None] | None, line: str) -> Iterator[None]:
+def notify_of_compiling(tell: Callable[[str], None] | None, line: str) -> Iterator[None]:
     """Tell a line, once, before a function is compiled inside; nothing where all are loaded."""
     told: list[str] = []
 

@@ -51,7 +51,7 @@ def unpack(
 
 # Sums must not be reordered here: rounding by adding and taking away would be left out.
 @njit(fastmath={"contract"}, error_model="numpy")
-def advance(
+def cell_forward(
     i: np.ndarray, f: np.ndarray, o: np.ndarray, g: np.ndarray,
     cell: np.ndarray, cell_before: np.ndarray, cell_tanh: np.ndarray, hidden: np.ndarray,
 ) -> None:  # fmt: skip
@@ -70,7 +70,7 @@ def advance(
 
 
 @njit(fastmath=SUMS, error_model="numpy")
-def retreat(
+def cell_backward(
     i: np.ndarray, f: np.ndarray, o: np.ndarray, g: np.ndarray,
     cell_before: np.ndarray, cell_tanh: np.ndarray,
     d_out: np.ndarray, d_hidden: np.ndarray, d_cell: np.ndarray,

@@ -15,7 +15,7 @@ from numba import njit
 from pixelrnn.kernels import FINGERPRINT
 from pixelrnn.kernels.compiled import compiled
 from pixelrnn.kernels.convolution import spaced
-from pixelrnn.kernels.lanes import add_to, advance, pack, retreat, unpack
+from pixelrnn.kernels.lanes import add_to, cell_backward, cell_forward, pack, unpack
 from pixelrnn.kernels.products import add_weight_gradient, padded, product
 from pixelrnn.kernels.tiles import BEGIN_WITH_OUT, BEGIN_WITH_ZERO, END_PLAIN
 
@@ -113,7 +113,7 @@ def run_forward(
                     )
                     c = state_cell + k * state_stride + site
                     h = hidden_at + k * stride + at
-                    advance(
+                    cell_forward(
                         saved[i : i + lanes], saved[f : f + lanes], saved[o : o + lanes],
                         saved[g : g + lanes], work[c : c + lanes],
                         saved[before + k * stride + at :][:lanes],
@@ -200,7 +200,7 @@ def run_backward(
                     d_f, d_o = d_i + features * stride, d_i + 2 * features * stride
                     d_g = d_i + 3 * features * stride
                     h, c = k * state_stride + site, d_state_cell + k * state_stride + site
-                    retreat(
+                    cell_backward(
                         saved[i : i + lanes], saved[f : f + lanes], saved[o : o + lanes],
                         saved[g : g + lanes], saved[before + k * stride + at :][:lanes],
                         saved[tanhs + k * stride + at :][:lanes],

@@ -47,7 +47,7 @@ def run_chain(
     if isinstance(maps, Traced):
         return _trace(convs, maps, rectified, residual)
     weight = convs[0].weight
-    if not kernels.take(weight) or torch.is_autocast_enabled(weight.device.type):
+    if not kernels.is_supported(weight) or torch.is_autocast_enabled(weight.device.type):
         return chain_in_torch(convs, maps, rectified=rectified, residual=residual)
     plan = chained(*(conv.plan for conv in convs))
     parameters = [parameter for conv in convs for parameter in (conv.weights(), conv.bias)]

@@ -124,7 +124,7 @@ class LineLSTM(nn.Module):
         # Under mixed precision the recurrence stays in the precision of its weights.
         with torch.autocast(inputs.device.type, enabled=False):
             inputs = inputs.to(self.state_to_state.dtype)
-            run = recur_compiled if kernels.take(inputs) else recur_in_torch
+            run = recur_compiled if kernels.is_supported(inputs) else recur_in_torch
             return run(inputs, *weights, self.taps, order)
 
 

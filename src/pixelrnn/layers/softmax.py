@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def can_fuse(conv: "MaskedConv2d", images: Tensor, num_levels: int) -> bool:
     """Return whether `softmax_nats` can be used for these images, and has a gradient to find."""
     whole_blocks = images.shape[1] == 1 or num_levels % BLOCK == 0
-    taken = kernels.take(conv.weight) and conv.bias is not None
+    taken = kernels.is_supported(conv.weight) and conv.bias is not None
     return torch.is_grad_enabled() and taken and whole_blocks
 
 

@@ -60,7 +60,7 @@ def register(config: type[_Config]) -> type[_Config]:
 
 
 @dataclass(frozen=True)
-class Part:
+class Segment:
     """Some of the parameters of a group that lie side by side.
 
     Attributes:
@@ -115,7 +115,7 @@ class Likelihood(ABC):
     num_levels: int
     groups: int
     components: int = 0
-    layout: tuple[Part, ...]
+    layout: tuple[Segment, ...]
     compiled: Compiled
 
     @final

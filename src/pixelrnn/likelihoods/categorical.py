@@ -18,7 +18,7 @@ from pixelrnn.likelihoods.base import (
     Compiled,
     Likelihood,
     LikelihoodConfig,
-    Part,
+    Segment,
     register,
 )
 from pixelrnn.likelihoods.exponentials import exponentials, whole
@@ -56,7 +56,7 @@ class Categorical(Likelihood):
     def __init__(self, channels: int, num_levels: int) -> None:
         self.channels = self.groups = channels
         self.num_levels = num_levels
-        self.layout = (Part("logits", num_levels, 2.0**-LOGIT_STEP_BITS),)
+        self.layout = (Segment("logits", num_levels, 2.0**-LOGIT_STEP_BITS),)
         self.compiled = Compiled(_prepare, _bounds, _search, _update)
 
     def log_prob(self, parameters: "Tensor", images: "Tensor") -> "Tensor":

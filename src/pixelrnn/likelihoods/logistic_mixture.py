@@ -36,7 +36,7 @@ from pixelrnn.graph.curves import (
     LOGIT_STEP_BITS,
 )
 from pixelrnn.graph.program import Floats
-from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, Part, register, scale_levels
+from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, Segment, register, scale_levels
 from pixelrnn.likelihoods.mixture_frequencies import COMPILED
 
 if TYPE_CHECKING:
@@ -82,17 +82,17 @@ class LogisticMixture(Likelihood):
         self.groups = 1
         level = 2 / (num_levels - 1) * 2.0**-LEVEL_BITS
         self.layout = (
-            Part("logits", k, 2.0**-LOGIT_STEP_BITS),
-            Part("means", channels * k, level / MEAN_UNIT),
-            Part("log-scales", channels * k, 2.0**-LOG_SCALE_STEP_BITS),
-            Part("couplings", self.num_couplings * k, 2.0**-COUPLING_STEP_BITS),
-            Part("predictions", channels, level),
+            Segment("logits", k, 2.0**-LOGIT_STEP_BITS),
+            Segment("means", channels * k, level / MEAN_UNIT),
+            Segment("log-scales", channels * k, 2.0**-LOG_SCALE_STEP_BITS),
+            Segment("couplings", self.num_couplings * k, 2.0**-COUPLING_STEP_BITS),
+            Segment("predictions", channels, level),
         )
         self.compiled = COMPILED
 
     def log_prob(self, parameters: "Tensor", images: "Tensor") -> "Tensor":
         """Return the log-probability of every sub-pixel given those before it, `(B, C, H, W)` nats."""
-        if kernels.take(parameters) and len(images):
+        if kernels.is_supported(parameters) and len(images):
             from pixelrnn.likelihoods.compiled_mixture import log_prob
 
             return log_prob(self, parameters, images)

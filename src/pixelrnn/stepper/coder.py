@@ -13,9 +13,9 @@ from pixelrnn.kernels import range_coder
 from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.operations.products import LANES
 from pixelrnn.operations.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
-from pixelrnn.stepper.integers import Integers, Tables
 from pixelrnn.stepper.layout import lay_out
 from pixelrnn.stepper.machine import run_rows
+from pixelrnn.stepper.run_state import RunState, Tables
 from pixelrnn.stepper.spreading import portions
 from pixelrnn.units import BITS_PER_BYTE
 
@@ -97,15 +97,15 @@ class Coder:
 
     def encoding(self, image: Images) -> Generator[None, None, bytes]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
-        world, tables = self._world(image.shape, NO_MESSAGE, reads=False)
-        message = yield from _written(world, tables, image.copy())
+        state, tables = self._state(image.shape, NO_MESSAGE, reads=False)
+        message = yield from _written(state, tables, image.copy())
         return message.ljust(self.least_bytes(image.size), b"\0")
 
     def frequencies(self, image: Images) -> npt.NDArray[np.int64]:
         """Return the frequency, of 2^24, of each level of an image, int64 `(H, W, C)`."""
         found = np.zeros(image.shape, np.int64)
-        world, tables = self._world(image.shape, NO_MESSAGE, reads=False, frequencies=found)
-        _finished(_written(world, tables, image.copy()))
+        state, tables = self._state(image.shape, NO_MESSAGE, reads=False, frequencies=found)
+        _finished(_written(state, tables, image.copy()))
         return found
 
     def decode(self, message: bytes, height: int, width: int, channels: int) -> Images:
@@ -128,17 +128,17 @@ class Coder:
             _require(len(message) == least)
             return image
         stream = np.frombuffer(message, np.uint8).copy()
-        world, tables = self._world(image.shape, stream, reads=True)
-        range_coder.start_reading(world.coder, world.stream)
+        state, tables = self._state(image.shape, stream, reads=True)
+        range_coder.start_reading(state.coder, state.stream)
         for first, last in portions(height, width, FIRST_PIXELS):
-            run_rows(tables, world, image, first, last)
+            run_rows(tables, state, image, first, last)
             yield
-            outcome = range_coder.outcome(world.coder, stream)
+            outcome = range_coder.outcome(state.coder, stream)
             if outcome is not None:
                 _require(outcome)
                 break
         else:
-            is_canonical, needed = range_coder.is_canonical(world.coder, stream)
+            is_canonical, needed = range_coder.is_canonical(state.coder, stream)
             _require(is_canonical)
             least = max(least, needed)
         _require(len(message) == max(least, len(number)))
@@ -154,13 +154,13 @@ class Coder:
             image: uint8 `(H, W, C)`; written to.
             known: bool `(H, W, C)`: the levels that the image gives.
         """
-        world, tables = self._world(image.shape, stream, reads=True, known=known.view(np.uint8))
-        range_coder.start_reading(world.coder, world.stream)
+        state, tables = self._state(image.shape, stream, reads=True, known=known.view(np.uint8))
+        range_coder.start_reading(state.coder, state.stream)
         for first, last in portions(*image.shape[:2]):
-            run_rows(tables, world, image, first, last)
+            run_rows(tables, state, image, first, last)
             yield last - first
 
-    def _world(
+    def _state(
         self,
         shape: tuple[int, ...],
         message: npt.NDArray[np.uint8],
@@ -168,7 +168,7 @@ class Coder:
         reads: bool,
         known: npt.NDArray[np.uint8] = NOTHING_KNOWN,
         frequencies: npt.NDArray[np.int64] = NO_FREQUENCIES,
-    ) -> tuple[Integers, Tables]:
+    ) -> tuple[RunState, Tables]:
         """Return fresh memory for an image."""
         height, width, channels = shape
         if not reads:
@@ -176,7 +176,7 @@ class Coder:
             message = np.zeros(longest + range_coder.MAX_BYTES_AT_END, np.uint8)
         layout, curves = self.layout, self._curves
         fresh = self._fresh(width)
-        world = Integers(
+        state = RunState(
             layout.weights,
             layout.numbers,
             curves.sigmoid, curves.tanh, curves.exponential,
@@ -193,7 +193,7 @@ class Coder:
             np.zeros((4, self._room), np.int64),
         )  # fmt: skip
         maps = fresh.maps
-        return world, Tables(layout.operations, layout.taps, layout.sections, layout.spec, maps)
+        return state, Tables(layout.operations, layout.taps, layout.sections, layout.spec, maps)
 
     def _fresh(self, width: int) -> "_Memory":
         """Return what memory is like before the first pixel of an image of this width."""
@@ -211,14 +211,14 @@ class Coder:
         return found
 
 
-def _written(world: Integers, tables: Tables, image: Images) -> Generator[None, None, bytes]:
-    range_coder.start(world.coder)
+def _written(state: RunState, tables: Tables, image: Images) -> Generator[None, None, bytes]:
+    range_coder.start(state.coder)
     for first, last in portions(*image.shape[:2]):
-        run_rows(tables, world, image, first, last)
+        run_rows(tables, state, image, first, last)
         yield
-    needed = range_coder.bytes_needed(world.coder)
-    size = range_coder.finish(world.coder, world.stream)
-    return world.stream[:size].tobytes().ljust(needed, b"\0")
+    needed = range_coder.bytes_needed(state.coder)
+    size = range_coder.finish(state.coder, state.stream)
+    return state.stream[:size].tobytes().ljust(needed, b"\0")
 
 
 def _require(is_ours: bool) -> None:

@@ -1,6 +1,6 @@
 """The compiled loop that runs an integer program over the pixels of an image.
 
-One loop serves every use, for there is one place where the value of a sub-pixel comes from (`settle.py`):
+One loop serves every use, for there is one place where the value of a sub-pixel comes from (`subpixel.py`):
 the image where it is known, the decoder where it is not. Encoding knows all of it, decoding nothing,
 completing a part; sampling decodes random bits.
 
@@ -23,10 +23,10 @@ from pixelrnn.operations.tables import (
     SPEC_LEVELS,
     SPEC_PARAMETERS,
 )
-from pixelrnn.stepper.integers import Integers, Places, Tables, workspace
 from pixelrnn.stepper.places import at_column, find_row, place
-from pixelrnn.stepper.settle import settle
+from pixelrnn.stepper.run_state import Places, RunState, Tables, workspace
 from pixelrnn.stepper.steps import run_operations
+from pixelrnn.stepper.subpixel import resolve_subpixel
 
 # numba compiles again where the file of a cached function has changed, but not where a function that it
 # calls has. A default argument is part of what it looks up: this one stands for all the sources.
@@ -42,7 +42,7 @@ FINGERPRINT = zlib.crc32(
 @compiled(nogil=True, error_model="numpy")
 def run_rows(
     tables: Tables,
-    world: Integers,
+    state: RunState,
     image: np.ndarray,
     first_row: int,
     last_row: int,
@@ -52,7 +52,7 @@ def run_rows(
 
     Args:
         tables: the program, laid out for this image's width.
-        world: its weights and its memory, and the message.
+        state: its weights and its memory, and the message.
         image: uint8 `(H, W, C)`; unknown sub-pixels are filled in.
         first_row: where to start.
         last_row: where to stop.
@@ -62,7 +62,7 @@ def run_rows(
     groups, width = spec[SPEC_GROUPS], image.shape[1]
     outs, cells = np.zeros(len(operations), np.int64), np.zeros(len(operations), np.int64)
     sources = np.zeros(len(taps), np.int64)
-    work = workspace(world, tables, Places(outs, cells, sources))
+    work = workspace(state, tables, Places(outs, cells, sources))
     for row in range(first_row, last_row):
         find_row(row, operations, taps, maps, outs, cells, sources)
         pixels = place(maps, spec[SPEC_IMAGE], row, spec[SPEC_IMAGE_FIRST])
@@ -72,7 +72,7 @@ def run_rows(
         for column in range(width):
             if borders >= 0:
                 border = at_column(spec[SPEC_BORDER], column, borders, maps)
-                world.narrow[border] = spec[SPEC_LEVELS] - 1
+                state.narrow[border] = spec[SPEC_LEVELS] - 1
             pixel = at_column(spec[SPEC_IMAGE], column, pixels, maps)
             for group in range(groups):
                 run_operations(sections[group], sections[group + 1], column, work)
@@ -81,7 +81,7 @@ def run_rows(
                     spec[SPEC_PARAMETERS + 3 * group + 1],
                 )
                 parameters = at_column(which, column, place(maps, which, row, first), maps)
-                settle(work, image, row, column, group, parameters, pixel)
+                resolve_subpixel(work, image, row, column, group, parameters, pixel)
         if sections[groups] < sections[groups + 1]:
             for column in range(width - 1, -1, -1):
                 run_operations(sections[groups], sections[groups + 1], column, work)

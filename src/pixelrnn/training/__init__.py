@@ -7,6 +7,7 @@ from pixelrnn.training.contestants import (
     recipes_for,
     with_seed,
 )
+from pixelrnn.training.dry_runs import dry_run, estimate
 from pixelrnn.training.fit import resume, train
 from pixelrnn.training.progress import say_on
 from pixelrnn.training.recipe import (
@@ -18,7 +19,6 @@ from pixelrnn.training.recipe import (
     suites,
 )
 from pixelrnn.training.recipe_keys import keys_of
-from pixelrnn.training.rehearsal import dry_run, rehearse
 
 __all__ = [
     "Recipe",
@@ -26,11 +26,11 @@ __all__ = [
     "default_folder",
     "distinct_labels",
     "dry_run",
+    "estimate",
     "keys_of",
     "load_recipe",
     "recipe_of",
     "recipes_for",
-    "rehearse",
     "resume",
     "say_on",
     "shipped_recipes",

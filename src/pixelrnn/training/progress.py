@@ -66,7 +66,7 @@ class TrainingProgress:
             )
 
     def forecast(self, presentations: int, seconds: float, steps_per_second: float) -> None:
-        """Say how far the run will come, and when.
+        """Print the ETA, and how far the run gets by then.
 
         Args:
             presentations: images seen by its end.

@@ -9,7 +9,7 @@ from pixelrnn.training import validations
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.job import Job
 from pixelrnn.training.progress import TrainingProgress
-from pixelrnn.training.tensorboard import Curves
+from pixelrnn.training.tensorboard import TensorBoardCurves
 from pixelrnn.units import bits
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Records:
     def __init__(self, job: Job) -> None:
         self._job, self._training = job, job.recipe.training
         self._display = TrainingProgress(job.label, job.presentations(job.total_steps), job.console)
-        self._curves = Curves(job.run.path / "tensorboard", job.say)
+        self._curves = TensorBoardCurves(job.run.path / "tensorboard", job.say)
         self._seconds_before, self._started = 0.0, time.monotonic()
         self._validations = validations.Spent()
         self._nats_sum, self._nats_count, self._rows = 0.0, 0, 0

@@ -49,8 +49,12 @@ class TrainingTable(StrictTable):
         default=None, gt=0, description="end by then; the schedule is planned to end with it"
     )
     horizontal_flips: bool = Field(default=False, description="show mirror images half the time")
-    gradient_clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0: any")
-    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="averaged weights; 0: none")
+    gradient_clip: float = Field(
+        default=1.0, ge=0, description="maximum gradient norm; 0 disables clipping"
+    )
+    ema_decay: float = Field(
+        default=0.999, ge=0, lt=1, description="decay of the averaged weights; 0 disables averaging"
+    )
     validations: int = Field(
         default=40,
         ge=1,

@@ -13,7 +13,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 
-class Curves:
+class TensorBoardCurves:
     """An event file in the run's folder `tensorboard`, begun with the first figures.
 
     Args:
@@ -23,7 +23,7 @@ class Curves:
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> curves = Curves(folder, print)
+        >>> curves = TensorBoardCurves(folder, print)
         >>> curves.add(100, {"train_bits_per_dim": 1.5})
         >>> curves.close()
         >>> [file.name.startswith("events.out.tfevents.") for file in folder.iterdir()]

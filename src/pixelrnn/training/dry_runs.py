@@ -19,7 +19,7 @@ DRY_STEPS, DRY_SECONDS = 20, 2.0
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class Estimate:
     """What a run would take: seconds, and all of it in words, with units."""
 
     seconds: float
@@ -27,16 +27,16 @@ class Rehearsal:
 
 
 def dry_run(recipe: Recipe, data: Any = None) -> str:
-    """Say what a whole run would take; see `rehearse`.
+    """Say what a whole run would take; see `estimate`.
 
     Returns:
         One line: parameters, memory, speed and expected time, with units.
     """
-    return rehearse(recipe, data).text
+    return estimate(recipe, data).text
 
 
 @usual_torch()
-def rehearse(recipe: Recipe, data: Any = None) -> Rehearsal:
+def estimate(recipe: Recipe, data: Any = None) -> Estimate:
     """Build the model, take a few steps of the recipe, and find what the whole run would take.
 
     Nothing is written.
@@ -64,7 +64,7 @@ def rehearse(recipe: Recipe, data: Any = None) -> Rehearsal:
     whole = steps * seconds
     limit = whole if training.max_minutes is None else min(whole, 60 * training.max_minutes)
     ended = "" if limit == whole else f"; training.max_minutes ends it after {duration(limit)}"
-    return Rehearsal(
+    return Estimate(
         limit,
         f"{LABELS[recipe.model.kind]}: {model.num_parameters():,} parameters, "
         f"{two_digits(training.batch_size / seconds)} images/s on this machine's processor, "

@@ -8,7 +8,7 @@ from numba import njit
 from pixelrnn.operations.work import Work, pointer
 
 
-class Integers(NamedTuple):
+class RunState(NamedTuple):
     """Weights, curves and memory of an integer program, and the message.
 
     Attributes:
@@ -29,7 +29,7 @@ class Integers(NamedTuple):
         reads: whether the message is read (decode), or written (encode).
         known: uint8 `(H, W, C)`: not 0 where a level is given though the message is read; or empty.
         frequencies: int64 `(H, W, C)` for that of each level coded, of 2^24, or empty.
-        room: int64 `(4, levels or components or channels)`, memory of `settle`.
+        room: int64 `(4, levels or components or channels)`, memory of `subpixel.py`.
     """
 
     weights: np.ndarray
@@ -71,9 +71,9 @@ class Places(NamedTuple):
 
 
 @njit(error_model="numpy")
-def workspace(world, tables, places):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def workspace(state, tables, places):  # type: ignore[no-untyped-def]  # noqa: ANN201
     """Return pointers to all that is touched at a pixel; they live no longer than the arguments."""
-    room = world.room
+    room = state.room
     return Work(
         pointer(tables.operations),
         pointer(tables.taps),
@@ -82,26 +82,26 @@ def workspace(world, tables, places):  # type: ignore[no-untyped-def]  # noqa: A
         pointer(places.outs),
         pointer(places.cells),
         pointer(places.sources),
-        pointer(world.weights),
-        pointer(world.numbers),
-        pointer(world.sigmoid),
-        pointer(world.tanh),
-        pointer(world.exponential),
-        pointer(world.logistic),
-        pointer(world.inverse_scales),
-        pointer(world.coupling),
-        pointer(world.narrow),
-        world.gathered_at,
-        pointer(world.wide),
-        pointer(world.sums),
-        pointer(world.coder),
-        pointer(world.stream),
-        len(world.stream),
-        world.reads,
-        pointer(world.known),
-        world.known.size > 0,
-        pointer(world.frequencies),
-        world.frequencies.size > 0,
+        pointer(state.weights),
+        pointer(state.numbers),
+        pointer(state.sigmoid),
+        pointer(state.tanh),
+        pointer(state.exponential),
+        pointer(state.logistic),
+        pointer(state.inverse_scales),
+        pointer(state.coupling),
+        pointer(state.narrow),
+        state.gathered_at,
+        pointer(state.wide),
+        pointer(state.sums),
+        pointer(state.coder),
+        pointer(state.stream),
+        len(state.stream),
+        state.reads,
+        pointer(state.known),
+        state.known.size > 0,
+        pointer(state.frequencies),
+        state.frequencies.size > 0,
         pointer(room[0]),
         pointer(room[1]),
         pointer(room[2]),

@@ -23,7 +23,7 @@ _prepare, _bounds, _search, _update = map(chosen_by_code, zip(*_compiled, strict
 
 
 @njit(error_model="numpy")
-def settle(work, image, row, column, group, at, pixel):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def resolve_subpixel(work, image, row, column, group, at, pixel):  # type: ignore[no-untyped-def]  # noqa: ANN201
     """Find the level of each colour of a group and write it: the one place where levels come from.
 
     It is given by the image, and encoded unless a message is read; or it is decoded. Where the image has
