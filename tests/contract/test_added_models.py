@@ -101,6 +101,105 @@ class Direct(AutoregressiveModel):
         return image.linear(groups, part, None, None)
 '''
 
+OPERATION = '''
+"""negate: y = -x, of wide maps."""
+
+from typing import ClassVar
+
+from numba import njit
+
+from pixelrnn.graph.program import Operation
+from pixelrnn.operations.base import Kind, register
+from pixelrnn.operations.checks import is_wide, require
+from pixelrnn.operations.export import moved, moved_tap
+from pixelrnn.operations.scales import of_features
+from pixelrnn.operations.tables import OP_COUNT, OP_TAPS, OPERATION_COLUMNS
+from pixelrnn.operations.work import source_of, target_of
+
+
+@register
+class Negate(Kind):
+    name: ClassVar[str] = "negate"
+
+    def oracle(self, operation, read):
+        return (-read(operation.taps[0]),)
+
+    def find_units(self, operation, program, scales):
+        scales.wide.setdefault(operation.out.map, scales_of_stream(program, operation))
+        scales.wide[operation.taps[0].features.map] = scales.wide[operation.out.map]
+
+    def export(self, operation, to):
+        taps = (moved_tap(to.wide, operation.taps[0]),)
+        to.result.append(Operation(self.name, moved(to.wide, operation.out), taps))
+
+    def check(self, operation, program):
+        require(is_wide(program, operation.out), "what is negated")
+
+    def bound(self, operation, proof):
+        proof.widen(operation.out, of_features(proof.bounds, operation.taps[0].features))
+
+    @property
+    def step(self):
+        return _step
+
+
+def scales_of_stream(program, operation):
+    import numpy as np
+
+    from pixelrnn.operations.scales import stream_unit
+
+    return np.full(program.maps[operation.out.map].features, stream_unit(program))
+
+
+@njit(error_model="numpy")
+def _step(work, n, column):
+    row = n * OPERATION_COLUMNS
+    source = source_of(work, work.operations[row + OP_TAPS], column)
+    out = target_of(work, n, column)
+    for j in range(work.operations[row + OP_COUNT]):
+        work.wide[out + j] = -work.wide[source + j]
+'''
+
+NEGATING = '''
+"""A PixelCNN whose blocks are negated, by an operation that is added."""
+
+from typing import Literal
+
+from pixelrnn.graph.program import Operation, Tap
+from pixelrnn.graph.traced import Traced, parts
+from pixelrnn.models.pixel_cnn import PixelCNNBlock, PixelCNNConfig
+from pixelrnn.models.pixelrnn import PixelRNN
+from pixelrnn.models.registry import register
+
+
+class Config(PixelCNNConfig):
+    kind: Literal["added-negating"] = "added-negating"
+
+
+class Block(PixelCNNBlock):
+    def forward(self, maps):
+        result = super().forward(maps)
+        return negated(result) if isinstance(maps, Traced) else -result
+
+
+def negated(maps):
+    out = maps.program.new_map(len(maps.groups))
+    for group, _, part in parts(maps.groups):
+        with maps.program.section(group):
+            taps = (Tap(maps.features.part(*part)),)
+            maps.program.append(Operation("negate", out.part(*part), taps))
+    return Traced(maps.program, out, maps.groups, None if maps.value is None else -maps.value)
+
+
+@register("Negating", Config)
+class Negating(PixelRNN):
+    config: Config
+
+    @staticmethod
+    def make_block(config, index, stream, inner):
+        return Block(stream, inner, config.kernel_size, 1)
+'''
+
 LIKELIHOOD = '''
 """A softmax that loses a millionth of the probability."""
 
@@ -129,6 +228,8 @@ FILES = {
     "models/peeking.py": PEEKING,
     "models/otherwise.py": OTHERWISE,
     "models/direct.py": DIRECT,
+    "models/negating.py": NEGATING,
+    "operations/negate.py": OPERATION,
     "likelihoods/faint.py": LIKELIHOOD,
 }
 SOME = ("test_causal_at_first or test_the_first or test_levels_sum or "
@@ -188,7 +289,7 @@ def outcomes(contract):
     return found, said
 
 
-KINDS = ("added-honest", "added-peeking", "added-otherwise", "added-direct",
+KINDS = ("added-honest", "added-peeking", "added-otherwise", "added-direct", "added-negating",
          "pixelcnn", "row-lstm", "diagonal-bilstm")  # fmt: skip
 LIKELIHOODS = ("categorical", "logistic-mixture", "added-softmax")
 
@@ -215,12 +316,26 @@ def test_an_added_model_is_selected(contract):
     [
         ("added-honest", set()),
         ("added-direct", set()),
+        ("added-negating", set()),
         ("added-peeking", {"causal", "covers", "steps"}),
         ("added-otherwise", {"steps"}),
     ],
 )
 def test_an_added_model_is_held_to_the_contract(kind, likelihood, faults, outcomes):
     assert guilty(outcomes, kind, likelihood) == faults, outcomes[1]
+
+
+@pytest.fixture(scope="module")
+def coded(contract):
+    """Outcomes of a test that samples, in integers, from models with what was added."""
+    return contract("added-negating and match_the_pmf and not whole_image and grey-2x2", "-rA")
+
+
+@pytest.mark.parametrize("likelihood", ["categorical", "logistic-mixture"])
+def test_an_added_operation_runs_in_integers(likelihood, coded):
+    """The exporter, the proof, the layout and the compiled loop find it in the registry."""
+    passed = re.findall(r"^PASSED \S+test_samples_match_the_pmf\[(\S+)\]", coded, re.M)
+    assert [each for each in passed if likelihood in each], coded
 
 
 def test_a_peeking_model_is_told_where(outcomes):
