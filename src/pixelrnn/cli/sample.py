@@ -105,7 +105,7 @@ def _coder(model: Path, temperature: float) -> "tuple[Coder, tuple[int, int] | N
     from pixelrnn.stepper.coder import Coder
 
     name = str(model)
-    if name in shipped.names() and temperature == 1:
+    if name in shipped.names() and not model.exists() and temperature == 1:
         return Coder(load_program(name).program), shipped.image_size(name)
     from pixelrnn.models import store
 
