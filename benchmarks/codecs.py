@@ -24,11 +24,11 @@ from benchmarks.image_codecs import (
 )
 from benchmarks.image_formats import ALL_FORMATS
 from benchmarks.in_turn import measure_in_turn
+from pixelrnn.arrays import Images
 from pixelrnn.baselines.formats import UnfitFormatError
 from pixelrnn.coding import Album, Codec
 from pixelrnn.coding.container import Entry, Writer
 from pixelrnn.errors import CompressedFileError
-from pixelrnn.stepper.coder import Images
 from pixelrnn.units import BITS_PER_BYTE
 
 REPEATS = 3

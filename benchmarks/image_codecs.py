@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from benchmarks.codec_figures import Figures
 from benchmarks.image_formats import Stream
+from pixelrnn.arrays import Images
 from pixelrnn.baselines.formats import ImageFormat
-from pixelrnn.stepper.coder import Images
 from pixelrnn.stepper.spreading import spread
 from pixelrnn.units import BITS_PER_BYTE
 

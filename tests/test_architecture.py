@@ -47,7 +47,7 @@ LAYERS = (
         "untrusted",
         "processes",
     ),
-    ("files", "units"),
+    ("arrays", "files", "units"),
     ("locks", "stopping"),
     ("errors", "wording"),
 )

@@ -52,7 +52,12 @@ def test_suites_are_those_that_are_promised():
     assert set(suites()) >= set(SUITES)
     of_suites = {name for suite in suites() for name in suite_recipes(suite).values()}
     assert of_suites >= {f"{suite}-{model}" for suite in SUITES for model in MODELS}
-    assert set(shipped_recipes()) == {*of_suites, "cifar10-best", "cifar10-hour", "photograph-pixelcnn"}
+    assert set(shipped_recipes()) == {
+        *of_suites,
+        "cifar10-best",
+        "cifar10-hour",
+        "photograph-pixelcnn",
+    }
 
 
 def test_one_recipe_is_no_suite():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pixelrnn.agreement import alarms
+from pixelrnn.arrays import Flags
 from pixelrnn.audit import field_in_float64, require_kept
 from pixelrnn.baselines import measure_for
 from pixelrnn.coding import Codec, CodingModel, fitting_name, name_model, save_program
@@ -28,7 +29,6 @@ from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.operations.export import export
 from pixelrnn.ordering import place_low_in_the_middle
 from pixelrnn.runs import Baseline, EvaluationArrays, RunFolder, SamplesArrays
-from pixelrnn.runs.arrays import Flags
 from pixelrnn.runs.result import FileFigures
 
 logger = logging.getLogger("pixelrnn.assessment")

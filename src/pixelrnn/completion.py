@@ -13,11 +13,11 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 
+from pixelrnn.arrays import Images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.models.torch_state import usual_torch
-from pixelrnn.stepper.coder import Images
 from pixelrnn.stepper.drawing import draw
 from pixelrnn.units import bits_per_dim
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from pixelrnn.agreement import SURPRISE_BITS
+from pixelrnn.arrays import Floats
 from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ImageMismatchError, NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
@@ -20,8 +20,6 @@ from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.uncertainty import Pictures, count_pictures, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

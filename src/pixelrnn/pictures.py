@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelrnn.arrays import Images
 from pixelrnn.files import replacing
 from pixelrnn.runs import array_file
 
-Images = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Cells = npt.NDArray[Any]

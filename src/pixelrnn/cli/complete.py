@@ -15,9 +15,9 @@ from pixelrnn.errors import ImageMismatchError
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
+    from pixelrnn.arrays import Images as Pixels
     from pixelrnn.completion import Completions, Mask
     from pixelrnn.models import AutoregressiveModel
-    from pixelrnn.pictures import Images as Pixels
 
 FEW_EFFECTIVE_SAMPLES = 2.0
 

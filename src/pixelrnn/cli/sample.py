@@ -17,7 +17,7 @@ from pixelrnn.processes import usable_cores
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
-    from pixelrnn.pictures import Images
+    from pixelrnn.arrays import Images
     from pixelrnn.stepper.coder import Coder
 
 CHUNK_SECONDS = 1.0  # of work that Ctrl-C may lose

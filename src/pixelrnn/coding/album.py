@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, overload
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import Entry, Header, read_header
 from pixelrnn.coding.find_model import find_model
@@ -19,7 +20,6 @@ from pixelrnn.coding.writing import PIXELS_AT_ONCE, TILES_AT_ONCE
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file
 from pixelrnn.processes import renew_when_forked
-from pixelrnn.stepper.coder import Images
 
 CLOSED = "it was closed: open it again"
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.coding.container import (
     HASH_BYTES,
     MAX_PIXELS,
@@ -34,7 +35,7 @@ from pixelrnn.kernels.compiled import notify_of_compiling
 from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import DEFAULT_MODELS, PHOTOGRAPHS
-from pixelrnn.stepper.coder import Coder, Images
+from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.spreading import spread
 
 BYTES_AT_ONCE = 1 << 20  # whose checksum is computed

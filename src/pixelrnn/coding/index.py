@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Integers
 from pixelrnn.coding.container import (
     FOOTER,
     MAX_BANDS,
@@ -29,7 +30,7 @@ from pixelrnn.coding.limits import (
     MAX_MESSAGES_OF_IMAGE,
 )
 from pixelrnn.coding.names import Names, read_names
-from pixelrnn.coding.varints import BLOCK, CUT_SHORT, Integers, Reader
+from pixelrnn.coding.varints import BLOCK, CUT_SHORT, Reader
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.lazy import LazySequence
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.coding.album import Album
 from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.writing import write
 from pixelrnn.errors import CompressedFileError
-from pixelrnn.stepper.coder import Images
 from pixelrnn.stepper.spreading import spread
 from pixelrnn.units import BITS_PER_BYTE
 

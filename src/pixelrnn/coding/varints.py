@@ -1,15 +1,13 @@
 """Numbers of few bytes where they are small: groups of 7 bits, the lowest first."""
 
 import numpy as np
-import numpy.typing as npt
 
+from pixelrnn.arrays import Integers
 from pixelrnn.errors import CompressedFileError
 
 CUT_SHORT = "it is cut short or damaged; get it again"
 MAX_BYTES = 9  # of a number that is of use: 63 bits
 BLOCK = 1 << 16  # numbers that are read at a time
-
-Integers = npt.NDArray[np.int64]
 
 
 def varint(number: int) -> bytes:

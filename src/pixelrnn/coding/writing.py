@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
+from pixelrnn.arrays import Images
 from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import Entry, Writer
-from pixelrnn.stepper.coder import Images
 
 PIXELS_AT_ONCE = 1 << 22  # in memory: a few images of a camera, thousands of small ones
 TILES_AT_ONCE = 1 << 14  # likewise, of which something is kept, however small they are

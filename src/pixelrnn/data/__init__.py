@@ -11,9 +11,10 @@ Example:
     ((150, 1, 8, 8), 17)
 """
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.loading import load
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import SPLITS, Images
+from pixelrnn.data.splits import SPLITS
 
 __all__ = ["SPLITS", "DataOptions", "DataSet", "Images", "load"]

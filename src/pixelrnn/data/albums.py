@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.folder import assemble, read_all
 from pixelrnn.data.image_files import ImageHeader, without_alpha
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.archives import reporting_damage
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.listing import some
 from pixelrnn.data.npy import WANTED, read_images, read_labels
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import SPLITS, Images, Labels, split_images
+from pixelrnn.data.splits import SPLITS, Labels, split_images
 from pixelrnn.errors import DataError
 from pixelrnn.untrusted import directory_bytes, most_unpacked, unpacked_limit
 from pixelrnn.wording import as_ascii

@@ -15,12 +15,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.archives import md5_of, members
 from pixelrnn.data.catalogue import CATALOGUE, read_table
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.pickles import PickledArray, read_pickle
-from pixelrnn.data.splits import Images, Labels, split_images
+from pixelrnn.data.splits import Labels, split_images
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 

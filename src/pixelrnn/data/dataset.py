@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.data.splits import SPLITS, Images, Labels, Three
+from pixelrnn.arrays import Images
+from pixelrnn.data.splits import SPLITS, Labels, Three
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
 

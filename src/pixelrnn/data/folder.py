@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.image_files import (
     SUFFIXES,
@@ -18,7 +19,7 @@ from pixelrnn.data.image_files import (
 from pixelrnn.data.listing import Listing, grouped, list_images, some
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.patches import RANDOM_CROPS, Cut, cut_patches, gather
-from pixelrnn.data.splits import SPLITS, Images, carve, describe_rule
+from pixelrnn.data.splits import SPLITS, carve, describe_rule
 from pixelrnn.errors import DataError
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pixelrnn.arrays import Images
 from pixelrnn.coding import Codec
 from pixelrnn.coding.container import MAX_FILE_NAME_BYTES
 from pixelrnn.data import image_files
@@ -14,7 +15,6 @@ from pixelrnn.data.image_files import ImageHeader, UnreadableImageError
 from pixelrnn.data.listing import grouped, list_images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.files import FOLDER, not_a_file
-from pixelrnn.stepper.coder import Images
 from pixelrnn.wording import counted, without_surrogates
 
 PLURALS = {"colour profile": "colour profiles", "set of EXIF data": "sets of EXIF data"}

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.image_facts import bit_depth, highest_level, metadata
-from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
 from pixelrnn.wording import first_line

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.npy import require_images
-from pixelrnn.data.splits import SPLITS, Images, Labels, split_images
+from pixelrnn.data.splits import SPLITS, Labels, split_images
 from pixelrnn.errors import DataError
 
 IN_MEMORY = "in memory"  # the source of such images in a recipe

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.albums import album_pictures, load_album
 from pixelrnn.data.arrays import load_arrays
 from pixelrnn.data.catalogue import CATALOGUE
@@ -18,7 +19,6 @@ from pixelrnn.data.in_memory import IN_MEMORY
 from pixelrnn.data.mixture import mixed
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.photos import load_photos
-from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.shipped import require_one_meaning

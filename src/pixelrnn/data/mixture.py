@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.patches import Uncut
-from pixelrnn.data.splits import SPLITS, Images, Three, in_split_order, number_pictures
+from pixelrnn.data.splits import SPLITS, Three, in_split_order, number_pictures
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
 

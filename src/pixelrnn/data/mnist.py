@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.mnist_files import read_amat, read_idx
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import SPLITS, Images, Labels, split_images
+from pixelrnn.data.splits import SPLITS, Labels, split_images
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.wording import joined

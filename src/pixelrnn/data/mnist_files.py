@@ -15,8 +15,8 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.archives import reporting_damage
-from pixelrnn.data.splits import Images
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
 from pixelrnn.untrusted import unpacked_limit

@@ -8,7 +8,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.data.splits import Images, Labels
+from pixelrnn.arrays import Images
+from pixelrnn.data.splits import Labels
 from pixelrnn.errors import DataError
 from pixelrnn.wording import first_line
 

@@ -7,7 +7,8 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.data.splits import SPLITS, Images, Three, number_pictures
+from pixelrnn.arrays import Images
+from pixelrnn.data.splits import SPLITS, Three, number_pictures
 from pixelrnn.uncertainty import Pictures
 
 RANDOM_CROPS = "in each epoch training patches are cut at other places, anywhere in their pictures"

@@ -10,12 +10,13 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelrnn.arrays import Images
 from pixelrnn.data.catalogue import CATALOGUE, read_table
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.image_files import read_header, read_pixels
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.patches import RANDOM_CROPS, Cut, cut_patches, gather
-from pixelrnn.data.splits import SPLITS, Images
+from pixelrnn.data.splits import SPLITS
 from pixelrnn.errors import DataError
 
 PATCH_SIZE = 32

@@ -11,12 +11,12 @@ from typing import Any, TypedDict, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Images
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
 
 T = TypeVar("T")
 Rows = TypeVar("Rows", list[Any], npt.NDArray[Any])
-Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Three = tuple[T, T, T]
 

@@ -30,9 +30,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import Curves
 
-Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]  # float64, or the integers of an integer program
 
 

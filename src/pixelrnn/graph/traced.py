@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.graph.program import Features, Floats, Program, Tap
+from pixelrnn.arrays import Floats
+from pixelrnn.graph.program import Features, Program, Tap
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Integers
 from pixelrnn.kernels import convolution
 from pixelrnn.kernels.products import padded
 from pixelrnn.kernels.tiles import BLOCK
 
-Integers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.floating]
 
 

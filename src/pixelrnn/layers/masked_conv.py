@@ -19,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelrnn.graph.program import Features, Floats, Tap
+from pixelrnn.arrays import Floats
+from pixelrnn.graph.program import Features, Tap
 from pixelrnn.graph.traced import Maps, Traced
 from pixelrnn.kernels.plans import plan_layer
 from pixelrnn.layers.chain import run_chain

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pixelrnn.graph.program import Features, Floats, LikelihoodParameters, Program
+from pixelrnn.arrays import Floats
+from pixelrnn.graph.program import Features, LikelihoodParameters, Program
 from pixelrnn.registry import Registry
 
 if TYPE_CHECKING:

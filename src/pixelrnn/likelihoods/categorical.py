@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numba import carray, njit  # type: ignore[attr-defined]
 
+from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import LOGIT_STEP_BITS
-from pixelrnn.graph.program import Floats
 from pixelrnn.kernels.range_coder import TOTAL, TOTAL_BITS
 from pixelrnn.likelihoods.base import (
     Compiled,

@@ -29,13 +29,13 @@ import numpy as np
 from pydantic import Field
 
 from pixelrnn import kernels
+from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import (
     COUPLING_STEP_BITS,
     LEVEL_BITS,
     LOG_SCALE_STEP_BITS,
     LOGIT_STEP_BITS,
 )
-from pixelrnn.graph.program import Floats
 from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, Segment, register, scale_levels
 from pixelrnn.likelihoods.mixture_frequencies import COMPILED
 

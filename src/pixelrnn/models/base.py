@@ -14,9 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from pixelrnn.arrays import Floats, Images
 from pixelrnn.coding import load_program
 from pixelrnn.errors import ExportError
-from pixelrnn.graph.program import Floats, Program
+from pixelrnn.graph.program import Program
 from pixelrnn.graph.reach import receptive_field
 from pixelrnn.graph.simplify import simplify
 from pixelrnn.graph.traced import Traced
@@ -32,7 +33,7 @@ from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.operations.export import export
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.asked import any_images, check_temperature
-from pixelrnn.stepper.coder import Coder, Images
+from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.drawing import sample
 from pixelrnn.uncertainty import evenly_spread
 
@@ -133,8 +134,7 @@ class AutoregressiveModel(nn.Module, ABC):
         largest: Floats = np.max(found, axis=0)
         if not np.isfinite(largest).all():
             raise ExportError(
-                "the weights of this model do not fit into integers: on images like those that it was "
-                "trained on its values are not finite"
+                "the weights of this model fit no integers: its values on such images are not finite"
             )
         return largest
 

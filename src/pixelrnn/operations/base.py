@@ -12,7 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pixelrnn.graph.program import Floats, Operation, Program, Tap
+from pixelrnn.arrays import Floats
+from pixelrnn.graph.program import Operation, Program, Tap
 from pixelrnn.registry import Registry
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ fields of no use is refused before (`checks.py`).
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Integers
 from pixelrnn.graph.program import Features, Operation, Program
 from pixelrnn.operations.base import OPERATIONS
 
@@ -19,7 +20,6 @@ INT16_MAX = 2**15 - 1
 PASSES, EXACT_PASSES = 8, 4
 ROWS_AT_ONCE = 1 << 20  # weights, made integers of 64 bits
 
-Integers = npt.NDArray[np.int64]
 Bounds = dict[int, Integers]
 
 

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Floats
 from pixelrnn.errors import ExportError
 from pixelrnn.graph.curves import curves
 from pixelrnn.graph.program import (
     FeatureMap,
     Features,
-    Floats,
     LikelihoodParameters,
     Operation,
     Program,

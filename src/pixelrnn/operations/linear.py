@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from pixelrnn.graph.program import Floats, Operation, Program, Rescale, Tap
+from pixelrnn.arrays import Floats
+from pixelrnn.graph.program import Operation, Program, Rescale, Tap
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import INT32_MAX, Proof, bound_product
 from pixelrnn.operations.checks import (

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
+from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import (
     GATE_BITS,
     GATE_STEP_BITS,
     SIGMOID_SIDE,
     TANH_SIDE,
 )
-from pixelrnn.graph.program import Features, Floats, Operation, Program, Rescale
+from pixelrnn.graph.program import Features, Operation, Program, Rescale
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import check_array, check_inside, is_whole, is_wide, require

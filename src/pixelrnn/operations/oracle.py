@@ -7,8 +7,9 @@ and it fails where a program reads what it has not written yet.
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Floats
 from pixelrnn.graph.order import check_order
-from pixelrnn.graph.program import Features, Floats, Operation, Program, Tap
+from pixelrnn.graph.program import Features, Operation, Program, Tap
 from pixelrnn.operations.base import OPERATIONS
 
 

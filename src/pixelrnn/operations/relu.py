@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from pixelrnn.graph.program import Floats, Operation, Program
+from pixelrnn.arrays import Floats
+from pixelrnn.graph.program import Operation, Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import check_rescale, is_wide, require

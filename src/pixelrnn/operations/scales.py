@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pixelrnn.graph.program import Features, Floats, Numbers, Operation, Program, Tap
+from pixelrnn.arrays import Floats
+from pixelrnn.graph.program import Features, Numbers, Operation, Program, Tap
 from pixelrnn.likelihoods import likelihood_of
 from pixelrnn.operations.base import OPERATIONS
 

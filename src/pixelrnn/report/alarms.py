@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from pixelrnn import agreement, ordering
+from pixelrnn.arrays import Flags
 from pixelrnn.report.compared import ComparedModel
 from pixelrnn.report.comparison import Group
 from pixelrnn.runs import EvaluationArrays, Run, read_run
-from pixelrnn.runs.arrays import Flags
 from pixelrnn.wording import joined
 
 MAX_NAMED = 3  # sub-pixels

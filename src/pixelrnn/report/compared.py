@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelrnn.arrays import Floats
 from pixelrnn.runs import Run
-from pixelrnn.runs.arrays import Floats
 from pixelrnn.uncertainty import Pictures, SeedDifference, over_seeds, standard_error
 
 

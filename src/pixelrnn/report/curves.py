@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from pixelrnn.arrays import Floats
 from pixelrnn.report import formats
 from pixelrnn.report.charts import NUM_SERIES, Chart, series
 from pixelrnn.report.comparison import Group
 from pixelrnn.runs import Baseline
-from pixelrnn.runs.arrays import Floats
 
 MAX_POINTS = 240
 MAX_TRAIN_POINTS = 60  # batches are noisy: means of neighbours

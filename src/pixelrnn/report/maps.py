@@ -12,12 +12,12 @@ from matplotlib.patches import Patch, PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import MaxNLocator
 
+from pixelrnn.arrays import Flags, Floats
 from pixelrnn.report import formats
 from pixelrnn.report.alarms import looks_ahead, named
 from pixelrnn.report.charts import Chart, series
 from pixelrnn.report.compared import ComparedModel
 from pixelrnn.runs import EvaluationArrays
-from pixelrnn.runs.arrays import Flags, Floats
 
 COLOUR_MAP = "viridis"
 MAP_PIXELS = 258  # the longer side

@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image
 
 from pixelrnn import pictures
+from pixelrnn.arrays import Flags
 from pixelrnn.report.compared import ComparedModel
 from pixelrnn.runs import SamplesArrays
-from pixelrnn.runs.arrays import Flags, Pixels
+from pixelrnn.runs.arrays import Pixels
 
 MAX_SUB_PIXELS = 200_000  # of one model's samples, for the size of the page
 GROWTH_STAGES = 8

@@ -7,13 +7,11 @@ import numpy.typing as npt
 import pydantic
 from pydantic import Field
 
+from pixelrnn.arrays import Flags, Floats, Integers
 from pixelrnn.ordering import Place
 from pixelrnn.runs.array_file import ArrayFile, Axes
 
 Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 class Examples(NamedTuple):

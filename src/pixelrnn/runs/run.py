@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from pixelrnn.arrays import Floats
 from pixelrnn.errors import ModelFileError, RecipeError
-from pixelrnn.runs.arrays import EvaluationArrays, Floats, SamplesArrays
+from pixelrnn.runs.arrays import EvaluationArrays, SamplesArrays
 from pixelrnn.runs.metrics import MetricsRow, read_metrics
 from pixelrnn.runs.reading import read_record, read_text
 from pixelrnn.runs.result import Environment, Result

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Images
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.graph.program import Program
 from pixelrnn.kernels import range_coder
@@ -19,7 +20,6 @@ from pixelrnn.stepper.run_state import RunState, Tables
 from pixelrnn.stepper.spreading import portions
 from pixelrnn.units import BITS_PER_BYTE
 
-Images = npt.NDArray[np.uint8]
 NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
 Result = TypeVar("Result")
 KEPT_WIDTHS = 8  # of images, whose memory is kept ready ...

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Images
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.kernels.range_coder import MAX_BYTES_AT_END, MAX_BYTES_PER_SYMBOL
 from pixelrnn.processes import usable_cores
 from pixelrnn.stepper.asked import checked_size
-from pixelrnn.stepper.coder import Coder, Images
+from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.spreading import spread
 
 MAX_WORKING_BYTES = 1 << 32

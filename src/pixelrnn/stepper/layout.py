@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import Integers
 from pixelrnn.graph.order import check_order
 from pixelrnn.graph.program import (
     Operation,
@@ -36,8 +37,6 @@ from pixelrnn.operations.tables import (
     TAP_COLUMNS,
 )
 from pixelrnn.stepper.steps import CODES
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
