@@ -31,10 +31,8 @@ def _absorb(program: Program, section: list[Operation], operation: Operation) ->
     if len(made) != 1 or made[0].relu or _readers(program, source.features) != 1:
         return
     (total,) = made
-    if (
-        rectifies and total.residual
-    ):  # what is added to is summed up, and made small when it is read
-        return
+    if rectifies and total.residual:
+        return  # what is added to is summed up, and made small when it is read
     if rectifies or copies:
         largest = operation.largest if rectifies else total.largest
         section[section.index(total)] = replace(

@@ -93,7 +93,7 @@ class DiagonalBiLSTM(nn.Module):
             with program.section(group):
                 both = [Tap(from_left.part(*part)), Tap(moved_down.part(*part), row=-1)]
                 program.add(out.part(*part), both)
-        return Traced(program, out, groups, maps.value if maps.value is None else self(maps.value))
+        return Traced(program, out, groups, None if maps.value is None else self(maps.value))
 
 
 @kept

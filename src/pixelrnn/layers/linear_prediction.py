@@ -60,5 +60,7 @@ class LinearPrediction(nn.Module):
             of_values,
             None,
         )
-        both = None if values.value is None else self(values.value, parameters.value)
+        both = None
+        if of_values is not None and parameters.value is not None:
+            both = torch.cat([parameters.value, of_values], dim=1)
         return parameters.beside(predictions, both)

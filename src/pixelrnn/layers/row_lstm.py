@@ -70,7 +70,7 @@ class RowLSTM(nn.Module):
         groups = self.groups.cpu().numpy()
         states = self.recurrence.trace(self.input_to_state, maps, groups, [*above, (-1, 0)])
         return Traced(
-            maps.program, states, groups, maps.value if maps.value is None else self(maps.value)
+            maps.program, states, groups, None if maps.value is None else self(maps.value)
         )
 
 

@@ -23,10 +23,7 @@ from pixelrnn.graph.simplify import simplify
 from pixelrnn.graph.traced import Traced
 from pixelrnn.layers.masks import feature_groups
 from pixelrnn.layers.matrices import Matrices
-from pixelrnn.likelihoods import (
-    Likelihood,
-    scale_levels,
-)
+from pixelrnn.likelihoods import Likelihood, scale_levels
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.torch_state import usual_torch
@@ -127,8 +124,7 @@ class AutoregressiveModel(nn.Module, ABC):
         self.calibration = self.lower(images).largest()
 
     def _largest(self, images: AnyImages) -> Floats:
-        some = self.check_images(images)
-        some = some[torch.from_numpy(evenly_spread(len(some), CALIBRATION_IMAGES))]
+        some = self.check_images(images[evenly_spread(len(images), CALIBRATION_IMAGES)])
         at_once = max(1, CALIBRATION_PIXELS // some[0, 0].numel())
         found = [self._traced(batch).largest() for batch in some.split(at_once)]
         largest: Floats = np.max(found, axis=0)

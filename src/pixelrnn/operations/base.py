@@ -8,7 +8,7 @@ A program names its operations; what one of a name does, everything else asks he
     the loop    step    the same, compiled
 """
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -48,18 +48,18 @@ class Kind(ABC):
         """Write the operation in integers."""
         raise ValueError(f"{self.name} is an operation on integers alone")
 
-    @abstractmethod
     def check(self, operation: Operation, program: Program) -> None:
         """Raise `ValueError` unless an operation on integers is sound; see `checks.py`."""
+        raise ValueError(f"{self.name} is an operation on floats alone")
 
-    @abstractmethod
     def bound(self, operation: Operation, proof: "Proof") -> None:
         """Widen the bounds of what an operation on integers writes; `ValueError` if it may not fit."""
+        raise ValueError(f"{self.name} is an operation on floats alone")
 
     @property
-    @abstractmethod
     def step(self) -> Any:
-        """The compiled function `(work, n, column)` that runs operation n on integers at a column."""
+        """The compiled function `(work, n, column)` that runs operation n on integers, or None."""
+        return None
 
 
 OPERATIONS = Registry[Kind]("operation")

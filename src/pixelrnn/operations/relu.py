@@ -49,17 +49,6 @@ class Relu(Kind):
         """Write it as requantise; see the base class."""
         to.requantise(operation.taps[0].features, operation.out, low=0)
 
-    def check(self, operation: Operation, program: Program) -> None:
-        """Refuse it: no program of integers has one."""
-        raise ValueError("an operation called 'relu' among those on integers")
-
-    bound = check  # type: ignore[assignment]
-
-    @property
-    def step(self) -> Any:
-        """There is none."""
-        return None
-
 
 @register
 class Requantise(Kind):

@@ -5,7 +5,7 @@ a map that is only read at the pixel at hand is one vector; another has as many 
 reach back to, plus the row at hand, with margins that hold the map's value outside the image.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -49,7 +49,7 @@ class Layout:
     spec: Integers
     weights: npt.NDArray[Any]
     program: Program
-    numbers: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    numbers: npt.NDArray[np.int32]
 
     def maps(self, width: int) -> Integers:
         """Return where each map is in its memory for images of this width."""
@@ -114,31 +114,20 @@ def lay_out(program: Program) -> Layout:
             numbers += [_whole_vectors(bias), _whole_vectors(shifts)]
             numbers_at += 2 * len(numbers[-1])
         operations.append(row)
-    return _layout(program, operations, taps, np.concatenate(weights), np.concatenate(numbers))
-
-
-def _whole_vectors(values: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    return np.pad(values, (0, -len(values) % LANES))
-
-
-def _layout(
-    program: Program,
-    operations: list[list[int]],
-    taps: list[list[int]],
-    weights: npt.NDArray[Any],
-    numbers: npt.NDArray[np.int32] | None = None,
-) -> Layout:
-    ends = np.cumsum([0, *(len(section) for section in program.sections)])
     check_order(program)
     return Layout(
         np.array(operations, dtype=np.int64).reshape(-1, OPERATION_COLUMNS),
         np.array(taps, dtype=np.int64).reshape(-1, TAP_COLUMNS),
-        ends.astype(np.int64),
+        np.cumsum([0, *map(len, program.sections)]).astype(np.int64),
         _spec(program),
-        weights,
+        np.concatenate(weights),
         program,
-        np.zeros(0, np.int32) if numbers is None else numbers,
+        np.concatenate(numbers),
     )
+
+
+def _whole_vectors(values: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    return np.pad(values, (0, -len(values) % LANES))
 
 
 def _tap_row(tap: Tap) -> list[int]:
