@@ -11,7 +11,7 @@ from torch import nn
 
 from pixelrnn.errors import RecipeError
 from pixelrnn.layers import LineLSTM, MaskedConv2d
-from pixelrnn.models import AutoregressiveModel, PixelRNN
+from pixelrnn.models import AutoregressiveModel, ResidualModel
 
 OPERATIONS = 2  # a multiplication and an addition
 PRODUCTS, PRODUCTS_OF_AN_IMAGE = 3, 2
@@ -31,7 +31,7 @@ def training_flops_per_image(model: AutoregressiveModel, height: int, width: int
         >>> training_flops_per_image(model, 1, 1) == 2 * (2 * 2 * 2 * 24 + 3 * (9 + 4))
         True
     """
-    if not isinstance(model, PixelRNN):
+    if not isinstance(model, ResidualModel):
         raise RecipeError(f"the operations of a {model.config.kind} are not known: bench others")
     from_the_image = [model.stem]
     if model.prediction is not None:

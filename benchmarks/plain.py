@@ -18,7 +18,7 @@ from pixelrnn.errors import RecipeError
 from pixelrnn.layers import MaskedConv2d, RowLSTM
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
 from pixelrnn.likelihoods import Categorical, Likelihood, LogisticMixture, scale_levels
-from pixelrnn.models import AutoregressiveModel, PixelRNN
+from pixelrnn.models import AutoregressiveModel, ResidualModel
 from pixelrnn.models.lstm_block import LSTMBlock
 from pixelrnn.models.pixel_cnn import PixelCNNBlock
 
@@ -34,7 +34,7 @@ def plain(model: AutoregressiveModel) -> "PlainModel":
         >>> bool(torch.isclose(plain(model).loss(images), nats))
         True
     """
-    if not isinstance(model, PixelRNN):
+    if not isinstance(model, ResidualModel):
         raise _not_written(model)
     return PlainModel(model)
 
@@ -106,7 +106,7 @@ class PlainModel(nn.Module):
         model: the model whose weights are copied.
     """
 
-    def __init__(self, model: PixelRNN) -> None:
+    def __init__(self, model: ResidualModel) -> None:
         super().__init__()
         self.config, self.likelihood = model.config, model.likelihood
         self.stem = PlainConv2d(model.stem)

@@ -18,7 +18,7 @@ from benchmarks.stand_ins import for_known_images, smooth_images
 from benchmarks.steps import PlainSteps, Steps
 from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming
 from pixelrnn.errors import RecipeError
-from pixelrnn.models import LABELS, PixelRNNConfig
+from pixelrnn.models import LABELS, ResidualConfig
 from pixelrnn.processes import usable_cores
 from pixelrnn.training.fit import initial_model
 from pixelrnn.training.recipe import Recipe
@@ -189,7 +189,7 @@ def _with_model(recipe: Recipe, **values: Any) -> Recipe:
 
 def _larger(recipe: Recipe) -> dict[str, Recipe]:
     model = recipe.model
-    if not isinstance(model, PixelRNNConfig):
+    if not isinstance(model, ResidualConfig):
         raise RecipeError(f"{recipe.name} has no layers and features to double")
     height, width = model.image_size or (0, 0)
     return {

@@ -17,7 +17,7 @@ from torch import Tensor
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
 from pixelrnn.likelihoods import LIKELIHOODS, LogisticMixture
 from pixelrnn.likelihoods.logistic_mixture import MEAN_UNIT
-from pixelrnn.models import CONFIGS, MODELS, AutoregressiveModel, PixelRNN
+from pixelrnn.models import CONFIGS, MODELS, AutoregressiveModel, ResidualModel
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `reference`, the plain versions
 torch.set_num_threads(1)
@@ -37,7 +37,7 @@ def likelihood(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(params=[kind for kind in MODELS if issubclass(MODELS[kind], PixelRNN)])
+@pytest.fixture(params=[kind for kind in MODELS if issubclass(MODELS[kind], ResidualModel)])
 def skeleton_kind(request: pytest.FixtureRequest) -> str:
     """Each of the models of the common skeleton, into whose parts faults can be planted."""
     return request.param
@@ -119,12 +119,12 @@ def build_tiny_model(
         model = MODELS[kind](config).to(dtype)
         for parameter in model.parameters():
             parameter.add_(noise * torch.randn_like(parameter))
-        if isinstance(model, PixelRNN) and isinstance(model.likelihood, LogisticMixture):
+        if isinstance(model, ResidualModel) and isinstance(model.likelihood, LogisticMixture):
             spread_means(model, noise)
     return model
 
 
-def spread_means(model: PixelRNN, noise: float) -> None:
+def spread_means(model: ResidualModel, noise: float) -> None:
     """Let the means of a mixture vary as much as its other parameters: their units are small."""
     mixture = model.likelihood
     means = slice(mixture.components, mixture.components * (1 + mixture.channels))

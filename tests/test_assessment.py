@@ -173,7 +173,7 @@ def test_fewer_are_measured_of_large_images(shape, count):
 def test_the_export_is_of_the_training_images(run, save, monkeypatch):
     """As that of `pixelrnn models export`: of as many, evenly spread, as `export` looks at."""
     model = save("row-lstm", noise=0.3)
-    monkeypatch.setattr("pixelrnn.models.base.CALIBRATION_IMAGES", 3)
+    monkeypatch.setattr("pixelrnn.models.lowering.CALIBRATION_IMAGES", 3)
     data = data_set((1, 6, 5))
     looked_at = evenly_spread(data.count("train"), 3)
     train = data.train.copy()

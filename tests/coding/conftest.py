@@ -22,7 +22,7 @@ from pixelrnn.graph.program import (
     Rescale,
     Tap,
 )
-from pixelrnn.models import PixelRNN
+from pixelrnn.models import ResidualModel
 from pixelrnn.operations.export import export
 from pixelrnn.operations.scales import Widths
 from pixelrnn.stepper.coder import Coder
@@ -47,7 +47,7 @@ def smooth_images() -> Callable[..., Images]:
 
 
 @pytest.fixture
-def tiny_model(tiny_model: Callable[..., PixelRNN]) -> Callable[..., PixelRNN]:
+def tiny_model(tiny_model: Callable[..., ResidualModel]) -> Callable[..., ResidualModel]:
     """A function that builds a tiny model with random weights, the same at every call."""
 
     def build(
@@ -58,7 +58,7 @@ def tiny_model(tiny_model: Callable[..., PixelRNN]) -> Callable[..., PixelRNN]:
         *,
         noise: float = 0.1,
         **settings: object,
-    ) -> PixelRNN:
+    ) -> ResidualModel:
         return tiny_model(
             kind, likelihood, channels, noise=noise, num_levels=num_levels, **settings
         )
@@ -67,7 +67,7 @@ def tiny_model(tiny_model: Callable[..., PixelRNN]) -> Callable[..., PixelRNN]:
 
 
 @pytest.fixture
-def coding_model(tiny_model: Callable[..., PixelRNN]) -> Callable[..., CodingModel]:
+def coding_model(tiny_model: Callable[..., ResidualModel]) -> Callable[..., CodingModel]:
     """A function that builds the integer program of a tiny model, made anew at every call."""
 
     def build(

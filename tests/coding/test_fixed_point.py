@@ -10,7 +10,7 @@ from pixelrnn.coding import name_model
 from pixelrnn.errors import ExportError
 from pixelrnn.graph.program import Program
 from pixelrnn.kernels.range_coder import TOTAL_BITS
-from pixelrnn.models.base import CALIBRATION_IMAGES
+from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.operations.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
 from pixelrnn.operations.export import MAX_SHIFT, export
 from pixelrnn.operations.scales import Widths

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 
 from pixelrnn.graph.traced import Traced
 from pixelrnn.models.pixel_cnn import PixelCNNBlock, PixelCNNConfig
-from pixelrnn.models.pixelrnn import PixelRNN
+from pixelrnn.models.residual import ResidualModel
 from pixelrnn.models.registry import register
 
 
@@ -42,7 +42,7 @@ class Block(PixelCNNBlock):
 
 
 @register("Added", Config)
-class Added(PixelRNN):
+class Added(ResidualModel):
     config: Config
 
     @staticmethod
@@ -121,7 +121,7 @@ from pixelrnn.operations.work import source_of, target_of
 class Negate(Kind):
     name: ClassVar[str] = "negate"
 
-    def oracle(self, operation, read):
+    def oracle(self, operation, read, curves):
         return (-read(operation.taps[0]),)
 
     def find_units(self, operation, program, scales):
@@ -168,7 +168,7 @@ from typing import Literal
 from pixelrnn.graph.program import Operation, Tap
 from pixelrnn.graph.traced import Traced, parts
 from pixelrnn.models.pixel_cnn import PixelCNNBlock, PixelCNNConfig
-from pixelrnn.models.pixelrnn import PixelRNN
+from pixelrnn.models.residual import ResidualModel
 from pixelrnn.models.registry import register
 
 
@@ -192,7 +192,7 @@ def negated(maps):
 
 
 @register("Negating", Config)
-class Negating(PixelRNN):
+class Negating(ResidualModel):
     config: Config
 
     @staticmethod

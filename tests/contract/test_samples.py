@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 
 from pixelrnn.likelihoods import scale_levels
-from pixelrnn.models import pixelrnn as skeleton_module
+from pixelrnn.models import base as models_base
 
 ACCEPTED, NOTICED = 1e-3, 1e-6
 WORLDS = {  # channels, levels, height, width
@@ -101,7 +101,7 @@ def log_pmf(model, images, shown, channel):
     images = images.to(torch.uint8)
     with pytest.MonkeyPatch.context() as patch:
         scale = lambda _, n, dtype: scale_levels(shown, n, dtype)  # noqa: E731
-        patch.setattr(skeleton_module, "scale_levels", scale)
+        patch.setattr(models_base, "scale_levels", scale)
         return model.likelihood.log_pmf(model(images), images, channel)
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn.likelihoods import scale_levels
 from pixelrnn.models import CONFIGS
+from pixelrnn.operations.export import export
 from pixelrnn.operations.oracle import UnwrittenError, parameters_of
+from pixelrnn.stepper.coder import Coder
+from tests.reference.plain_frequencies import frequencies
 
 SIZES = [(5, 7), (7, 5), (1, 6), (6, 1), (1, 1)]
 BY_SIZE = pytest.mark.parametrize("any_size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -25,8 +27,7 @@ def rich_model(tiny_model, kind, likelihood, channels, **settings):
 
 def step(program, images):
     """Return the parameters of a program, `(N, groups, maps, H, W)`, by the oracle."""
-    values = scale_levels(images, program.num_levels, torch.float64).numpy()
-    return np.stack([parameters_of(program, image) for image in values])
+    return np.stack([parameters_of(program, image) for image in images.numpy()])
 
 
 def assert_steps_as_it_forwards(model, images, program=None, within=1e-10):
@@ -74,6 +75,45 @@ def test_steps_as_it_forwards_with_settings(
     model = rich_model(tiny_model, kind, likelihood, channels, **settings)
     levels = model.config.num_levels
     assert_steps_as_it_forwards(model, random_images(2, channels, 4, 5, levels))
+
+
+def assert_codes_as_the_oracle(coded, program, image):
+    """Assert that the compiled loop gives every level the frequency that plain whole numbers give it."""
+    found = Coder(coded).frequencies(image.permute(1, 2, 0).numpy())
+    expected = frequencies(program, parameters_of(program, image.numpy()), image.numpy())
+    np.testing.assert_array_equal(found.transpose(2, 0, 1), expected)
+
+
+@pytest.mark.parametrize("any_size", [(5, 7), (1, 1)], ids=["5x7", "1x1"])
+def test_integers_step_as_the_oracle(
+    kind, likelihood, channels, any_size, tiny_model, random_images
+):
+    model = rich_model(tiny_model, kind, likelihood, channels)
+    images = random_images(2, channels, *any_size)
+    program = export(model.lower(images))
+    assert_codes_as_the_oracle(program, program, images[1])
+
+
+def test_integers_shifted_otherwise_are_noticed(kind, likelihood, tiny_model, random_images):
+    """Each operation with shifts, one after the other, makes smaller results."""
+    images = random_images(2, 3, 5, 7)
+    program = export(rich_model(tiny_model, kind, likelihood, 3).lower(images))
+    noticed, tried = 0, 0
+    for section in program.sections:
+        for number, operation in enumerate(section):
+            rescale = operation.rescale
+            if operation.kind == "lstm" or rescale is None:
+                continue
+            tried += 1
+            shifts = np.minimum(rescale.shifts + 1, 31)
+            section[number] = dataclasses.replace(
+                operation, rescale=dataclasses.replace(rescale, shifts=shifts)
+            )
+            changed = Coder(program).frequencies(images[1].permute(1, 2, 0).numpy())
+            section[number] = operation
+            whole = Coder(program).frequencies(images[1].permute(1, 2, 0).numpy())
+            noticed += bool((changed != whole).any())
+    assert noticed > 0.9 * tried > 3
 
 
 @pytest.mark.parametrize("dilations", [(3,), (1, 4)], ids=str)

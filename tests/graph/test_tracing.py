@@ -19,7 +19,7 @@ def test_magnitudes_do_not_depend_on_how_images_are_batched(
 ):
     model, images = tiny_model(kind, likelihood, 3, noise=0.2), random_images(7, 3, 5, 4)
     together = model.lower(images).largest()
-    monkeypatch.setattr("pixelrnn.models.base.CALIBRATION_PIXELS", 1)
+    monkeypatch.setattr("pixelrnn.models.lowering.CALIBRATION_PIXELS", 1)
     np.testing.assert_allclose(model.lower(images).largest(), together, rtol=1e-12)
 
 

@@ -20,7 +20,7 @@ from pixelrnn.coding import CodingModel, name_model
 from pixelrnn.data import Images
 from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
-from pixelrnn.models.base import CALIBRATION_IMAGES
+from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.operations.export import export
 from pixelrnn.uncertainty import evenly_spread
 

@@ -205,10 +205,11 @@ class Program:
         """Join taps that lie side by side in memory: all features of neighbouring columns."""
         joined: list[Tap] = []
         for tap in taps:
+            weights = _weights(tap)
             if joined and self._follows(joined[-1], tap):
                 last = joined.pop()
                 count = last.features.count + tap.features.count
-                weights = np.concatenate([_weights(last), _weights(tap)])
+                weights = np.concatenate([_weights(last), weights])
                 tap = Tap(Features(tap.features.map, 0, count), tap.row, last.column, weights)  # noqa: PLW2901
             joined.append(tap)
         return joined

@@ -85,6 +85,11 @@ class Traced:
         return Traced(self.program, out, groups, value)
 
 
+def first_features(maps: Maps, count: int) -> Maps:
+    """Return the first so many features of some maps."""
+    return maps.part(count) if isinstance(maps, Traced) else maps[:, :count]
+
+
 def parts(groups: Groups) -> Iterator[tuple[int, npt.NDArray[np.intp], tuple[int, int]]]:
     """Yield each colour group, the indices of its features, and the first of them and their number."""
     for group in np.unique(groups):

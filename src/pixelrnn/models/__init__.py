@@ -11,7 +11,6 @@ from pixelrnn.models.base import AutoregressiveModel
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.diagonal_bilstm import DiagonalBiLSTMConfig, DiagonalBiLSTMModel
 from pixelrnn.models.pixel_cnn import PixelCNN, PixelCNNConfig
-from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig
 from pixelrnn.models.registry import (
     CONFIGS,
     LABELS,
@@ -20,6 +19,7 @@ from pixelrnn.models.registry import (
     register,
     require_registered,
 )
+from pixelrnn.models.residual import ResidualConfig, ResidualModel
 from pixelrnn.models.row_lstm import RowLSTMConfig, RowLSTMModel
 from pixelrnn.registry import import_all
 
@@ -45,8 +45,8 @@ __all__ = [
     "ModelConfig",
     "PixelCNN",
     "PixelCNNConfig",
-    "PixelRNN",
-    "PixelRNNConfig",
+    "ResidualConfig",
+    "ResidualModel",
     "RowLSTMConfig",
     "RowLSTMModel",
     "build",

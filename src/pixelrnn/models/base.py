@@ -16,26 +16,20 @@ from torch import Tensor, nn
 
 from pixelrnn.arrays import Floats, Images
 from pixelrnn.coding import load_program
-from pixelrnn.errors import ExportError
 from pixelrnn.graph.program import Program
 from pixelrnn.graph.reach import receptive_field
-from pixelrnn.graph.simplify import simplify
 from pixelrnn.graph.traced import Traced
-from pixelrnn.layers.masks import feature_groups
 from pixelrnn.layers.matrices import Matrices
 from pixelrnn.likelihoods import Likelihood, scale_levels
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
+from pixelrnn.models.lowering import largest_results, write_down
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.operations.export import export
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.asked import any_images, check_temperature
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.drawing import sample
-from pixelrnn.uncertainty import evenly_spread
-
-CALIBRATION_IMAGES = 128
-CALIBRATION_PIXELS = 1 << 15  # at a time
 
 
 class AutoregressiveModel(nn.Module, ABC):
@@ -82,8 +76,20 @@ class AutoregressiveModel(nn.Module, ABC):
 
     @property
     def reads_border(self) -> bool:
-        """Whether `trace` is given, beside the colours, a feature that is 1 on pixels and 0 outside."""
+        """Whether the inputs have, beside the colours, a feature that is 1 on pixels and 0 outside."""
         return False
+
+    @final
+    def inputs(self, images: Tensor) -> Tensor:
+        """Return the colours scaled to [-1, 1], and the border feature if it is read, `(B, F, H, W)`."""
+        values = scale_levels(images, self.config.num_levels, self.dtype)
+        if self.reads_border:
+            values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+        if torch.is_autocast_enabled(
+            values.device.type
+        ):  # what matrix units of half precision want
+            values = values.contiguous(memory_format=torch.channels_last)
+        return values
 
     @abstractmethod
     def trace(self, image: Traced) -> Traced:
@@ -111,48 +117,16 @@ class AutoregressiveModel(nn.Module, ABC):
             NotImplementedError: if `trace` is not written, or does what only tensors can.
             ExportError: if a result is not finite.
         """
-        program = self._traced(None)
-        if images is not None:
-            program.set_largest(self._largest(images))
-        elif self.calibration is not None and len(self.calibration) == len(program.largest()):
-            program.set_largest(self.calibration)
+        program = write_down(self)
+        largest = self.calibration if images is None else largest_results(self, images)
+        if largest is not None and len(largest) == len(program.largest()):
+            program.set_largest(largest)
         return program
 
     @final
     def calibrate(self, images: AnyImages) -> None:
         """Remember how large results become on images (see `lower`): `store.save` keeps it."""
         self.calibration = self.lower(images).largest()
-
-    def _largest(self, images: AnyImages) -> Floats:
-        some = self.check_images(images[evenly_spread(len(images), CALIBRATION_IMAGES)])
-        at_once = max(1, CALIBRATION_PIXELS // some[0, 0].numel())
-        found = [self._traced(batch).largest() for batch in some.split(at_once)]
-        largest: Floats = np.max(found, axis=0)
-        if not np.isfinite(largest).all():
-            raise ExportError(
-                "the weights of this model fit no integers: its values on such images are not finite"
-            )
-        return largest
-
-    def _traced(self, images: Tensor | None) -> Program:
-        config, likelihood = self.config, self.likelihood
-        program = Program(config.channels, config.num_levels, likelihood.groups)
-        image = program.new_map(config.channels + self.reads_border)
-        program.image = image.part(0, config.channels)
-        program.border = image.part(config.channels, 1) if self.reads_border else None
-        groups = np.append(feature_groups(config.channels, likelihood.groups).numpy(), 0)
-        values = None
-        if images is not None:
-            values = scale_levels(images, config.num_levels, self.dtype)
-            if self.reads_border:
-                values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
-        try:
-            parameters = self.trace(Traced(program, image, groups[: image.count], values))
-        except TypeError as error:  # of an operation that is one of tensors alone
-            raise NotImplementedError(f"{type(self).__name__} cannot be traced: {error}") from error
-        program.likelihood = likelihood.lower(config.likelihood.kind, parameters.features)
-        simplify(program)
-        return program
 
     def receptive_field(self, place: Place, *, height: int, width: int) -> npt.NDArray[np.bool_]:
         """Return which sub-pixels the distribution at `place` may depend on, bool `(C, height, width)`."""

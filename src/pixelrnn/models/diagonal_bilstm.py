@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from pixelrnn.layers import DiagonalBiLSTM
 from pixelrnn.models.lstm_block import LSTMBlock
-from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig
 from pixelrnn.models.registry import register
+from pixelrnn.models.residual import ResidualConfig, ResidualModel
 
 
-class DiagonalBiLSTMConfig(PixelRNNConfig):
+class DiagonalBiLSTMConfig(ResidualConfig):
     """Configuration of a PixelRNN with Diagonal BiLSTM layers."""
 
     kind: Literal["diagonal-bilstm"] = "diagonal-bilstm"
@@ -24,7 +24,7 @@ class DiagonalBiLSTMConfig(PixelRNNConfig):
 
 @final
 @register("Diagonal BiLSTM", DiagonalBiLSTMConfig, rank=3)
-class DiagonalBiLSTMModel(PixelRNN):
+class DiagonalBiLSTMModel(ResidualModel):
     """Diagonal BiLSTM layers on the shared skeleton.
 
     Example:
@@ -38,6 +38,6 @@ class DiagonalBiLSTMModel(PixelRNN):
     config: DiagonalBiLSTMConfig
 
     @staticmethod
-    def make_block(config: PixelRNNConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
+    def make_block(config: ResidualConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
         """Return block `index`; see the base class."""
         return LSTMBlock(DiagonalBiLSTM(stream, inner), stream, inner)

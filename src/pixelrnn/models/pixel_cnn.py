@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from pixelrnn.graph.traced import Maps
 from pixelrnn.layers import MaskedConv2d, pointwise, run_chain
-from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig, odd
 from pixelrnn.models.registry import register
+from pixelrnn.models.residual import ResidualConfig, ResidualModel, odd
 
 
-class PixelCNNConfig(PixelRNNConfig):
+class PixelCNNConfig(ResidualConfig):
     """Configuration of a PixelCNN."""
 
     kind: Literal["pixelcnn"] = "pixelcnn"
@@ -52,7 +52,7 @@ class PixelCNNConfig(PixelRNNConfig):
 
 @final
 @register("PixelCNN", PixelCNNConfig, rank=1)
-class PixelCNN(PixelRNN):
+class PixelCNN(ResidualModel):
     """PixelCNN on the shared skeleton.
 
     Example:
@@ -66,7 +66,7 @@ class PixelCNN(PixelRNN):
     config: PixelCNNConfig
 
     @staticmethod
-    def make_block(config: PixelRNNConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
+    def make_block(config: ResidualConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
         """Return block `index`; see the base class."""
         config = cast(PixelCNNConfig, config)
         dilation = config.dilations[index % len(config.dilations)]

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from pixelrnn.layers import RowLSTM
 from pixelrnn.models.lstm_block import LSTMBlock
-from pixelrnn.models.pixelrnn import PixelRNN, PixelRNNConfig, odd
 from pixelrnn.models.registry import register
+from pixelrnn.models.residual import ResidualConfig, ResidualModel, odd
 
 
-class RowLSTMConfig(PixelRNNConfig):
+class RowLSTMConfig(ResidualConfig):
     """Configuration of a PixelRNN with Row LSTM layers."""
 
     kind: Literal["row-lstm"] = "row-lstm"
@@ -31,7 +31,7 @@ class RowLSTMConfig(PixelRNNConfig):
 
 @final
 @register("Row LSTM", RowLSTMConfig, rank=2)
-class RowLSTMModel(PixelRNN):
+class RowLSTMModel(ResidualModel):
     """Row LSTM layers on the shared skeleton.
 
     Example:
@@ -45,7 +45,7 @@ class RowLSTMModel(PixelRNN):
     config: RowLSTMConfig
 
     @staticmethod
-    def make_block(config: PixelRNNConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
+    def make_block(config: ResidualConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
         """Return block `index`; see the base class."""
         config = cast(RowLSTMConfig, config)
         return LSTMBlock(RowLSTM(stream, inner, config.kernel_size), stream, inner)

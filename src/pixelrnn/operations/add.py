@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Operation, Program
+from pixelrnn.graph.curves import Curves
+from pixelrnn.graph.program import Numbers, Operation, Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import is_wide, require
@@ -28,7 +28,9 @@ class Add(Kind):
 
     name: ClassVar[str] = "add"
 
-    def oracle(self, operation: Operation, read: Reads) -> tuple[Floats, ...]:
+    def oracle(
+        self, operation: Operation, read: Reads, curves: Curves | None
+    ) -> tuple[Numbers, ...]:
         """Return the sum; see the base class."""
         return (np.sum([read(tap) for tap in operation.taps], axis=0),)
 

@@ -2,18 +2,18 @@
 
 A program names its operations; what one of a name does, everything else asks here.
 
-    floats      oracle    its equation, in plain numpy
+    oracle      oracle    its equation in plain numpy, of floats and of integers
     export      find_units, find_scales, export    from floats to integers
-    integers    check, bound    what must hold of it, and how large its results can become
+    integers    uses, steps, check, bound    what must hold of it, what it costs, how large it becomes
     the loop    step    the same, compiled
 """
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Operation, Program, Tap
+from pixelrnn.graph.curves import Curves
+from pixelrnn.graph.program import Numbers, Operation, Program, Tap
 from pixelrnn.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,22 +21,32 @@ if TYPE_CHECKING:
     from pixelrnn.operations.export import Exporter
     from pixelrnn.operations.scales import Scales
 
-Reads = Callable[[Tap], Floats]
+Reads = Callable[[Tap], Numbers]
 
 
 class Kind(ABC):
-    """What operations of one name have in common."""
+    """What operations of one name have in common.
+
+    Attributes:
+        name: by which a program names them.
+        uses: which of what an `Operation` may have beside taps they make use of, on integers: "weights",
+            "residual", "bias", "rescale", "cell".
+    """
 
     name: ClassVar[str]
+    uses: ClassVar[frozenset[str]] = frozenset()
 
-    def oracle(self, operation: Operation, read: Reads) -> tuple[Floats, ...]:
-        """Return the result at a pixel, and the cell where there is one, in float64.
+    @abstractmethod
+    def oracle(
+        self, operation: Operation, read: Reads, curves: Curves | None
+    ) -> tuple[Numbers, ...]:
+        """Return the result at a pixel, and the cell where there is one, in float64 or int64.
 
         Args:
-            operation: of a program of floats.
+            operation: of a program of floats, or of integers.
             read: gives the features of a tap.
+            curves: the tables of a program of integers; None in one of floats.
         """
-        raise ValueError(f"{self.name} is an operation on integers alone")
 
     def find_units(self, operation: Operation, program: Program, scales: "Scales") -> None:  # noqa: B027
         """Set the units of wide maps that this operation reads, given those that it writes."""
@@ -47,6 +57,10 @@ class Kind(ABC):
     def export(self, operation: Operation, to: "Exporter") -> None:
         """Write the operation in integers."""
         raise ValueError(f"{self.name} is an operation on integers alone")
+
+    def steps(self, operation: Operation) -> int:
+        """Return what a result costs, in multiplications, beside those by weights."""
+        return 1 + len(operation.taps)
 
     def check(self, operation: Operation, program: Program) -> None:
         """Raise `ValueError` unless an operation on integers is sound; see `checks.py`."""

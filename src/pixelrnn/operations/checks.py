@@ -22,7 +22,6 @@ from pixelrnn.operations.limits import (
     MAX_ROW_NUMBERS,
     MAX_STEPS,
     SETTLE_STEPS,
-    STEPS_PER_GATE,
     STEPS_PER_OPERATION,
 )
 
@@ -56,7 +55,7 @@ def steps_of(program: Program) -> int:
     """Return what a pixel costs, in multiplications: what takes longer counts as more of them."""
     steps = 0
     for operation in program.operations:
-        of_results = STEPS_PER_GATE if operation.kind == "lstm" else 1 + len(operation.taps)
+        of_results = OPERATIONS[operation.kind].steps(operation)
         inputs = sum(tap.features.count for tap in operation.taps)
         steps += STEPS_PER_OPERATION + inputs + operation.out.count * of_results
     likelihood = program.likelihood
@@ -157,7 +156,7 @@ def _check_tap(
     size = program.maps[features.map].features
     # A joined tap of a product runs over the features of several pixels.
     joined = (
-        operation.kind == "linear"
+        "weights" in OPERATIONS[operation.kind].uses
         and is_whole(features.first, 0, 0)
         and is_whole(features.count, 1, min(size * MAX_REACH, MAX_INPUTS))
     )
@@ -172,15 +171,14 @@ def is_wide(program: Program, features: Features) -> bool:
 
 def _check_nothing_idle(operation: Operation) -> None:
     """Refuse what an operation has no use for: the loop would not read what a proof may."""
-    require(operation.kind == "linear" or not operation.residual, "a residual that nothing adds")
-    require(operation.kind == "lstm" or operation.cell is None, "a cell that nothing writes")
+    uses = OPERATIONS[operation.kind].uses
+    require("residual" in uses or not operation.residual, "a residual that nothing adds")
+    require("cell" in uses or operation.cell is None, "a cell that nothing writes")
     require(not operation.relu, "a result that is rectified by more than its clamp")
-    idle = operation.taps[: operation.residual] if operation.kind == "linear" else operation.taps
+    idle = operation.taps[: operation.residual] if "weights" in uses else operation.taps
     require(all(tap.weights is None for tap in idle), "weights that nothing multiplies")
-    if operation.kind in ("add", "lstm"):
-        require(operation.bias is None, "a bias that nothing adds")
-    if operation.kind == "add":
-        require(operation.rescale is None, "a sum with shifts")
+    require("bias" in uses or operation.bias is None, "a bias that nothing adds")
+    require("rescale" in uses or operation.rescale is None, "shifts that nothing is shifted by")
 
 
 def check_rescale(program: Program, operation: Operation) -> None:

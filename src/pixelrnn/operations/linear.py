@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Operation, Program, Rescale, Tap
+from pixelrnn.graph.curves import Curves
+from pixelrnn.graph.program import Numbers, Operation, Program, Rescale, Tap
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import INT32_MAX, Proof, bound_product
 from pixelrnn.operations.checks import (
@@ -33,6 +33,7 @@ from pixelrnn.operations.scales import (
     fitting,
     of_features,
     products,
+    rescaled,
     set_some,
     stream_unit,
     weights_of,
@@ -61,13 +62,17 @@ class Linear(Kind):
     """Weighted sums of taps."""
 
     name: ClassVar[str] = "linear"
+    uses: ClassVar[frozenset[str]] = frozenset(["weights", "residual", "bias", "rescale"])
 
-    def oracle(self, operation: Operation, read: Reads) -> tuple[Floats, ...]:
+    def oracle(
+        self, operation: Operation, read: Reads, curves: Curves | None
+    ) -> tuple[Numbers, ...]:
         """Return the sums; see the base class."""
-        total = np.zeros(operation.out.count) if operation.bias is None else operation.bias
-        for tap in operation.taps:
-            total = total + (read(tap) if tap.weights is None else read(tap) @ tap.weights)
-        return (np.maximum(total, 0) if operation.relu else total,)
+        total = sum(read(tap) @ weights_of(tap) for tap in products(operation))
+        result = rescaled(operation, np.asarray(total))
+        if operation.residual:
+            result = result + read(operation.taps[0])
+        return (np.maximum(result, 0) if operation.relu else result,)
 
     def find_units(self, operation: Operation, program: Program, scales: Scales) -> None:
         """Take the unit of the residual stream where the reader has set none."""

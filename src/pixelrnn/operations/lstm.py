@@ -13,18 +13,19 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import (
     GATE_BITS,
     GATE_STEP_BITS,
     SIGMOID_SIDE,
     TANH_SIDE,
+    Curves,
 )
-from pixelrnn.graph.program import Features, Operation, Program, Rescale
+from pixelrnn.graph.program import Features, Numbers, Operation, Program, Rescale
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import check_array, check_inside, is_whole, is_wide, require
 from pixelrnn.operations.export import Exporter, moved, moved_tap
+from pixelrnn.operations.limits import STEPS_PER_GATE
 from pixelrnn.operations.scales import Scales
 from pixelrnn.operations.tables import OP_COUNT, OP_LOW, OP_TAPS, OPERATION_COLUMNS
 from pixelrnn.operations.work import cell_of, source_of, target_of, whole
@@ -38,14 +39,26 @@ class LSTM(Kind):
     """Hidden states and cells from gates, and the cells before."""
 
     name: ClassVar[str] = "lstm"
+    uses: ClassVar[frozenset[str]] = frozenset(["cell", "rescale"])
 
-    def oracle(self, operation: Operation, read: Reads) -> tuple[Floats, ...]:
+    def oracle(
+        self, operation: Operation, read: Reads, curves: Curves | None
+    ) -> tuple[Numbers, ...]:
         """Return hidden states and cells; see the base class."""
         gates, before = (read(tap) for tap in operation.taps)
-        *sigmoids, candidate = np.split(gates, NUM_GATES)
-        i, f, o = (1 / (1 + np.exp(-gate)) for gate in sigmoids)
-        cell = f * before + i * np.tanh(candidate)
-        return o * np.tanh(cell), cell
+        i, f, o, g = np.split(gates, NUM_GATES)
+        if curves is None:
+            cell = sigmoid(f) * before + sigmoid(i) * np.tanh(g)
+            return sigmoid(o) * np.tanh(cell), cell
+        i, f, o = (looked_up(curves.sigmoid, gate) for gate in (i, f, o))
+        cell = rounded_shift(f * before + i * looked_up(curves.tanh, g), GATE_BITS)
+        cell = np.clip(cell, -CELL_LIMIT, CELL_LIMIT)
+        shown = looked_up(curves.tanh, rounded_shift(cell, GATE_BITS - GATE_STEP_BITS))
+        return rounded_shift(o * shown, _shift(operation)), cell
+
+    def steps(self, operation: Operation) -> int:
+        """Return what looking up curves costs; see the base class."""
+        return STEPS_PER_GATE
 
     def find_units(self, operation: Operation, program: Program, scales: Scales) -> None:
         """Take gates and cells in the units of the curves."""
@@ -96,9 +109,7 @@ class LSTM(Kind):
     def bound(self, operation: Operation, proof: Proof) -> None:
         """Bound hidden state and cell, which curves and a clamp bound whatever the gates are."""
         count = operation.out.count
-        if operation.rescale is None:
-            raise ValueError("an LSTM without a shift")
-        largest = 1 << (2 * GATE_BITS - operation.rescale.low)
+        largest = 1 << (2 * GATE_BITS - _shift(operation))
         proof.widen(operation.out, np.full(count, largest))
         proof.widen(_cell(operation), np.full(count, CELL_LIMIT))
 
@@ -106,6 +117,28 @@ class LSTM(Kind):
     def step(self) -> Any:
         """See the base class."""
         return _step
+
+
+def sigmoid(x: Numbers) -> Numbers:
+    """Return 1 / (1 + exp(-x))."""
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def looked_up(table: Numbers, values: Numbers) -> Numbers:
+    """Return the entries of a table around 0, or the last one on its side."""
+    side = len(table) // 2
+    return np.asarray(table[np.clip(values, -side, side) + side].astype(np.int64))
+
+
+def rounded_shift(values: Numbers, bits: int) -> Numbers:
+    """Return values / 2^bits, rounded."""
+    return np.asarray((values + (1 << (bits - 1))) >> bits)
+
+
+def _shift(operation: Operation) -> int:
+    if operation.rescale is None:
+        raise ValueError("an LSTM without a shift")
+    return operation.rescale.low
 
 
 def _cell(operation: Operation) -> Features:

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Operation, Program
+from pixelrnn.graph.curves import Curves
+from pixelrnn.graph.program import Numbers, Operation, Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import check_rescale, is_wide, require
 from pixelrnn.operations.export import Exporter
 from pixelrnn.operations.products import LANES
-from pixelrnn.operations.scales import Scales, fitting, of_features, set_some
+from pixelrnn.operations.scales import Scales, fitting, of_features, rescaled, set_some
 from pixelrnn.operations.tables import (
     OP_BIAS,
     OP_COUNT,
@@ -35,7 +35,9 @@ class Relu(Kind):
 
     name: ClassVar[str] = "relu"
 
-    def oracle(self, operation: Operation, read: Reads) -> tuple[Floats, ...]:
+    def oracle(
+        self, operation: Operation, read: Reads, curves: Curves | None
+    ) -> tuple[Numbers, ...]:
         """Return what is positive; see the base class."""
         return (np.maximum(read(operation.taps[0]), 0),)
 
@@ -55,6 +57,13 @@ class Requantise(Kind):
     """What is wide, made narrow."""
 
     name: ClassVar[str] = "requantise"
+    uses: ClassVar[frozenset[str]] = frozenset(["bias", "rescale"])
+
+    def oracle(
+        self, operation: Operation, read: Reads, curves: Curves | None
+    ) -> tuple[Numbers, ...]:
+        """Return what is shifted and clamped; see the base class."""
+        return (rescaled(operation, read(operation.taps[0])),)
 
     def check(self, operation: Operation, program: Program) -> None:
         """Require one wide map to be made a narrow one."""

@@ -116,6 +116,15 @@ def weights_of(tap: Tap) -> Numbers:
     return tap.weights
 
 
+def rescaled(operation: Operation, sums: Numbers) -> Numbers:
+    """Return bias + sums, and of integers clamp((bias + sums) >> shift)."""
+    total = sums if operation.bias is None else sums + operation.bias
+    rescale = operation.rescale
+    if rescale is None:
+        return total
+    return np.asarray(np.clip(total >> rescale.shifts, rescale.low, rescale.high))
+
+
 def products(operation: Operation) -> tuple[Tap, ...]:
     """Return the taps of a linear operation that are multiplied: all but a residual."""
     return operation.taps[operation.residual :]

@@ -21,7 +21,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from pixelrnn.graph.traced import Maps, Traced
+from pixelrnn.graph.traced import Maps, Traced, first_features
 from pixelrnn.layers import (
     DecorrelatedConv2d,
     LinearPrediction,
@@ -32,7 +32,7 @@ from pixelrnn.layers import (
 )
 from pixelrnn.layers.matrices import HasMatrices, Matrices
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
-from pixelrnn.likelihoods import Categorical, scale_levels
+from pixelrnn.likelihoods import Categorical
 from pixelrnn.models.base import AutoregressiveModel
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages
@@ -40,7 +40,7 @@ from pixelrnn.models.given_images import AnyImages
 INITIAL_OUTPUT_GAIN = 0.3
 
 
-class PixelRNNConfig(ModelConfig):
+class ResidualConfig(ModelConfig):
     """What the three models have in common."""
 
     features: int = Field(default=32, ge=1, le=4096, description="h: half the maps between blocks")
@@ -82,12 +82,12 @@ def odd(size: int) -> int:
     return size
 
 
-class PixelRNN(AutoregressiveModel):
+class ResidualModel(AutoregressiveModel):
     """Stem, blocks, head and likelihood; a subclass says what a block is, and nothing else."""
 
-    config: PixelRNNConfig
+    config: ResidualConfig
 
-    def __init__(self, config: PixelRNNConfig) -> None:
+    def __init__(self, config: ResidualConfig) -> None:
         super().__init__()
         self.config = config
         self.likelihood = config.likelihood.build(config.channels, config.num_levels)
@@ -117,7 +117,7 @@ class PixelRNN(AutoregressiveModel):
 
     @staticmethod
     @abstractmethod
-    def make_block(config: PixelRNNConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
+    def make_block(config: ResidualConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
         """Return block `index`, a `Block` whose maps have the colour groups `stream`.
 
         Args:
@@ -129,8 +129,7 @@ class PixelRNN(AutoregressiveModel):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the likelihood's parameters, `(B, groups, maps, H, W)`; see the base class."""
-        values = self._scaled(images)
-        parameters = self._network(values, self._bordered(values))
+        parameters = self._network(self.inputs(images))
         return cast(Tensor, parameters.unflatten(1, (self.likelihood.groups, -1)))
 
     @property
@@ -140,7 +139,7 @@ class PixelRNN(AutoregressiveModel):
 
     def trace(self, image: Traced) -> Traced:
         """Write the network down; see the base class."""
-        return self._network(image.part(self.config.channels), image)
+        return self._network(image)
 
     def nats(self, images: AnyImages) -> Tensor:
         """Return the negative log-probability of all images together; see the base class."""
@@ -148,35 +147,23 @@ class PixelRNN(AutoregressiveModel):
         levels, output = self.config.num_levels, self.head.output
         if type(self.likelihood) is not Categorical or not can_fuse(output, images, levels):
             return super().nats(images)
-        maps = self.head.before_output(self._block_outputs(self._bordered(self._scaled(images))))
+        maps = self.head.before_output(self._block_outputs(self.inputs(images)))
         return softmax_nats(output, maps, images, levels)
 
-    def _network(self, image: Maps, bordered: Maps) -> Maps:
+    def _network(self, inputs: Maps) -> Maps:
         """Return the parameters of the groups side by side, `(B, groups * maps, H, W)`."""
-        parameters: Maps = self.head(self._block_outputs(bordered))
+        parameters: Maps = self.head(self._block_outputs(inputs))
         if self.prediction is not None:
-            parameters = self.prediction(image, parameters)
+            parameters = self.prediction(first_features(inputs, self.config.channels), parameters)
         return parameters
 
-    def _block_outputs(self, image: Maps) -> list[Maps]:
+    def _block_outputs(self, inputs: Maps) -> list[Maps]:
         """Return the maps `(B, 2h, H, W)` behind every block."""
-        maps, outputs = self.stem(image), []
+        maps, outputs = self.stem(inputs), []
         for block in self.blocks:
             maps = block(maps)
             outputs.append(maps)
         return outputs
-
-    def _scaled(self, images: Tensor) -> Tensor:
-        return scale_levels(images, self.config.num_levels, self.dtype)
-
-    def _bordered(self, values: Tensor) -> Tensor:
-        if self.config.border_channel:
-            values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
-        if torch.is_autocast_enabled(
-            values.device.type
-        ):  # what matrix units of half precision want
-            values = values.contiguous(memory_format=torch.channels_last)
-        return values
 
     def matrices(self) -> list[Matrices]:
         """Return the matrices of the blocks; see the base class."""
@@ -191,7 +178,7 @@ class PixelRNN(AutoregressiveModel):
 class Head(nn.Module):
     """ReLU and masked 1 x 1 layers from the blocks' maps to `groups * maps` parameters."""
 
-    def __init__(self, config: PixelRNNConfig, stream: Tensor, groups: int, maps: int) -> None:
+    def __init__(self, config: ResidualConfig, stream: Tensor, groups: int, maps: int) -> None:
         super().__init__()
         hidden = feature_groups(config.head_features, groups)
         self.first = pointwise(stream, hidden)
