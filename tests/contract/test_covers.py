@@ -240,3 +240,11 @@ def test_the_seventh_column_is_unseen_from_the_left_edge(
     expected = earlier(1, 5, 7, place)
     expected[0, 1, 6] = column >= 3
     assert_field(models, random_images(1, 1, 5, 7), place, expected, generator)
+
+
+def test_gated_stacks_have_no_blind_spot(likelihood, tiny_model, random_images, generator):
+    """Where PixelCNN's kernels of 3 leave one, both stacks together see every earlier pixel."""
+    models = inits(tiny_model, "gated-pixelcnn", likelihood, 1, layers=6)
+    images = random_images(1, 1, 5, 9)
+    everything = np.array(earlier(1, 5, 9, Place(4, 3, 0))[0])
+    assert_field(models, images, Place(4, 3, 0), everything, generator)

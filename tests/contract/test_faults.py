@@ -11,6 +11,7 @@ from pixelrnn.audit import ContractViolation
 from pixelrnn.layers import MaskedConv2d, feature_groups
 from pixelrnn.layers import diagonal_bilstm as diagonal_module
 from pixelrnn.layers import row_lstm as row_module
+from tests.faulty import Then
 
 LSTM_KINDS = pytest.mark.parametrize("lstm_kind", ["row-lstm", "diagonal-bilstm"])
 
@@ -95,6 +96,37 @@ def test_unmasked_convolution_in_a_block(likelihood, channels, tiny_model, asser
         return maps + block.out(inside.relu())
 
     block.forward = forward
+    assert_peeks(model)
+
+
+# --- the gated stacks ----------------------------------------------------------------------------
+
+
+def test_a_vertical_stack_that_shows_its_own_row(likelihood, channels, tiny_model, assert_peeks):
+    model = tiny_model("gated-pixelcnn", likelihood, channels)
+    stem = model.vertical_stem
+    model.vertical_stem = replace_conv(stem, stem.in_groups, stem.out_groups, "vertical")
+    assert_peeks(model)
+
+
+def test_a_vertical_stack_that_reads_the_horizontal_one(
+    likelihood, channels, tiny_model, assert_peeks
+):
+    model = tiny_model("gated-pixelcnn", likelihood, channels)
+    block = model.blocks[1]
+    sound = type(block).forward
+    block.forward = lambda vertical, horizontal: sound(
+        block, vertical + horizontal[:, : vertical.shape[1]], horizontal
+    )
+    assert_peeks(model)
+
+
+def test_groups_misaligned_with_the_halves_of_a_gate(tiny_model, assert_peeks):
+    """Red, green and blue thirds of all sums, not twice those of the results."""
+    model = tiny_model("gated-pixelcnn", "categorical", 3)
+    block = model.blocks[0]
+    thirds = feature_groups(2 * model.config.features, 3)
+    block.horizontal = replace_conv(block.horizontal, stream_groups(model), thirds, "B")
     assert_peeks(model)
 
 
@@ -194,17 +226,6 @@ def test_row_input_to_state_unmasked(likelihood, channels, tiny_model, assert_pe
 
 
 # --- normalisation over the image -----------------------------------------------------------------
-
-
-class Then(nn.Module):
-    """A block, and a layer behind it."""
-
-    def __init__(self, block, layer):
-        super().__init__()
-        self.block, self.layer = block, layer
-
-    def forward(self, maps):
-        return self.layer(self.block(maps))
 
 
 def test_normalisation_over_the_image_peeks(

@@ -13,24 +13,14 @@ from pixelrnn.layers import feature_groups, pointwise
 from pixelrnn.likelihoods import Categorical, LogisticMixture
 from pixelrnn.likelihoods.base import Segment
 from pixelrnn.ordering import Place
+from tests.faulty import Then
 
 LSTM_KINDS = pytest.mark.parametrize("lstm_kind", ["row-lstm", "diagonal-bilstm"])
 
 
-class BatchNormalised(nn.Module):
-    """A block, and batch normalisation behind it."""
-
-    def __init__(self, block, maps):
-        super().__init__()
-        self.block, self.norm = block, nn.BatchNorm2d(maps).double()
-
-    def forward(self, maps):
-        return self.norm(self.block(maps))
-
-
 def test_batch_normalisation(skeleton_kind, likelihood, channels, size, tiny_model, random_images):
     model = tiny_model(skeleton_kind, likelihood, channels).train()
-    model.blocks[0] = BatchNormalised(model.blocks[0], 14)
+    model.blocks[0] = Then(model.blocks[0], nn.BatchNorm2d(14).double())
     with pytest.raises(ContractViolation, match="differently in a batch"):
         audit.check_batch_invariant(model, random_images(4, channels, *size))
 

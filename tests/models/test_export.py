@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from pixelrnn.likelihoods import CategoricalConfig, LogisticMixtureConfig
-from pixelrnn.models import DiagonalBiLSTMConfig, PixelCNNConfig, RowLSTMConfig, build
+from pixelrnn.models import CONFIGS, build
 
 
 @pytest.mark.parametrize("likelihood", [CategoricalConfig(), LogisticMixtureConfig()])
-@pytest.mark.parametrize("config", [PixelCNNConfig, RowLSTMConfig, DiagonalBiLSTMConfig])
+@pytest.mark.parametrize("config", CONFIGS.values())
 def test_a_model_is_exported(config, likelihood):
     model = build(config(features=6, head_features=6, layers=1, likelihood=likelihood)).eval()
     generator = torch.Generator().manual_seed(0)

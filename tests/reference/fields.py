@@ -30,6 +30,13 @@ def read_by(needed, kernel):
     return np.any([moved(needed, *offset) for offset in kernel], axis=0)
 
 
+def rows_above(size, dilation=1, *, own):
+    """Return the offsets of a kernel of whole rows: those above, and its own too."""
+    half = size // 2
+    rows = range(-half, 1 if own else 0)
+    return [(dilation * r, dilation * c) for r in rows for c in range(-half, half + 1)]
+
+
 def pixelcnn_block(config, index, needed):
     size, dilation = config.kernel_size, config.dilations[index % len(config.dilations)]
     return read_by(needed, offsets(size, size, dilation, centre=True))
@@ -54,6 +61,17 @@ def diagonal_bilstm_block(config, index, needed):
     return before.reshape(needed.shape)
 
 
+def gated_pixelcnn(config, needed):
+    """Return the pixels that the horizontal stack reads, and those that the vertical one does."""
+    size, horizontal, vertical = config.kernel_size, needed, np.zeros_like(needed)
+    for index in reversed(range(config.layers)):
+        dilation = config.dilations[index % len(config.dilations)]
+        above = horizontal | vertical
+        vertical = read_by(above, rows_above(size, dilation, own=True))
+        horizontal = read_by(horizontal, offsets(1, size, dilation, centre=True))
+    return horizontal, read_by(vertical, rows_above(config.stem_kernel_size, own=False))
+
+
 BLOCKS = {
     "pixelcnn": pixelcnn_block,
     "row-lstm": row_lstm_block,
@@ -70,12 +88,17 @@ def kernel(config, name):
         size = 3, 3
     elif config.kind == "pixelcnn" and name.endswith(".conv"):
         size = config.kernel_size, config.kernel_size
-    elif config.kind == "row-lstm" and layer == "input_to_state":
+    elif layer == "vertical_stem":
+        return rows_above(config.stem_kernel_size, own=False)
+    elif layer == "vertical":
+        dilation = config.dilations[int(name.split(".")[1]) % len(config.dilations)]
+        return rows_above(config.kernel_size, dilation, own=True)
+    elif layer == "horizontal" or (config.kind == "row-lstm" and layer == "input_to_state"):
         size = 1, config.kernel_size
     else:
         size = 1, 1
     dilation = 1
-    if config.kind == "pixelcnn" and name.startswith("blocks.") and name.endswith(".conv"):
+    if config.kind != "row-lstm" and name.endswith((".conv", ".horizontal")) and "blocks" in name:
         dilation = config.dilations[int(name.split(".")[1]) % len(config.dilations)]
     shows_itself = name not in ("stem", "prediction.conv") or (
         name == "stem" and config.channels > 1 and config.likelihood.kind == "categorical"
@@ -85,15 +108,18 @@ def kernel(config, name):
 
 def field(config, place, height, width):
     """Return which sub-pixels the distribution at `place` depends on, bool `(C, height, width)`."""
-    if config.kind not in BLOCKS:
-        pytest.skip(f"{config.kind} has no field here: write what its block sees")
     needed = np.zeros((height, width), bool)
     needed[place.row, place.column] = True
-    reached = needed
-    for index in reversed(range(config.layers)):
-        reached = reached | BLOCKS[config.kind](config, index, reached)
+    reached, pixels = needed, np.zeros_like(needed)
+    if config.kind == "gated-pixelcnn":
+        reached, pixels = gated_pixelcnn(config, needed)
+    elif config.kind in BLOCKS:
+        for index in reversed(range(config.layers)):
+            reached = reached | BLOCKS[config.kind](config, index, reached)
+    else:
+        pytest.skip(f"{config.kind} has no field here: write what its block sees")
     size = config.stem_kernel_size
-    pixels = read_by(reached, offsets(size, size, centre=False))
+    pixels = pixels | read_by(reached, offsets(size, size, centre=False))
     if config.likelihood.kind == "logistic-mixture":
         pixels |= read_by(needed, [(-1, -1), (-1, 0), (-1, 1), (0, -1)])
     result = np.repeat(pixels[None], config.channels, axis=0)

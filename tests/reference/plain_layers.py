@@ -37,13 +37,15 @@ def masked_convolution(maps, kernel, bias, mask_type, in_groups, out_groups, dil
             for row in range(rows):
                 for column in range(columns):
                     up, right = row - (rows - 1), column - columns // 2
-                    if up == 0 and right > 0:
+                    if mask_type == "above" and up == 0:
+                        continue  # a layer of the rows above alone
+                    if up == 0 and right > 0 and mask_type != "vertical":
                         continue  # later in the order
                     y, x = r + up * dilation, c + right * dilation
                     if not (0 <= y < height and 0 <= x < width):
                         continue
                     weights = kernel[:, :, row, column]
-                    if up == 0 and right == 0:
+                    if up == 0 and right == 0 and mask_type != "vertical":
                         weights = np.where(own, weights, 0.0)
                     result[:, r, c] += weights @ maps[:, y, x]
     return result
@@ -54,6 +56,18 @@ def lstm_cell(sums, cell_before):
     i, f, o, g = np.split(sums, 4)
     cell = sigmoid(f) * cell_before + sigmoid(i) * np.tanh(g)
     return sigmoid(o) * np.tanh(cell), cell
+
+
+def gate(sums, groups):
+    """Equation 2 of the Gated PixelCNN: of each group, the first half of its sums is a, the second b."""
+    result, first = np.zeros((len(groups), *sums.shape[1:])), 0
+    for group in sorted(set(groups)):
+        mine = [n for n, each in enumerate(groups) if each == group]
+        a = sums[first : first + len(mine)]
+        b = sums[first + len(mine) : first + 2 * len(mine)]
+        result[mine] = np.tanh(a) * sigmoid(b)
+        first += 2 * len(mine)
+    return result
 
 
 def row_lstm(gates, state_to_state, initial_hidden, initial_cell):

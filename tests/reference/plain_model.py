@@ -30,7 +30,7 @@ def relu(maps):
 def network(model, image):
     """Return the parameters `(groups, maps, H, W)` of an image `(C, H, W)` of levels."""
     config = model.config
-    if config.kind not in BLOCKS:
+    if config.kind not in (*BLOCKS, "gated-pixelcnn"):
         pytest.skip(f"{config.kind} has no plain version here: write its block in plain loops")
     groups = number_of_groups(config)
     values = 2 * image.astype(np.float64) / (config.num_levels - 1) - 1
@@ -40,11 +40,15 @@ def network(model, image):
         colours = [*colours, 0]
     stream = groups_of(2 * config.features, groups)
     inner = groups_of(config.features, groups)
-    maps = convolve(model.stem, maps, "A", colours, stream)
-    outputs = []
-    for index in range(config.layers):
-        maps = maps + BLOCKS[config.kind](config, model.blocks[index], index, maps, stream, inner)
-        outputs.append(maps)
+    pixels, outputs = maps, []
+    maps = convolve(model.stem, pixels, "A", colours, stream)
+    if config.kind == "gated-pixelcnn":
+        rows_above = convolve(model.vertical_stem, pixels, "above", colours, [0] * config.features)
+        outputs = gated_outputs(config, model.blocks, rows_above, maps, stream, inner)
+    else:
+        for index, block in enumerate(model.blocks):
+            maps = maps + BLOCKS[config.kind](config, block, index, maps, stream, inner)
+            outputs.append(maps)
     parameters = head(config, model.head, outputs, stream, groups)
     parameters = parameters.reshape(groups, -1, *image.shape[1:])
     if config.likelihood.kind == "logistic-mixture":
@@ -98,6 +102,24 @@ def diagonal_bilstm_block(config, module, index, maps, stream, inner):
         array(lstm.recurrence.initial_cell),
     )
     return convolve(module.out, hidden, "B", inner, stream)
+
+
+def gated_outputs(config, blocks, vertical, maps, stream, inner):
+    """Run both stacks; return the horizontal one's maps behind every block."""
+    outputs, sums = (
+        [],
+        [group for group in range(max(inner) + 1) for _ in range(2 * inner.count(group))],
+    )
+    one = [0] * config.features
+    for index, block in enumerate(blocks):
+        dilation = config.dilations[index % len(config.dilations)]
+        above = convolve(block.vertical, vertical, "vertical", one, 2 * one, dilation)
+        both = convolve(block.horizontal, maps, "B", stream, sums, dilation)
+        both = both + convolve(block.link, above, "B", 2 * one, sums)
+        maps = maps + convolve(block.out, plain_layers.gate(both, inner), "B", inner, stream)
+        vertical = plain_layers.gate(above, one)
+        outputs.append(maps)
+    return outputs
 
 
 BLOCKS = {

@@ -46,7 +46,7 @@ def take_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
     for number, feature_map in enumerate(program.maps):
         arrays[f"map.{number}.fill"] = feature_map.fill
     sections, number = [], 0
-    for section in program.sections:
+    for section in _used_sections(program):
         lines = []
         for operation in section:
             lines.append(_line(operation, f"operation.{number}", arrays))
@@ -65,6 +65,14 @@ def take_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
         "sections": sections,
     }
     return structure, {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _used_sections(program: Program) -> list[list[Operation]]:
+    """Return the sections but for the last ones that are empty, which came later to the format."""
+    used = len(program.sections)
+    while used > program.groups + 1 and not program.sections[used - 1]:
+        used -= 1
+    return program.sections[:used]
 
 
 def _triple(features: Features) -> list[int]:
@@ -109,15 +117,17 @@ def put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     program.likelihood = LikelihoodParameters(
         structure["likelihood"], parameters, structure["components"]
     )
-    if len(structure["sections"]) != groups + 1:
+    if not groups + 1 <= len(structure["sections"]) <= len(program.sections):
         raise ValueError("sections do not fit the colour groups")
     number = 0
-    for section, lines in zip(program.sections, structure["sections"], strict=True):
+    for section, lines in zip(program.sections, structure["sections"], strict=False):
         for line in lines:
             section.append(_operation(line, f"operation.{number}", arrays))
             number += 1
     if arrays:
         raise ValueError(f"there is no use for {min(arrays)}")
+    if len(_used_sections(program)) != len(structure["sections"]):
+        raise ValueError("an empty section that is not left out")
     return program
 
 

@@ -11,13 +11,15 @@ one section for each colour group, each when its colour is due:
     relu       features of a map              features of a map nothing: max(x, 0)
     add        taps of maps                   features of a map their sum
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
+    gate       pairs of features of a map     features of a map nothing: tanh(x) sigmoid(y)
 
 An integer program (made of a trained one by `operations/export.py`) has the same operations, with
 integers for weights and a shift behind each sum, and `requantise` in place of `relu`; see `operations/`.
 
-A further section, `row_end`, holds the operations that run over a finished row from right to left. The
-likelihood is no operation: it takes the parameters of the section that has just run, and there, in
-the machine, is the one place where the value of a sub-pixel comes from.
+Two sections more run once a row. Those of `row_start` run before its first pixel, one after the other, each
+over the whole row: what they read of this row, `row_start` wrote. Those of `row_end` run over the finished
+row from right to left. The likelihood is no operation: it takes the parameters of the section that has just
+run, and there, in the machine, is the one place where the value of a sub-pixel comes from.
 
 Only numpy is needed here: a program can be stored and run without torch.
 """
@@ -25,7 +27,7 @@ Only numpy is needed here: a program can be stored and run without torch.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +36,9 @@ from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import Curves
 
 Numbers = npt.NDArray[Any]  # float64, or the integers of an integer program
+OnceARow = Literal["row_end", "row_start"]
+Section = int | OnceARow  # the number of a colour group, or what runs once a row
+ONCE_A_ROW = get_args(OnceARow)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class Program:
         image: where the machine writes the scaled value of each colour once it is known.
         border: a feature that is 1 on pixels and 0 outside, if the model asks for one.
         likelihood: how parameters become probabilities.
-        sections: operations of each colour group, then those of `row_end`.
+        sections: operations of each colour group, then those of `row_end`, then those of `row_start`.
         curves: the tables of an integer program; None of a program of floats.
     """
 
@@ -158,7 +163,12 @@ class Program:
     _section: int = 0
 
     def __post_init__(self) -> None:
-        self.sections = [[] for _ in range(self.groups + 1)]
+        self.sections = [[] for _ in self.section_names]
+
+    @property
+    def section_names(self) -> list[Section]:
+        """What the sections are called, in their order."""
+        return [*range(self.groups), *ONCE_A_ROW]
 
     def new_map(self, features: int, fill: Floats | None = None) -> Features:
         """Add a map and return all its features."""
@@ -166,9 +176,9 @@ class Program:
         return Features(len(self.maps) - 1, 0, features)
 
     @contextmanager
-    def section(self, group: int | Literal["row_end"]) -> Iterator[None]:
+    def section(self, name: Section) -> Iterator[None]:
         """Write the operations inside the `with` into this section."""
-        before, self._section = self._section, self.groups if group == "row_end" else group
+        before, self._section = self._section, self.section_names.index(name)
         yield
         self._section = before
 
@@ -196,6 +206,10 @@ class Program:
     def lstm(self, hidden: Features, cell: Features, gates: Features, cell_before: Tap) -> None:
         """Add an LSTM step; `gates` holds input, forget, output and candidate, one after the other."""
         self.append(Operation("lstm", hidden, (Tap(gates), cell_before), cell=cell))
+
+    def gate(self, out: Features, source: Features) -> None:
+        """Add `out = tanh(first half of source) * sigmoid(second half)`."""
+        self.append(Operation("gate", out, (Tap(source),)))
 
     def append(self, operation: Operation) -> None:
         """Add an operation to the section at hand."""
@@ -246,10 +260,15 @@ class Program:
                 bias = bias * factors[part] + terms[part]
                 section[n] = replace(operation, taps=taps, bias=bias)
 
+    def section_of(self, name: Section) -> list[Operation]:
+        """Return the operations of a section."""
+        return self.sections[self.section_names.index(name)]
+
     @property
     def operations(self) -> list[Operation]:
-        """All operations, section by section."""
-        return [operation for section in self.sections for operation in section]
+        """All operations, in the order in which they are run."""
+        at_row_start, others = self.section_of("row_start"), self.sections[: self.groups + 1]
+        return [*at_row_start, *(operation for section in others for operation in section)]
 
     def largest(self) -> Floats:
         """Return the largest magnitudes of all results that have one, side by side."""

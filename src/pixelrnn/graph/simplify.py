@@ -12,10 +12,11 @@ from pixelrnn.graph.program import Features, Operation, Program, Tap
 
 
 def simplify(program: Program) -> None:
-    """Join the operations of a program that are one, and drop the maps between them."""
+    """Join the operations of a program that are one, and drop those that nothing reads, and idle maps."""
     for section in program.sections:
         for operation in tuple(section):
             _absorb(program, section, operation)
+    _drop_unread(program)
     _drop_unused(program)
 
 
@@ -63,6 +64,15 @@ def _overlap(some: Features, others: Features) -> bool:
         and some.first < others.first + others.count
         and others.first < some.first + some.count
     )
+
+
+def _drop_unread(program: Program) -> None:
+    """Drop operations whose results nothing reads, such as those of a stack that ends with another."""
+    for section in program.sections:
+        for operation in reversed(tuple(section)):
+            results = {operation.out, operation.cell or operation.out}
+            if not any(_readers(program, features) for features in results):
+                section.remove(operation)
 
 
 def _drop_unused(program: Program) -> None:

@@ -7,6 +7,7 @@ its results became, which is what integers are scaled by.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,12 +35,14 @@ class Traced:
         features: where they are.
         groups: colour group of each, ascending, int64 `(F,)`.
         value: the tensor itself, for some images; or None.
+        at_row_start: whether they know the rows above alone, and are made before the first pixel of a row.
     """
 
     program: Program
     features: Features
     groups: Groups
     value: "Tensor | None" = None
+    at_row_start: bool = False
 
     def part(self, count: int) -> "Traced":
         """Return the first so many features."""
@@ -59,12 +62,35 @@ class Traced:
         value = None if self.value is None else self.value.relu()
         out = self.program.new_map(len(self.groups))
         for group, _, part in parts(self.groups):
-            with self.program.section(group):
+            with self._section(group):
                 self.program.relu(out.part(*part), self.features.part(*part), _largest(value, part))
-        return Traced(self.program, out, self.groups, value)
+        return Traced(self.program, out, self.groups, value, self.at_row_start)
+
+    def gate(self, groups: Groups, value: "Tensor | None") -> "Traced":
+        """Return tanh(a) sigmoid(b), a and b being the halves of the features of each colour group.
+
+        Args:
+            groups: colour group of each result, ascending.
+            value: the result.
+        """
+        out = self.program.new_map(len(groups))
+        for group, _, (first, count) in parts(groups):
+            with self._section(group):
+                self.program.gate(out.part(first, count), self.features.part(2 * first, 2 * count))
+        return Traced(self.program, out, groups, value, self.at_row_start)
+
+    def _section(self, group: int) -> AbstractContextManager[None]:
+        """Write what is made of these maps where they are made, or later."""
+        return self.program.section("row_start" if self.at_row_start else group)
 
     def linear(
-        self, groups: Groups, part_of: LinearPart, value: "Tensor | None", residual: "Traced | None"
+        self,
+        groups: Groups,
+        part_of: LinearPart,
+        value: "Tensor | None",
+        residual: "Traced | None",
+        *,
+        at_row_start: bool = False,
     ) -> "Traced":
         """Return weighted sums of these maps, and the residual.
 
@@ -73,6 +99,7 @@ class Traced:
             part_of: what some outputs read.
             value: the result, without the residual.
             residual: is added.
+            at_row_start: whether they know the rows above alone.
         """
         if value is not None and residual is not None and residual.value is not None:
             value = value + residual.value
@@ -80,9 +107,9 @@ class Traced:
         for group, outputs, part in parts(groups):
             taps, bias = part_of(outputs)
             added = residual.features.part(*part) if residual else None
-            with self.program.section(group):
+            with self.program.section("row_start" if at_row_start else group):
                 self.program.linear(out.part(*part), taps, bias, added, _largest(value, part))
-        return Traced(self.program, out, groups, value)
+        return Traced(self.program, out, groups, value, at_row_start)
 
 
 def first_features(maps: Maps, count: int) -> Maps:

@@ -12,6 +12,7 @@ A tap outside the image reads zero.
 """
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ from pixelrnn.graph.program import Features, Tap
 from pixelrnn.graph.traced import Maps, Traced
 from pixelrnn.kernels.plans import plan_layer
 from pixelrnn.layers.chain import run_chain
-from pixelrnn.layers.masks import MaskType, connections
+from pixelrnn.layers.masks import OF_ROWS_ABOVE, MaskType, connections
 from pixelrnn.layers.matrices import Matrices
 
 
@@ -39,7 +40,8 @@ class MaskedConv2d(nn.Module):
         in_groups: colour group of each input map, int64 `(in,)`.
         out_groups: colour group of each output map, int64 `(out,)`.
         kernel_size: (height, width) of the full kernel, odd; only the causal rows are kept.
-        mask_type: "A" hides the pixel's own group, "B" shows it.
+        mask_type: "A" hides the pixel's own group, "B" shows it; "above" and "vertical" are those of layers
+            that know the rows above alone (`masks.py`).
         dilation: distance in pixels between neighbouring taps.
         bias: whether to add a bias to each output map.
 
@@ -68,6 +70,7 @@ class MaskedConv2d(nn.Module):
     ) -> None:
         super().__init__()
         self.dilation = dilation
+        self.reads_rows_above = mask_type in OF_ROWS_ABOVE
         mask = self.causal_mask(kernel_size, in_groups, out_groups, mask_type)
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("in_groups", in_groups, persistent=False)
@@ -87,8 +90,16 @@ class MaskedConv2d(nn.Module):
         if height % 2 == 0 or width % 2 == 0:
             raise ValueError(f"a masked kernel needs a centre: odd sides, not {height} x {width}")
         mask = torch.ones(len(out_groups), len(in_groups), height // 2 + 1, width, dtype=torch.bool)
-        mask[:, :, -1, width // 2] = connections(in_groups, out_groups, mask_type)
-        mask[:, :, -1, width // 2 + 1 :] = False
+        match mask_type:
+            case "A" | "B":
+                mask[:, :, -1, width // 2] = connections(in_groups, out_groups, mask_type)
+                mask[:, :, -1, width // 2 + 1 :] = False
+            case "above":
+                mask[:, :, -1] = False
+            case "vertical":
+                pass
+            case _:
+                assert_never(mask_type)
         return mask
 
     def reset_parameters(self, gain: float = 1.0) -> None:
@@ -135,7 +146,11 @@ class MaskedConv2d(nn.Module):
         value = None if maps.value is None else self.in_torch(maps.value)
         groups = self.out_groups.cpu().numpy()
         return maps.linear(
-            groups, lambda outputs: self.part(maps.features, outputs), value, residual
+            groups,
+            lambda outputs: self.part(maps.features, outputs),
+            value,
+            residual,
+            at_row_start=self.reads_rows_above,
         )
 
     def part(

@@ -13,6 +13,15 @@ a row is a group of outputs, a column a group of inputs, x a connection *at the 
 connections to earlier pixels are allowed, none to later ones. A likelihood that couples the colours
 itself needs one group only; mask A then hides the whole pixel.
 
+Two masks more are those of a stack of layers that knows the rows above a pixel, and nothing of its own row
+(van den Oord et al. 2016, arXiv 1606.05328, section 2.3): `above` lets its first layer read all of the rows
+above, `vertical` lets the others read, in maps of such layers, all of their own row too.
+
+    x x x x x                x x x x x
+    x x x x x                x x x x x
+    . . . . .                x x x x x
+      above                  vertical
+
 Deviation: the paper does not say how 128 features make three groups. Here the groups are contiguous
 and as equal as can be, the first ones taking the remainder: 128 = 43 + 43 + 42.
 """
@@ -22,7 +31,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-MaskType = Literal["A", "B"]
+MaskType = Literal["A", "B", "above", "vertical"]
+OF_ROWS_ABOVE: tuple[MaskType, ...] = ("above", "vertical")
 
 
 def feature_groups(features: int, groups: int) -> Tensor:

@@ -30,6 +30,7 @@ from pixelrnn.layers import (
     pointwise,
     run_chain,
 )
+from pixelrnn.layers.masks import MaskType
 from pixelrnn.layers.matrices import HasMatrices, Matrices
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
 from pixelrnn.likelihoods import Categorical
@@ -97,12 +98,7 @@ class ResidualModel(AutoregressiveModel):
         colours = feature_groups(config.channels, groups)
         if config.border_channel:
             colours = torch.cat([colours, torch.zeros(1, dtype=torch.int64)])
-        kernel = config.stem_kernel_size, config.stem_kernel_size
-        self.stem = (
-            DecorrelatedConv2d(config.channels, colours, stream, kernel, "A")
-            if config.decorrelate
-            else MaskedConv2d(colours, stream, kernel, "A")
-        )
+        self.stem = self.make_stem(config, colours, stream, "A")
         self.blocks = nn.ModuleList(
             self.make_block(config, index, stream, inner) for index in range(config.layers)
         )
@@ -127,6 +123,16 @@ class ResidualModel(AutoregressiveModel):
             inner: colour group of the h maps inside a block.
         """
 
+    @staticmethod
+    def make_stem(
+        config: ResidualConfig, colours: Tensor, stream: Tensor, mask_type: MaskType
+    ) -> MaskedConv2d:
+        """Return a first layer, from pixels to maps of the colour groups `stream`."""
+        kernel = config.stem_kernel_size, config.stem_kernel_size
+        if config.decorrelate:
+            return DecorrelatedConv2d(config.channels, colours, stream, kernel, mask_type)
+        return MaskedConv2d(colours, stream, kernel, mask_type)
+
     def forward(self, images: Tensor) -> Tensor:
         """Return the likelihood's parameters, `(B, groups, maps, H, W)`; see the base class."""
         parameters = self._network(self.inputs(images))
@@ -147,17 +153,17 @@ class ResidualModel(AutoregressiveModel):
         levels, output = self.config.num_levels, self.head.output
         if type(self.likelihood) is not Categorical or not can_fuse(output, images, levels):
             return super().nats(images)
-        maps = self.head.before_output(self._block_outputs(self.inputs(images)))
+        maps = self.head.before_output(self.block_outputs(self.inputs(images)))
         return softmax_nats(output, maps, images, levels)
 
     def _network(self, inputs: Maps) -> Maps:
         """Return the parameters of the groups side by side, `(B, groups * maps, H, W)`."""
-        parameters: Maps = self.head(self._block_outputs(inputs))
+        parameters: Maps = self.head(self.block_outputs(inputs))
         if self.prediction is not None:
             parameters = self.prediction(first_features(inputs, self.config.channels), parameters)
         return parameters
 
-    def _block_outputs(self, inputs: Maps) -> list[Maps]:
+    def block_outputs(self, inputs: Maps) -> list[Maps]:
         """Return the maps `(B, 2h, H, W)` behind every block."""
         maps, outputs = self.stem(inputs), []
         for block in self.blocks:

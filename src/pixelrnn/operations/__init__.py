@@ -4,6 +4,7 @@ linear.py       weighted sums of taps
 relu.py         max(x, 0); in integers, what makes wide results narrow
 add.py          sums of maps
 lstm.py         the LSTM's cell
+gate.py         the gated activation
 
 scales.py       what real number an integer stands for      export.py    from floats to integers
 checks.py       nothing lies outside                        bounds.py    no sum leaves 32 bits

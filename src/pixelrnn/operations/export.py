@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from pixelrnn.arrays import Floats
 from pixelrnn.errors import ExportError
-from pixelrnn.graph.curves import curves
+from pixelrnn.graph.curves import GATE_BITS, curves
 from pixelrnn.graph.program import (
     FeatureMap,
     Features,
@@ -89,8 +89,8 @@ class Exporter:
         for number in range(len(source.maps)):
             self._new_map(number, self.narrow, self.scales.narrow)
             self._new_map(number, self.wide, self.scales.wide)
-        for section, operations in enumerate(source.sections):
-            with result.section("row_end" if section == source.groups else section):
+        for name, operations in zip(source.section_names, source.sections, strict=True):
+            with result.section(name):
                 for operation in operations:
                     OPERATIONS[operation.kind].export(operation, self)
         result.image = moved(self.narrow, source.image)
@@ -117,6 +117,11 @@ class Exporter:
             if is_hidden
             else self.scales.widths.largest
         )
+
+    def product_shift(self) -> Rescale:
+        """Return the shift that takes the product of two curves, 28 bits, to those of an activation."""
+        shift = 2 * GATE_BITS - self.scales.widths.activation_bits
+        return Rescale(np.full(1, shift, np.int32), shift, 0)
 
     def requantise(self, source: Features, out: Features, *, low: int) -> None:
         """Make wide values narrow, feature by feature: scales differ by powers of two."""

@@ -20,7 +20,7 @@ from pixelrnn.graph.curves import (
     TANH_SIDE,
     Curves,
 )
-from pixelrnn.graph.program import Features, Numbers, Operation, Program, Rescale
+from pixelrnn.graph.program import Features, Numbers, Operation, Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import check_array, check_inside, is_whole, is_wide, require
@@ -54,7 +54,7 @@ class LSTM(Kind):
         cell = rounded_shift(f * before + i * looked_up(curves.tanh, g), GATE_BITS)
         cell = np.clip(cell, -CELL_LIMIT, CELL_LIMIT)
         shown = looked_up(curves.tanh, rounded_shift(cell, GATE_BITS - GATE_STEP_BITS))
-        return rounded_shift(o * shown, _shift(operation)), cell
+        return rounded_shift(o * shown, product_shift(operation)), cell
 
     def steps(self, operation: Operation) -> int:
         """Return what looking up curves costs; see the base class."""
@@ -73,15 +73,14 @@ class LSTM(Kind):
         scales.narrow[operation.out.map] = np.full(size, 2.0**-scales.widths.activation_bits)
 
     def export(self, operation: Operation, to: Exporter) -> None:
-        """Write the same with integers; the shift takes a product of 28 bits to those of an activation."""
-        shift = np.full(1, 2 * GATE_BITS - to.scales.widths.activation_bits, np.int32)
+        """Write the same with integers; see the base class."""
         to.result.append(
             Operation(
                 self.name,
                 moved(to.narrow, operation.out),
                 tuple(moved_tap(to.wide, tap) for tap in operation.taps),
                 cell=moved(to.wide, _cell(operation)),
-                rescale=Rescale(shift, int(shift[0]), 0),
+                rescale=to.product_shift(),
             )
         )
 
@@ -97,19 +96,12 @@ class LSTM(Kind):
         wide = [is_wide(program, each) for each in (gates.features, before.features, cell)]
         narrow = not is_wide(program, operation.out)
         require(cell.count == count and all(wide) and narrow, "an LSTM")
-        rescale = operation.rescale
-        if rescale is None:
-            raise ValueError("an LSTM without a shift")
-        check_array(rescale.shifts, np.int32, (1,))
-        shift, idle = rescale.low, rescale.high
-        require(is_whole(shift, 2 * GATE_BITS - 14, 2 * GATE_BITS - 1), "an LSTM's shift")
-        said_twice = int(rescale.shifts[0]) == shift and is_whole(idle, 0, 0)
-        require(said_twice, "an LSTM's shift")
+        check_product_shift(operation)
 
     def bound(self, operation: Operation, proof: Proof) -> None:
         """Bound hidden state and cell, which curves and a clamp bound whatever the gates are."""
         count = operation.out.count
-        largest = 1 << (2 * GATE_BITS - _shift(operation))
+        largest = 1 << (2 * GATE_BITS - product_shift(operation))
         proof.widen(operation.out, np.full(count, largest))
         proof.widen(_cell(operation), np.full(count, CELL_LIMIT))
 
@@ -135,10 +127,22 @@ def rounded_shift(values: Numbers, bits: int) -> Numbers:
     return np.asarray((values + (1 << (bits - 1))) >> bits)
 
 
-def _shift(operation: Operation) -> int:
+def product_shift(operation: Operation) -> int:
+    """Return by how many bits a product of two curves is shifted to become an activation."""
     if operation.rescale is None:
-        raise ValueError("an LSTM without a shift")
+        raise ValueError("gates without a shift")
     return operation.rescale.low
+
+
+def check_product_shift(operation: Operation) -> None:
+    """Require a sound shift, which is said twice."""
+    shift, rescale = product_shift(operation), operation.rescale
+    if rescale is None:
+        raise ValueError("gates without a shift")
+    check_array(rescale.shifts, np.int32, (1,))
+    require(is_whole(shift, 2 * GATE_BITS - 14, 2 * GATE_BITS - 1), "the shift of gates")
+    said_twice = int(rescale.shifts[0]) == shift and is_whole(rescale.high, 0, 0)
+    require(said_twice, "the shift of gates")
 
 
 def _cell(operation: Operation) -> Features:
@@ -148,7 +152,7 @@ def _cell(operation: Operation) -> Features:
 
 
 @njit(inline="always")
-def _curve(table: Any, side: int, value: int) -> int:
+def curve(table: Any, side: int, value: int) -> int:
     """Return the entry of a table around 0, or the last one on its side."""
     entry: int = whole(table[min(max(whole(value), -side), side) + side])
     return entry
@@ -166,12 +170,12 @@ def _step(work: Any, n: int, column: int) -> None:
     hidden, cell = target_of(work, n, column), cell_of(work, n, column)
     half_gate, to_step = 1 << (GATE_BITS - 1), GATE_BITS - GATE_STEP_BITS
     for j in range(count):
-        keep = _curve(sigmoid, SIGMOID_SIDE, wide[gates + count + j])
-        add = _curve(sigmoid, SIGMOID_SIDE, wide[gates + j])
-        candidate = _curve(tanh, TANH_SIDE, wide[gates + 3 * count + j])
+        keep = curve(sigmoid, SIGMOID_SIDE, wide[gates + count + j])
+        add = curve(sigmoid, SIGMOID_SIDE, wide[gates + j])
+        candidate = curve(tanh, TANH_SIDE, wide[gates + 3 * count + j])
         value = (keep * whole(wide[before + j]) + add * candidate + half_gate) >> GATE_BITS
         value = min(max(value, -CELL_LIMIT), CELL_LIMIT)
         wide[cell + j] = value
-        shown = _curve(tanh, TANH_SIDE, (value + (1 << (to_step - 1))) >> to_step)
-        show = _curve(sigmoid, SIGMOID_SIDE, wide[gates + 2 * count + j])
+        shown = curve(tanh, TANH_SIDE, (value + (1 << (to_step - 1))) >> to_step)
+        show = curve(sigmoid, SIGMOID_SIDE, wide[gates + 2 * count + j])
         narrow[hidden + j] = (show * shown + (1 << (shift - 1))) >> shift

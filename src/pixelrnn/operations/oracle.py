@@ -45,6 +45,9 @@ def parameters_of(program: Program, image: Images) -> Numbers:
     count = program.likelihood.parameters[0].count
     found = np.empty((program.groups, count, height, width), maps[0].dtype)
     for row in range(height):
+        for operation in program.section_of("row_start"):
+            for column in range(width):
+                _step(program, [operation], maps, row, column)
         for column in range(width):
             if program.border:
                 _at(maps, program.border, row, column)[:] = one
@@ -55,7 +58,7 @@ def parameters_of(program: Program, image: Images) -> Numbers:
                 pixel = _at(maps, program.image, row, column)
                 pixel[colours] = values[colours, row, column]
         for column in reversed(range(width)):
-            _step(program, program.sections[-1], maps, row, column)
+            _step(program, program.section_of("row_end"), maps, row, column)
     return found
 
 

@@ -95,7 +95,7 @@ def lay_out(program: Program) -> Layout:
     operations: list[list[int]] = []
     taps: list[list[int]] = []
     weights_at = numbers_at = 0
-    for operation in program.operations:
+    for operation in (each for section in program.sections for each in section):
         row = _operation_row(operation, len(taps), len(taps) + len(operation.taps), numbers_at)
         taps += [_tap_row(tap) for tap in operation.taps]
         products = [tap.weights for tap in operation.taps if tap.weights is not None]

@@ -65,6 +65,9 @@ def run_rows(
     work = workspace(state, tables, Places(outs, cells, sources))
     for row in range(first_row, last_row):
         find_row(row, operations, taps, maps, outs, cells, sources)
+        for n in range(sections[groups + 1], sections[groups + 2]):  # row_start
+            for column in range(width):
+                run_operations(n, n + 1, column, work)
         pixels = place(maps, spec[SPEC_IMAGE], row, spec[SPEC_IMAGE_FIRST])
         borders = -1
         if spec[SPEC_BORDER] >= 0:
@@ -82,7 +85,7 @@ def run_rows(
                 )
                 parameters = at_column(which, column, place(maps, which, row, first), maps)
                 resolve_subpixel(work, image, row, column, group, parameters, pixel)
-        if sections[groups] < sections[groups + 1]:
+        if sections[groups] < sections[groups + 1]:  # row_end
             for column in range(width - 1, -1, -1):
                 run_operations(sections[groups], sections[groups + 1], column, work)
 
