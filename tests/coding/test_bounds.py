@@ -94,11 +94,9 @@ def test_bounds_of_two_operations_by_hand(program_made_by_hand):
 def with_operation(program, number, **changes):
     """A copy of a program with something changed in one of its operations."""
     changed = copy.deepcopy(program)
+    wanted = changed.operations[number]
     for section in changed.sections:
-        if number < len(section):
-            section[number] = replace(section[number], **changes)
-            break
-        number -= len(section)
+        section[:] = [replace(each, **changes) if each is wanted else each for each in section]
     return changed
 
 

@@ -90,7 +90,7 @@ class Direct(AutoregressiveModel):
 
     reads_border = True
 
-    def trace(self, image):
+    def trace(self, image, given):
         bias = self.bias.detach().numpy().reshape(-1)
         groups = np.repeat(np.arange(len(self.bias)), self.bias.shape[1])
         border = image.features.part(self.config.channels, 1)

@@ -46,7 +46,7 @@ def program_of(recipe):
 
 def state_bytes(layout, width):
     """What `Layout.memory` takes, which knows of no height."""
-    maps = layout.maps(width)
+    maps = layout.maps(1, width)
     return layout.memory(maps).nbytes + layout.memory(maps, wide=True).nbytes
 
 
@@ -75,7 +75,7 @@ def test_the_state_is_some_rows_of_features(recipe):
 
 def test_a_map_read_at_the_pixel_only_is_one_vector():
     program = program_of("cifar10-45k-pixelcnn")
-    maps = lay_out(program).maps(100)
+    maps = lay_out(program).maps(1, 100)
     rows_and_columns_read = {
         (tap.features.map, tap.row, tap.column)
         for operation in program.operations

@@ -48,7 +48,13 @@ def check_steps(model: AutoregressiveModel, images: Tensor) -> None:
     program = program_of(model)
     parameters = model(images)
     try:
-        stepped = np.stack([parameters_of(program, image) for image in images.cpu().numpy()])
+        levels, num_labels = images.cpu().numpy(), model.config.num_labels
+        stepped = np.stack(
+            [
+                parameters_of(program, image, model.given_by.levels(n, num_labels))
+                for n, image in enumerate(levels)
+            ]
+        )
     except UnwrittenError as error:
         raise ContractViolation(f"not the same program: {error}") from None
     if stepped.shape != tuple(parameters.shape):

@@ -221,13 +221,15 @@ class Codec:
                 f"could read it; cut it into tiles of another size (--tile {DEFAULT_TILE}), or into images"
             )
 
-    def _working_bytes(self, width: int) -> int:
-        """Return the bytes of the maps of one thread for images of this width."""
-        return self._coder.working_bytes(min(width, self.tile or width))
+    def _working_bytes(self, height: int, width: int) -> int:
+        """Return the bytes of the maps of one thread for images of this size."""
+        return self._coder.working_bytes(
+            min(height, self.tile or height), min(width, self.tile or width)
+        )
 
     def _too_large(self, height: int, width: int, bands: int) -> str:
         """Say what is too much of an image that is not read; nothing if it is."""
-        needed = memory_of(height * width * bands, self._working_bytes(width))
+        needed = memory_of(height * width * bands, self._working_bytes(height, width))
         if needed > MEMORY_BYTES:
             return f"it needs {needed >> 20:,} MB of memory, more than {MEMORY_BYTES >> 20} MB"
         count = self._tiling.count(height, width, bands)
@@ -238,7 +240,8 @@ class Codec:
     def _threads_for(self, entries: Sequence[Entry], wanted: int) -> int:
         levels = sum(entry.num_dims for entry in entries)
         widest = max((entry.width for entry in entries), default=1)
-        return threads_within(levels, self._working_bytes(widest), wanted)
+        highest = max((entry.height for entry in entries), default=1)
+        return threads_within(levels, self._working_bytes(highest, widest), wanted)
 
     def _check_claims(self, entry: Entry) -> None:
         """Refuse what needs too much memory, or cannot be in messages of their length."""

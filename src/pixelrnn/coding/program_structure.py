@@ -10,6 +10,7 @@ from pixelrnn.graph.curves import CURVES, Curves
 from pixelrnn.graph.program import (
     FeatureMap,
     Features,
+    GivenMaps,
     LikelihoodParameters,
     Operation,
     Program,
@@ -64,6 +65,12 @@ def take_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
         "parameters": [_triple(each) for each in likelihood.parameters],
         "sections": sections,
     }
+    given = program.given
+    if given.features:  # which came later to the format
+        parts = [
+            _triple(part) if part else None for part in (given.label, given.image, given.known)
+        ]
+        structure["given"] = [given.num_labels, *parts]
     return structure, {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
@@ -89,6 +96,8 @@ def _line(operation: Operation, name: str, arrays: Arrays) -> dict[str, Any]:
         arrays[f"{name}.bias"] = operation.bias
     if rescale is not None:
         arrays[f"{name}.shifts"] = rescale.shifts
+    if operation.table is not None:
+        arrays[f"{name}.table"] = operation.table
     return {
         "code": operation.kind,
         "out": _triple(operation.out),
@@ -101,7 +110,7 @@ def _line(operation: Operation, name: str, arrays: Arrays) -> dict[str, Any]:
 
 def put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     """Return the program of a structure; `take_apart` the other way round."""
-    _require_keys(structure, STRUCTURE_KEYS)
+    _require_keys(structure, STRUCTURE_KEYS | ({"given"} & set(structure)))
     groups = structure["groups"]
     if not (type(groups) is int and 1 <= groups <= 3):
         raise ValueError(f"{groups} colour groups")
@@ -113,6 +122,12 @@ def put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
         program.maps.append(FeatureMap(fill.size, fill, _truth(wide)))
     program.image = Features(*structure["image"])
     program.border = Features(*structure["border"]) if structure["border"] else None
+    if "given" in structure:
+        num_labels, *parts = structure["given"]
+        label, image, known = (Features(*part) if part else None for part in parts)
+        program.given = GivenMaps(label, num_labels, image, known)
+        if not program.given.features:
+            raise ValueError("what is given is empty, and not left out")
     parameters = tuple(Features(*each) for each in structure["parameters"])
     program.likelihood = LikelihoodParameters(
         structure["likelihood"], parameters, structure["components"]
@@ -166,4 +181,5 @@ def _operation(line: dict[str, Any], name: str, arrays: Arrays) -> Operation:
         _truth(line["residual"]),
         cell=Features(*line["cell"]) if line["cell"] else None,
         rescale=None if shifts is None else Rescale(shifts, *line["bounds"]),
+        table=arrays.pop(f"{name}.table", None),
     )

@@ -1,38 +1,48 @@
 """No operation reads what comes later in the order, whatever is there."""
 
-from pixelrnn.graph.program import Features, Program, Section
+from pixelrnn.graph.program import Program, Section
 
 
 def check_order(program: Program) -> None:
     """Refuse taps that point to what comes later, whatever is there."""
-    ahead = _made_at_row_start(program)
+    of_image, of_row = _made_by(program, "given"), _made_by(program, "row_start")
+    of_image |= {features.map for features in program.given.features}
     for name, operations in zip(program.section_names, program.sections, strict=True):
         for operation in operations:
             for tap in operation.taps:
-                size = program.maps[tap.features.map].features
-                last = tap.column + (tap.features.first + tap.features.count - 1) // size
-                is_ahead = tap.features.map in ahead
-                if tap.row > 0 or (tap.row == 0 and not _is_there(name, last, is_ahead)):
+                read = tap.features.map
+                last = tap.column + (tap.features.first + tap.features.count - 1) // (
+                    program.maps[read].features
+                )
+                if read in of_image or (read in of_row and tap.row == 0 and name != "given"):
+                    continue
+                if not _is_there(name, tap.row, last):
                     raise ValueError(
-                        f"an operation reads row {tap.row}, column {last} of map "
-                        f"{tap.features.map}: what comes later in the order"
+                        f"an operation reads row {tap.row}, column {last} of map {read}: what comes "
+                        "later in the order"
                     )
 
 
-def _is_there(section: Section, column: int, is_ahead: bool) -> bool:
-    """Return whether a section may read so far to the right in the row at hand."""
-    if section == "row_start":
-        return is_ahead
-    return column <= 0 or is_ahead or section == "row_end"
+def _is_there(section: Section, row: int, column: int) -> bool:
+    """Return whether a section may read, at this offset, what is made pixel by pixel."""
+    match section:
+        case "given":
+            return False
+        case "row_start":
+            return row < 0
+        case "row_end":
+            return row <= 0
+        case _:
+            return row < 0 or (row == 0 and column <= 0)
 
 
-def _made_at_row_start(program: Program) -> set[int]:
-    """Return the maps that `row_start` alone writes: they are there for the whole row."""
-    likelihood, written = program.likelihood, set[int]()
-    by_machine: list[Features | None] = [program.image, program.border]
-    by_machine += likelihood.parameters if likelihood else ()
-    written = {features.map for features in by_machine if features}
-    for section in program.sections[: program.groups + 1]:
-        for operation in section:
+def _made_by(program: Program, section: Section) -> set[int]:
+    """Return the maps that one section alone writes: for those after it they are there."""
+    likelihood = program.likelihood
+    by_machine = [program.image, *(likelihood.parameters if likelihood else ())]
+    by_machine += [program.border] if program.border else []
+    written = {features.map for features in by_machine}
+    for name, operations in zip(program.section_names, program.sections, strict=True):
+        for operation in operations if name != section else ():
             written |= {operation.out.map, (operation.cell or operation.out).map}
-    return {operation.out.map for operation in program.section_of("row_start")} - written
+    return {operation.out.map for operation in program.section_of(section)} - written

@@ -12,19 +12,23 @@ one section for each colour group, each when its colour is due:
     add        taps of maps                   features of a map their sum
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
     gate       pairs of features of a map     features of a map nothing: tanh(x) sigmoid(y)
+    embed      a number of a map, a table     features of a map nothing: the row of the table
 
 An integer program (made of a trained one by `operations/export.py`) has the same operations, with
 integers for weights and a shift behind each sum, and `requantise` in place of `relu`; see `operations/`.
 
-Two sections more run once a row. Those of `row_start` run before its first pixel, one after the other, each
-over the whole row: what they read of this row, `row_start` wrote. Those of `row_end` run over the finished
-row from right to left. The likelihood is no operation: it takes the parameters of the section that has just
-run, and there, in the machine, is the one place where the value of a sub-pixel comes from.
+Operations of `row_start` run before the first pixel of a row, one after the other, each over the whole row:
+what they read of this row, `row_start` wrote. Those of `row_end` run over the finished row, from right to
+left. Those of `given` run once an image, before its first pixel, one after the other over all of a map
+that the image is given by (`GivenMaps`); their results are kept whole, and may be read at any offset.
+
+The likelihood is no operation: it takes the parameters of the section that has just run, and there, in the
+machine, is the one place where the value of a sub-pixel comes from.
 
 Only numpy is needed here: a program can be stored and run without torch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -36,9 +40,11 @@ from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import Curves
 
 Numbers = npt.NDArray[Any]  # float64, or the integers of an integer program
-OnceARow = Literal["row_end", "row_start"]
-Section = int | OnceARow  # the number of a colour group, or what runs once a row
-ONCE_A_ROW = get_args(OnceARow)
+AroundPixels = Literal["row_end", "row_start", "given"]
+Section = (
+    int | AroundPixels
+)  # the number of a colour group, or what runs once a row, or once an image
+AROUND_PIXELS = get_args(AroundPixels)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Operation:
     cell: Features | None = None  # where an LSTM writes its cell
     rescale: "Rescale | None" = None  # of an integer program: how the result is made small again
     largest: Floats | None = None  # magnitude of each result on images; NaN before any were shown
+    table: Numbers | None = None  # of `embed`: `(numbers, outputs)`
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,40 @@ class LikelihoodParameters:
     components: int = 0
 
 
+@dataclass(frozen=True)
+class GivenMaps:
+    """Where a program finds what an image is given by: the machine writes it before anything runs.
+
+    Attributes:
+        label: the number of a class; the last of `num_labels` numbers stands for none.
+        num_labels: how many there are.
+        image: colours of a map of the image's size, scaled like it, 0 where they are not known.
+        known: 1 where they are.
+    """
+
+    label: Features | None = None
+    num_labels: int = 0
+    image: Features | None = None
+    known: Features | None = None
+
+    @property
+    def maps(self) -> list[Features]:
+        """What is of the image's size."""
+        return [each for each in (self.image, self.known) if each]
+
+    @property
+    def features(self) -> list[Features]:
+        """All that is given."""
+        return [*([self.label] if self.label else []), *self.maps]
+
+    def moved(self, move: Callable[[Features], Features]) -> "GivenMaps":
+        """Return the same in other maps."""
+        label, image, known = (
+            move(each) if each else None for each in (self.label, self.image, self.known)
+        )
+        return GivenMaps(label, self.num_labels, image, known)
+
+
 @dataclass
 class Program:
     """A model as operations on one pixel; built by `lower`, run by `machine`.
@@ -146,8 +187,9 @@ class Program:
         groups: sections of a pixel: one a colour, or 1.
         image: where the machine writes the scaled value of each colour once it is known.
         border: a feature that is 1 on pixels and 0 outside, if the model asks for one.
+        given: what an image is given by.
         likelihood: how parameters become probabilities.
-        sections: operations of each colour group, then those of `row_end`, then those of `row_start`.
+        sections: operations of each colour group, then those of `row_end`, of `row_start` and of `given`.
         curves: the tables of an integer program; None of a program of floats.
     """
 
@@ -158,6 +200,7 @@ class Program:
     sections: list[list[Operation]] = field(default_factory=list)
     image: Features = Features(0, 0, 0)
     border: Features | None = None
+    given: GivenMaps = GivenMaps()
     likelihood: LikelihoodParameters | None = None
     curves: Curves | None = None
     _section: int = 0
@@ -168,7 +211,7 @@ class Program:
     @property
     def section_names(self) -> list[Section]:
         """What the sections are called, in their order."""
-        return [*range(self.groups), *ONCE_A_ROW]
+        return [*range(self.groups), *AROUND_PIXELS]
 
     def new_map(self, features: int, fill: Floats | None = None) -> Features:
         """Add a map and return all its features."""
@@ -210,6 +253,11 @@ class Program:
     def gate(self, out: Features, source: Features) -> None:
         """Add `out = tanh(first half of source) * sigmoid(second half)`."""
         self.append(Operation("gate", out, (Tap(source),)))
+
+    def embed(self, out: Features, number: Features, table: Floats) -> None:
+        """Add `out = the row of the table that has this number`."""
+        largest = np.abs(table).max(axis=0)
+        self.append(Operation("embed", out, (Tap(number),), table=table, largest=largest))
 
     def append(self, operation: Operation) -> None:
         """Add an operation to the section at hand."""
@@ -267,8 +315,8 @@ class Program:
     @property
     def operations(self) -> list[Operation]:
         """All operations, in the order in which they are run."""
-        at_row_start, others = self.section_of("row_start"), self.sections[: self.groups + 1]
-        return [*at_row_start, *(operation for section in others for operation in section)]
+        names: list[Section] = ["given", "row_start", *range(self.groups), "row_end"]
+        return [operation for name in names for operation in self.section_of(name)]
 
     def largest(self) -> Floats:
         """Return the largest magnitudes of all results that have one, side by side."""

@@ -7,33 +7,51 @@ from pixelrnn.graph.program import Program
 
 @dataclass(frozen=True)
 class Reach:
-    """How far from the pixel at hand a map is read: rows kept, columns beside the image."""
+    """How far from the pixel at hand a map is read.
+
+    Attributes:
+        rows: that are kept, the one at hand among them; of a whole map, those kept beside the image's.
+        columns: kept beside the image, on each side.
+        is_row: whether whole rows are kept, or the pixel at hand alone.
+        is_whole: whether all rows of the image are.
+    """
 
     rows: int
     columns: int
     is_row: bool
+    is_whole: bool
+
+    def rows_kept(self, height: int) -> int:
+        """Return how many rows are kept for an image of this height."""
+        return height + self.rows if self.is_whole else self.rows
 
 
 def reaches(program: Program) -> list[Reach]:
     """Return how far each map is read, in one walk through the program."""
     sizes = [feature_map.features for feature_map in program.maps]
-    rows, columns = [1] * len(sizes), [0] * len(sizes)
-    # A whole row is kept of what is used in more than one walk over it, and of what is made at its start.
-    at_pixels, at_row_end, at_row_start = _used_by_the_machine(program), set[int](), set[int]()
-    walks = {"row_end": at_row_end, "row_start": at_row_start}
+    above, columns = [0] * len(sizes), [0] * len(sizes)
+    walks = {name: set[int]() for name in ("pixels", "row_end", "row_start", "given")}
+    walks["pixels"] |= _used_by_the_machine(program)
     for name, operations in zip(program.section_names, program.sections, strict=True):
-        used = walks.get(str(name), at_pixels)
+        used = walks["pixels" if isinstance(name, int) else name]
         for operation in operations:
             used |= {operation.out.map, *(tap.features.map for tap in operation.taps)}
             used |= {operation.cell.map} if operation.cell else set()
             for tap in operation.taps:
                 number = tap.features.map
                 last = tap.column + (tap.features.count - 1) // sizes[number]
-                rows[number] = max(rows[number], 1 - tap.row)
+                above[number] = max(above[number], abs(tap.row))
                 columns[number] = max(columns[number], -tap.column, last)
-    of_row = at_row_start | (at_row_end & at_pixels)
+    # A whole row is kept of what is used in more than one walk over it, and of what is made at its start.
+    of_row = walks["row_start"] | (walks["row_end"] & walks["pixels"])
+    whole = walks["given"] | {features.map for features in program.given.maps}
     return [
-        Reach(rows[n], columns[n], rows[n] > 1 or columns[n] > 0 or n in of_row)
+        Reach(
+            above[n] if n in whole else 1 + above[n],
+            columns[n],
+            is_row=above[n] > 0 or columns[n] > 0 or n in of_row or n in whole,
+            is_whole=n in whole,
+        )
         for n in range(len(sizes))
     ]
 

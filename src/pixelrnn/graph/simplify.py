@@ -41,6 +41,8 @@ def _absorb(program: Program, section: list[Operation], operation: Operation) ->
         )
         del section[at]
         return
+    if _reads_pixels(program, total) != _reads_pixels(program, operation):
+        return  # the steps of few levels are coarse, and one shift for both would be, too
     biases = [each.bias for each in (total, operation) if each.bias is not None]
     section[at] = replace(
         operation,
@@ -49,6 +51,10 @@ def _absorb(program: Program, section: list[Operation], operation: Operation) ->
         bias=sum(biases[1:], biases[0]) if biases else None,
     )
     section.remove(total)
+
+
+def _reads_pixels(program: Program, operation: Operation) -> bool:
+    return any(tap.features.map == program.image.map for tap in operation.taps)
 
 
 def _readers(program: Program, features: Features) -> int:
@@ -78,7 +84,7 @@ def _drop_unread(program: Program) -> None:
 def _drop_unused(program: Program) -> None:
     """Number maps anew, without those that nothing reads or writes."""
     numbers: dict[int, int] = defaultdict(lambda: len(numbers))
-    used = {program.image.map}
+    used = {program.image.map, *(features.map for features in program.given.features)}
     for operation in program.operations:
         used |= {operation.out.map, *(tap.features.map for tap in operation.taps)}
         used |= {operation.cell.map} if operation.cell else set()
@@ -104,6 +110,7 @@ def _drop_unused(program: Program) -> None:
         ]
     program.image = moved(program.image)
     program.border = moved(program.border) if program.border else None
+    program.given = program.given.moved(moved)
     if program.likelihood:
         program.likelihood = replace(
             program.likelihood, parameters=tuple(map(moved, program.likelihood.parameters))

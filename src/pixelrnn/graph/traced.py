@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Features, Program, Tap
+from pixelrnn.graph.program import AroundPixels, Features, Program, Tap
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,19 +35,20 @@ class Traced:
         features: where they are.
         groups: colour group of each, ascending, int64 `(F,)`.
         value: the tensor itself, for some images; or None.
-        at_row_start: whether they know the rows above alone, and are made before the first pixel of a row.
+        section: where they are made: in those of their colour groups, or in one that runs before.
     """
 
     program: Program
     features: Features
     groups: Groups
     value: "Tensor | None" = None
-    at_row_start: bool = False
+    section: AroundPixels | None = None
 
     def part(self, count: int) -> "Traced":
         """Return the first so many features."""
         value = None if self.value is None else self.value[:, :count]
-        return Traced(self.program, self.features.part(0, count), self.groups[:count], value)
+        features = self.features.part(0, count)
+        return Traced(self.program, features, self.groups[:count], value, self.section)
 
     def beside(self, others: "Traced", value: "Tensor | None") -> "Traced":
         """Return these features and others, side by side; all of one colour group."""
@@ -62,9 +63,9 @@ class Traced:
         value = None if self.value is None else self.value.relu()
         out = self.program.new_map(len(self.groups))
         for group, _, part in parts(self.groups):
-            with self._section(group):
+            with self._where(group):
                 self.program.relu(out.part(*part), self.features.part(*part), _largest(value, part))
-        return Traced(self.program, out, self.groups, value, self.at_row_start)
+        return Traced(self.program, out, self.groups, value, self.section)
 
     def gate(self, groups: Groups, value: "Tensor | None") -> "Traced":
         """Return tanh(a) sigmoid(b), a and b being the halves of the features of each colour group.
@@ -75,13 +76,27 @@ class Traced:
         """
         out = self.program.new_map(len(groups))
         for group, _, (first, count) in parts(groups):
-            with self._section(group):
+            with self._where(group):
                 self.program.gate(out.part(first, count), self.features.part(2 * first, 2 * count))
-        return Traced(self.program, out, groups, value, self.at_row_start)
+        return Traced(self.program, out, groups, value, self.section)
 
-    def _section(self, group: int) -> AbstractContextManager[None]:
-        """Write what is made of these maps where they are made, or later."""
-        return self.program.section("row_start" if self.at_row_start else group)
+    def embed(self, table: Floats, groups: Groups, value: "Tensor | None") -> "Traced":
+        """Return the row of a table `(numbers, F)` that has the number in this map.
+
+        Args:
+            table: the rows.
+            groups: colour group of each result, ascending.
+            value: the result.
+        """
+        out = self.program.new_map(len(groups))
+        for group, features, part in parts(groups):
+            with self._where(group):
+                self.program.embed(out.part(*part), self.features, table[:, features])
+        return Traced(self.program, out, groups, value, self.section)
+
+    def _where(self, group: int) -> AbstractContextManager[None]:
+        """Write what is made of these maps where they are made."""
+        return self.program.section(group if self.section is None else self.section)
 
     def linear(
         self,
@@ -90,7 +105,7 @@ class Traced:
         value: "Tensor | None",
         residual: "Traced | None",
         *,
-        at_row_start: bool = False,
+        section: AroundPixels | None = None,
     ) -> "Traced":
         """Return weighted sums of these maps, and the residual.
 
@@ -99,7 +114,7 @@ class Traced:
             part_of: what some outputs read.
             value: the result, without the residual.
             residual: is added.
-            at_row_start: whether they know the rows above alone.
+            section: where they are made, if not in those of their colour groups.
         """
         if value is not None and residual is not None and residual.value is not None:
             value = value + residual.value
@@ -107,9 +122,9 @@ class Traced:
         for group, outputs, part in parts(groups):
             taps, bias = part_of(outputs)
             added = residual.features.part(*part) if residual else None
-            with self.program.section("row_start" if at_row_start else group):
+            with self.program.section(group if section is None else section):
                 self.program.linear(out.part(*part), taps, bias, added, _largest(value, part))
-        return Traced(self.program, out, groups, value, at_row_start)
+        return Traced(self.program, out, groups, value, section)
 
 
 def first_features(maps: Maps, count: int) -> Maps:

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Features, Tap
+from pixelrnn.graph.program import AroundPixels, Features, Tap
 from pixelrnn.graph.traced import Maps, Traced
 from pixelrnn.kernels.plans import plan_layer
 from pixelrnn.layers.chain import run_chain
@@ -70,7 +70,7 @@ class MaskedConv2d(nn.Module):
     ) -> None:
         super().__init__()
         self.dilation = dilation
-        self.reads_rows_above = mask_type in OF_ROWS_ABOVE
+        self.section: AroundPixels | None = "row_start" if mask_type in OF_ROWS_ABOVE else None
         mask = self.causal_mask(kernel_size, in_groups, out_groups, mask_type)
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("in_groups", in_groups, persistent=False)
@@ -150,7 +150,7 @@ class MaskedConv2d(nn.Module):
             lambda outputs: self.part(maps.features, outputs),
             value,
             residual,
-            at_row_start=self.reads_rows_above,
+            section=self.section,
         )
 
     def part(

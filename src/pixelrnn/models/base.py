@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pixelrnn.arrays import Floats, Images
 from pixelrnn.coding import load_program
@@ -22,17 +22,18 @@ from pixelrnn.graph.traced import Traced
 from pixelrnn.layers.matrices import Matrices
 from pixelrnn.likelihoods import Likelihood, scale_levels
 from pixelrnn.models.config import ModelConfig
+from pixelrnn.models.given import Conditional, Conditions
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
-from pixelrnn.models.lowering import largest_results, write_down
+from pixelrnn.models.lowering import largest_results, lower_by_stand_ins, write_down
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.operations.export import export
 from pixelrnn.ordering import Place
-from pixelrnn.stepper.asked import any_images, check_temperature
+from pixelrnn.stepper.asked import check_temperature
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.drawing import sample
 
 
-class AutoregressiveModel(nn.Module, ABC):
+class AutoregressiveModel(Conditional, ABC):
     """A model that gives every image an exact probability, one sub-pixel after the other.
 
     Any image size works with the same weights. Images to score are tensors, on the device of the weights,
@@ -92,11 +93,12 @@ class AutoregressiveModel(nn.Module, ABC):
         return values
 
     @abstractmethod
-    def trace(self, image: Traced) -> Traced:
+    def trace(self, image: Traced, given: Conditions[Traced]) -> Traced:
         """Write the network down, as operations on one pixel.
 
         Args:
             image: the colours of a pixel, scaled to [-1, 1], and the border feature if it is read.
+            given: what the image is given by, where the configuration says that it may be.
 
         Returns:
             The likelihood's parameters of all groups, side by side.
@@ -212,6 +214,7 @@ class AutoregressiveModel(nn.Module, ABC):
         """
         return sample(
             self.coder(temperature), count, size or self.config.image_size,
+            given=[self.given_by.levels(n, self.config.num_labels) for n in range(count)],
             seed=seed, indices=indices, threads=threads, on_progress=on_progress,
         )  # fmt: skip
 
@@ -234,16 +237,9 @@ class AutoregressiveModel(nn.Module, ABC):
             return Coder(load_program(self.shipped_as).program)
         program = self.lower()
         if np.isnan(program.largest()).any():
-            program = self.lower(self._stand_ins())
+            program = lower_by_stand_ins(self)
         self.likelihood.set_temperature(program, temperature)
         return Coder(export(program))
-
-    def _stand_ins(self) -> Images:
-        """Return images in place of the training images: any, and what is sampled with their scales."""
-        config = self.config
-        anything = any_images(config.channels, config.num_levels)
-        coder = Coder(export(self.lower(anything)))
-        return np.concatenate([anything, sample(coder, len(anything), anything.shape[2:])])
 
     @final
     @property

@@ -10,6 +10,29 @@ from pixelrnn.stepper.asked import MAX_SIDE
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
+class ConditionConfig(BaseModel):
+    """An image that images are given by, and the network that reads it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    channels: int = Field(ge=1, le=64, description="colours of the given image")
+    features: int = Field(default=16, ge=1, le=1024, description="maps that its network gives")
+    layers: int = Field(default=2, ge=1, le=16, description="convolutions of its network")
+    kernel_size: int = Field(default=5, ge=1, le=15, description="their kernels, odd")
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        return odd(size)
+
+
+def odd(size: int) -> int:
+    """Return `size` if it is odd, or else raise `ValueError`: a kernel needs a centre."""
+    if size % 2 == 0:
+        raise ValueError(f"a kernel size must be odd, not {size}")
+    return size
+
+
 class ModelConfig(BaseModel):
     """What every model is told; with the weights it rebuilds the model, nothing else needed."""
 
@@ -23,6 +46,13 @@ class ModelConfig(BaseModel):
         default=None,
         strict=False,
         description="(height, width) of the training images: the default size of samples",
+    )
+
+    num_labels: int = Field(
+        default=0, ge=0, le=65535, description="classes that an image may be given by; 0: none"
+    )
+    condition: ConditionConfig | None = Field(
+        default=None, description="an image of the same size that an image may be given by"
     )
 
     def fewest_parameters(self) -> int:

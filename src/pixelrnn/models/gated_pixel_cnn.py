@@ -23,6 +23,8 @@ from torch import Tensor, nn
 
 from pixelrnn.graph.traced import Maps
 from pixelrnn.layers import Gate, MaskedConv2d, pointwise, run_chain
+from pixelrnn.models.conditioning import GivenIn
+from pixelrnn.models.given import Conditions
 from pixelrnn.models.pixel_cnn import PixelCNNConfig
 from pixelrnn.models.registry import register
 from pixelrnn.models.residual import ResidualConfig, ResidualModel
@@ -52,6 +54,7 @@ class GatedPixelCNN(ResidualModel):
         super().__init__(config)
         rows_above = torch.zeros(config.features, dtype=torch.int64)
         self.vertical_stem = self.make_stem(config, self.stem.in_groups, rows_above, "above")
+        self.given_in_vertical = GivenIn(config, rows_above, "above")
 
     @staticmethod
     def make_block(config: ResidualConfig, index: int, stream: Tensor, inner: Tensor) -> nn.Module:
@@ -60,10 +63,10 @@ class GatedPixelCNN(ResidualModel):
         dilation = config.dilations[index % len(config.dilations)]
         return GatedBlock(stream, inner, config.kernel_size, dilation)
 
-    def block_outputs(self, inputs: Maps) -> list[Maps]:
+    def block_outputs(self, inputs: Maps, given: Conditions[Maps]) -> list[Maps]:
         """Return the horizontal stack's maps `(B, 2h, H, W)` behind every block."""
-        vertical, horizontal = self.vertical_stem(inputs), self.stem(inputs)
-        outputs = []
+        stems = [(self.vertical_stem, self.given_in_vertical), (self.stem, self.given_in)]
+        (vertical, horizontal), outputs = self.first_maps(inputs, given, stems), []
         for block in self.blocks:
             vertical, horizontal = block(vertical, horizontal)
             outputs.append(horizontal)

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from pixelrnn.errors import ImageMismatchError
 
-KINDS = {1: "grey images (1 channel)", 3: "colour images (3 channels)"}
 AnyImages = Tensor | npt.NDArray[np.uint8]
 
 
@@ -73,7 +72,7 @@ def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
             shape[3] == channels
         )
         raise ImageMismatchError(
-            f"this model is of {KINDS[channels]}, but the images have {shape[1]}: "
+            f"this model is of {_kind(channels)}, but the images have {shape[1]}: "
             f"use a model trained on such images{turned}"
         )
     if 0 in shape[2:]:
@@ -86,6 +85,12 @@ def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
             f"this model is of images with {num_levels} levels (0 to {num_levels - 1}), "
             f"but a sub-pixel is {highest}"
         )
+
+
+def _kind(channels: int) -> str:
+    """Return what images of so many channels are called."""
+    known = {1: "grey images (1 channel)", 3: "colour images (3 channels)"}
+    return known.get(channels, f"images of {channels} channels")
 
 
 def _turned(images: AnyImages) -> str:

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from pixelrnn.graph.traced import Maps
 from pixelrnn.layers import MaskedConv2d, pointwise, run_chain
+from pixelrnn.models.config import odd
 from pixelrnn.models.registry import register
-from pixelrnn.models.residual import ResidualConfig, ResidualModel, odd
+from pixelrnn.models.residual import ResidualConfig, ResidualModel
 
 
 class PixelCNNConfig(ResidualConfig):

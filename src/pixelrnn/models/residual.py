@@ -35,7 +35,9 @@ from pixelrnn.layers.matrices import HasMatrices, Matrices
 from pixelrnn.layers.softmax import can_fuse, softmax_nats
 from pixelrnn.likelihoods import Categorical
 from pixelrnn.models.base import AutoregressiveModel
-from pixelrnn.models.config import ModelConfig
+from pixelrnn.models.conditioning import ConditionNetwork, GivenIn
+from pixelrnn.models.config import ModelConfig, odd
+from pixelrnn.models.given import Conditions
 from pixelrnn.models.given_images import AnyImages
 
 INITIAL_OUTPUT_GAIN = 0.3
@@ -76,13 +78,6 @@ class ResidualConfig(ModelConfig):
         return odd(size)
 
 
-def odd(size: int) -> int:
-    """Return `size` if it is odd, or else raise `ValueError`: a masked kernel needs a centre."""
-    if size % 2 == 0:
-        raise ValueError(f"a kernel size must be odd, not {size}")
-    return size
-
-
 class ResidualModel(AutoregressiveModel):
     """Stem, blocks, head and likelihood; a subclass says what a block is, and nothing else."""
 
@@ -99,6 +94,8 @@ class ResidualModel(AutoregressiveModel):
         if config.border_channel:
             colours = torch.cat([colours, torch.zeros(1, dtype=torch.int64)])
         self.stem = self.make_stem(config, colours, stream, "A")
+        self.given_in = GivenIn(config, stream, "A")
+        self.condition = ConditionNetwork(config.condition) if config.condition else None
         self.blocks = nn.ModuleList(
             self.make_block(config, index, stream, inner) for index in range(config.layers)
         )
@@ -135,7 +132,7 @@ class ResidualModel(AutoregressiveModel):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the likelihood's parameters, `(B, groups, maps, H, W)`; see the base class."""
-        parameters = self._network(self.inputs(images))
+        parameters = self._network(self.inputs(images), self.conditions(images))
         return cast(Tensor, parameters.unflatten(1, (self.likelihood.groups, -1)))
 
     @property
@@ -143,9 +140,9 @@ class ResidualModel(AutoregressiveModel):
         """Whether the image has a channel of ones beside it."""
         return self.config.border_channel
 
-    def trace(self, image: Traced) -> Traced:
+    def trace(self, image: Traced, given: Conditions[Traced]) -> Traced:
         """Write the network down; see the base class."""
-        return self._network(image)
+        return self._network(image, given)
 
     def nats(self, images: AnyImages) -> Tensor:
         """Return the negative log-probability of all images together; see the base class."""
@@ -153,19 +150,33 @@ class ResidualModel(AutoregressiveModel):
         levels, output = self.config.num_levels, self.head.output
         if type(self.likelihood) is not Categorical or not can_fuse(output, images, levels):
             return super().nats(images)
-        maps = self.head.before_output(self.block_outputs(self.inputs(images)))
+        outputs = self.block_outputs(self.inputs(images), self.conditions(images))
+        maps = self.head.before_output(outputs)
         return softmax_nats(output, maps, images, levels)
 
-    def _network(self, inputs: Maps) -> Maps:
+    def _network(self, inputs: Maps, given: Conditions[Maps]) -> Maps:
         """Return the parameters of the groups side by side, `(B, groups * maps, H, W)`."""
-        parameters: Maps = self.head(self.block_outputs(inputs))
+        parameters: Maps = self.head(self.block_outputs(inputs, given))
         if self.prediction is not None:
             parameters = self.prediction(first_features(inputs, self.config.channels), parameters)
         return parameters
 
-    def block_outputs(self, inputs: Maps) -> list[Maps]:
+    def first_maps(
+        self, inputs: Maps, given: Conditions[Maps], stems: Sequence[tuple[MaskedConv2d, GivenIn]]
+    ) -> list[Maps]:
+        """Return what first layers give of pixels, and of what these are given by."""
+        features = None
+        if self.condition is not None and given.image is not None:
+            features = self.condition(given.image)
+        size = (0, 0) if isinstance(inputs, Traced) else inputs.shape[2:]
+        return [
+            run_chain([stem], inputs, residual=given_in(given, features, size))
+            for stem, given_in in stems
+        ]
+
+    def block_outputs(self, inputs: Maps, given: Conditions[Maps]) -> list[Maps]:
         """Return the maps `(B, 2h, H, W)` behind every block."""
-        maps, outputs = self.stem(inputs), []
+        (maps,), outputs = self.first_maps(inputs, given, [(self.stem, self.given_in)]), []
         for block in self.blocks:
             maps = block(maps)
             outputs.append(maps)

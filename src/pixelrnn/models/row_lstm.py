@@ -12,9 +12,10 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from pixelrnn.layers import RowLSTM
+from pixelrnn.models.config import odd
 from pixelrnn.models.lstm_block import LSTMBlock
 from pixelrnn.models.registry import register
-from pixelrnn.models.residual import ResidualConfig, ResidualModel, odd
+from pixelrnn.models.residual import ResidualConfig, ResidualModel
 
 
 class RowLSTMConfig(ResidualConfig):

@@ -5,6 +5,7 @@ relu.py         max(x, 0); in integers, what makes wide results narrow
 add.py          sums of maps
 lstm.py         the LSTM's cell
 gate.py         the gated activation
+embed.py        rows of a table
 
 scales.py       what real number an integer stands for      export.py    from floats to integers
 checks.py       nothing lies outside                        bounds.py    no sum leaves 32 bits

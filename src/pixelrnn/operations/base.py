@@ -30,7 +30,7 @@ class Kind(ABC):
     Attributes:
         name: by which a program names them.
         uses: which of what an `Operation` may have beside taps they make use of, on integers: "weights",
-            "residual", "bias", "rescale", "cell".
+            "residual", "bias", "rescale", "cell", "table".
     """
 
     name: ClassVar[str]

@@ -43,13 +43,18 @@ class Proof:
             number: np.abs(feature_map.fill.astype(np.int64))
             for number, feature_map in enumerate(program.maps)
         }
-        for given in (program.image, program.border):
-            if given is not None:
-                part = self.bounds[given.map][given.first : given.first + given.count]
-                np.maximum(part, program.num_levels - 1, out=part)
+        border, label = program.border, program.given.label
+        for given in (program.image, *program.given.maps, *([border] if border else [])):
+            self._at_least(given, program.num_levels - 1)
+        if label:
+            self._at_least(label, program.given.num_labels - 1)
         self.moved = dict.fromkeys(self.bounds, 0)  # when the bounds of a map last changed
         self.now = 0
         self.to_the_clamp = False
+
+    def _at_least(self, features: Features, magnitude: int) -> None:
+        part = self.bounds[features.map][features.first : features.first + features.count]
+        np.maximum(part, magnitude, out=part)
 
     def run(self) -> Bounds:
         """Return the bounds of all maps; raises as `largest_magnitudes`."""

@@ -88,6 +88,7 @@ def _check_whole(program: Program) -> None:
     if program.border is not None:
         check_inside(program, program.border)
         require(program.border.count == 1 and not is_wide(program, program.border), "the border")
+    _check_given(program)
     likelihood = program.likelihood
     if likelihood is None:
         raise ValueError("no likelihood")
@@ -98,6 +99,27 @@ def _check_whole(program: Program) -> None:
     for each in likelihood.parameters:
         check_inside(program, each)
         require(each.count == count and is_wide(program, each), "the likelihood's parameters")
+
+
+def _check_given(program: Program) -> None:
+    given = program.given
+    for features in given.features:
+        check_inside(program, features)
+    if given.label is not None:
+        require(given.label.count == 1 and is_wide(program, given.label), "a label")
+    require(given.label is not None or given.num_labels == 0, "labels that nothing reads")
+    require(is_whole(given.num_labels, int(bool(given.label)), 1 << 16), "the number of labels")
+    require((given.image is None) == (given.known is None), "what is given")
+    if given.image is not None and given.known is not None:
+        alike = given.image.map == given.known.map and given.known.count == 1
+        apart = given.known.first >= given.image.first + given.image.count
+        require(alike and apart and not is_wide(program, given.image), "what is given")
+    written = {operation.out.map for operation in program.operations}
+    written |= {operation.cell.map for operation in program.operations if operation.cell}
+    by_machine = {program.image.map, *([program.border.map] if program.border else [])}
+    for features in given.features:
+        require(features.map not in written | by_machine, "a map that is given, and written to")
+    require(given.label is None or given.label.map not in {m.map for m in given.maps}, "a label")
 
 
 def _check_curves(program: Program) -> None:
@@ -179,6 +201,7 @@ def _check_nothing_idle(operation: Operation) -> None:
     require(all(tap.weights is None for tap in idle), "weights that nothing multiplies")
     require("bias" in uses or operation.bias is None, "a bias that nothing adds")
     require("rescale" in uses or operation.rescale is None, "shifts that nothing is shifted by")
+    require("table" in uses or operation.table is None, "a table that nothing looks up")
 
 
 def check_rescale(program: Program, operation: Operation) -> None:

@@ -95,6 +95,9 @@ class Exporter:
                     OPERATIONS[operation.kind].export(operation, self)
         result.image = moved(self.narrow, source.image)
         result.border = moved(self.narrow, source.border) if source.border else None
+        result.given = source.given.moved(
+            lambda each: moved(self.wide if each == source.given.label else self.narrow, each)
+        )
         parameters = tuple(moved(self.wide, each) for each in likelihood.parameters)
         result.likelihood = LikelihoodParameters(likelihood.kind, parameters, likelihood.components)
         return result
@@ -109,8 +112,9 @@ class Exporter:
 
     def bound(self, features: Features) -> int:
         """Return the largest magnitude that a narrow feature can have."""
-        if features.map == self.source.image.map:
-            return self.source.num_levels - 1
+        source = self.source
+        if features.map in (source.image.map, *(each.map for each in source.given.maps)):
+            return source.num_levels - 1
         is_hidden = features.map in self.scales.hidden  # or the sum of two
         return (
             self.room << self.scales.widths.activation_bits
@@ -122,6 +126,11 @@ class Exporter:
         """Return the shift that takes the product of two curves, 28 bits, to those of an activation."""
         shift = 2 * GATE_BITS - self.scales.widths.activation_bits
         return Rescale(np.full(1, shift, np.int32), shift, 0)
+
+    def narrow_too(self, operation: Operation) -> None:
+        """Make a wide result narrow besides, if it is multiplied."""
+        if operation.out.map in self.scales.narrow:
+            self.requantise(operation.out, operation.out, low=-self.scales.widths.largest)
 
     def requantise(self, source: Features, out: Features, *, low: int) -> None:
         """Make wide values narrow, feature by feature: scales differ by powers of two."""
@@ -147,7 +156,7 @@ class Exporter:
             bias: `(outputs,)`, likewise.
             bounds: the largest magnitude of each input.
         """
-        limit = (1 << (self.scales.widths.weight_bits - 1)) - 1
+        limit = self.scales.widths.largest_weight
         shifts = np.full(weights.shape[1], MAX_SHIFT, np.int32)
         while True:
             factors = 2.0**shifts

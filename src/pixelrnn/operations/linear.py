@@ -35,7 +35,6 @@ from pixelrnn.operations.scales import (
     products,
     rescaled,
     set_some,
-    stream_unit,
     weights_of,
 )
 from pixelrnn.operations.tables import (
@@ -76,20 +75,24 @@ class Linear(Kind):
 
     def find_units(self, operation: Operation, program: Program, scales: Scales) -> None:
         """Take the unit of the residual stream where the reader has set none."""
-        if not operation.relu and operation.out.map not in scales.wide:
-            size = program.maps[operation.out.map].features
-            scales.wide[operation.out.map] = np.full(size, stream_unit(program))
+        if not operation.relu:
+            scales.set_stream_unit(program, operation)
 
     def find_scales(self, operation: Operation, program: Program, scales: Scales) -> None:
-        """Let rectified sums, and those that are multiplied, fit; a wide one is only shifted to do so."""
-        out = operation.out
-        if not operation.relu and not _is_multiplied(program, operation):
-            return
-        wanted = fitting(operation, scales.widths)
-        if not operation.relu:
-            unit = of_features(scales.wide, out)
-            wanted = unit * 2.0 ** np.ceil(np.log2(wanted / unit)).clip(0)
-        set_some(scales.narrow, program, out, wanted)
+        """Let rectified sums, and those that are multiplied, fit; a wide one is only shifted to do so.
+
+        A result that never moved is not so fine that its weights would be too large for integers.
+        """
+        if operation.relu:
+            steps = [of_features(scales.narrow, tap.features) for tap in products(operation)]
+            weights = [np.abs(weights_of(tap)) for tap in products(operation)]
+            least = (np.concatenate(weights) * np.concatenate(steps)[:, None]).max(axis=0)
+            wanted = np.maximum(
+                fitting(operation, scales.widths), least / scales.widths.largest_weight
+            )
+            set_some(scales.narrow, program, operation.out, wanted)
+        else:
+            scales.let_wide_fit(program, operation)
 
     def export(self, operation: Operation, to: Exporter) -> None:
         """Fold the scales into the weights; see the base class."""
@@ -121,8 +124,8 @@ class Linear(Kind):
                 rescale=Rescale(shifts, -high if wide else 0, high),
             )
         )
-        if wide and operation.out.map in to.scales.narrow:
-            to.requantise(operation.out, operation.out, low=-to.scales.widths.largest)
+        if wide:
+            to.narrow_too(operation)
 
     def check(self, operation: Operation, program: Program) -> None:
         """Require narrow inputs, weights for each, and a wide residual for a wide result."""
@@ -152,16 +155,6 @@ class Linear(Kind):
     def step(self) -> Any:
         """See the base class."""
         return _step
-
-
-def _is_multiplied(program: Program, operation: Operation) -> bool:
-    """Return whether a product reads any of the map that an operation writes."""
-    return any(
-        tap.features.map == operation.out.map
-        for each in program.operations
-        if each.kind == Linear.name
-        for tap in products(each)
-    )
 
 
 @njit(error_model="numpy")

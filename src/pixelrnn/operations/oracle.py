@@ -8,6 +8,7 @@ it has not written yet.
 import numpy as np
 
 from pixelrnn.arrays import Images
+from pixelrnn.graph.given import NOTHING_GIVEN, GivenLevels
 from pixelrnn.graph.order import check_order
 from pixelrnn.graph.program import Features, Numbers, Operation, Program, Tap
 from pixelrnn.operations.base import OPERATIONS
@@ -19,12 +20,13 @@ class UnwrittenError(ValueError):
     """A program reads a place that was never written: a fault in how a layer was traced."""
 
 
-def parameters_of(program: Program, image: Images) -> Numbers:
+def parameters_of(program: Program, image: Images, given: GivenLevels = NOTHING_GIVEN) -> Numbers:
     """Return the parameters of the likelihood at every position of an image.
 
     Args:
         program: of floats, or of integers.
         image: levels `(C, H, W)`.
+        given: what it is given by.
 
     Returns:
         `(groups, maps, H, W)`, float64 or int64.
@@ -33,64 +35,93 @@ def parameters_of(program: Program, image: Images) -> Numbers:
         UnwrittenError: if the program reads what it never wrote.
         ValueError: if it reads what comes later.
     """
-    channels, height, width = image.shape
     if program.likelihood is None:
         raise ValueError("a program without a likelihood has no parameters")
     check_order(program)
-    highest = program.num_levels - 1
-    one, unwritten = (1.0, np.nan) if program.curves is None else (highest, UNWRITTEN)
-    values = one * (2 * image.astype(np.int64) - highest) / highest
-    maps = [np.full((height, width, each.features), unwritten) for each in program.maps]
-    values = values.astype(maps[0].dtype)
-    count = program.likelihood.parameters[0].count
-    found = np.empty((program.groups, count, height, width), maps[0].dtype)
-    for row in range(height):
-        for operation in program.section_of("row_start"):
-            for column in range(width):
-                _step(program, [operation], maps, row, column)
-        for column in range(width):
-            if program.border:
-                _at(maps, program.border, row, column)[:] = one
-            for group, features in enumerate(program.likelihood.parameters):
-                _step(program, program.sections[group], maps, row, column)
-                found[group, :, row, column] = _at(maps, features, row, column)
-                colours = slice(group, group + 1) if program.groups > 1 else slice(channels)
-                pixel = _at(maps, program.image, row, column)
-                pixel[colours] = values[colours, row, column]
-        for column in reversed(range(width)):
-            _step(program, program.section_of("row_end"), maps, row, column)
-    return found
+    return _Oracle(program, *image.shape[1:]).run(image, given)
 
 
-def _at(maps: list[Numbers], features: Features, row: int, column: int) -> Numbers:
-    return maps[features.map][row, column, features.first : features.first + features.count]
+class _Oracle:
+    """A program, and the maps of one image, `(H, W, features)` each."""
 
+    def __init__(self, program: Program, height: int, width: int) -> None:
+        self.program, self.height, self.width = program, height, width
+        self.highest = program.num_levels - 1
+        is_real = program.curves is None
+        self.one: float = 1.0 if is_real else self.highest
+        unwritten: float = np.nan if is_real else UNWRITTEN
+        self.maps: list[Numbers] = [
+            np.full((height, width, each.features), unwritten) for each in program.maps
+        ]
 
-def _step(
-    program: Program, section: list[Operation], maps: list[Numbers], row: int, column: int
-) -> None:
-    """Run the operations of a section at one pixel."""
-
-    def read(tap: Tap) -> Numbers:
-        pieces = tap.pieces(program.maps[tap.features.map].features)
-        found = np.concatenate([_read(program, maps, row + r, column + c, f) for r, c, f in pieces])
-        if (np.isnan(found) | (found == UNWRITTEN)).any():
-            raise UnwrittenError("the program reads a place that it has not written")
+    def run(self, image: Images, given: GivenLevels) -> Numbers:
+        """Step through the image; return the parameters."""
+        program, values = self.program, self._scaled(image)
+        parameters = program.likelihood.parameters if program.likelihood else ()
+        shape = (program.groups, parameters[0].count, self.height, self.width)
+        found = np.empty(shape, self.maps[0].dtype)
+        self._write_given(given)
+        for operation in program.section_of("given"):
+            for row, column in np.ndindex(self.height, self.width):
+                self._step([operation], row, column)
+        for row in range(self.height):
+            for operation in program.section_of("row_start"):
+                for column in range(self.width):
+                    self._step([operation], row, column)
+            for column in range(self.width):
+                if program.border:
+                    self._of(program.border)[row, column] = self.one
+                for group, features in enumerate(parameters):
+                    self._step(program.section_of(group), row, column)
+                    found[group, :, row, column] = self._of(features)[row, column]
+                    colours = slice(group, group + 1) if program.groups > 1 else slice(None)
+                    self._of(program.image)[row, column, colours] = values[colours, row, column]
+            for column in reversed(range(self.width)):
+                self._step(program.section_of("row_end"), row, column)
         return found
 
-    for operation in section:
-        result, *cell = OPERATIONS[operation.kind].oracle(operation, read, program.curves)
-        _at(maps, operation.out, row, column)[:] = result
-        for values in cell:
-            if operation.cell:
-                _at(maps, operation.cell, row, column)[:] = values
+    def _scaled(self, levels: Images) -> Numbers:
+        """Map levels evenly onto [-1, 1], or onto whole numbers a level of which is 2."""
+        values = self.one * (2 * levels.astype(np.int64) - self.highest) / self.highest
+        return np.asarray(values.astype(self.maps[0].dtype))
 
+    def _write_given(self, given: GivenLevels) -> None:
+        about = self.program.given
+        if about.label:
+            none = about.num_labels - 1
+            self._of(about.label)[:] = none if given.label is None else given.label
+        if about.image and about.known:
+            known = np.full((self.height, self.width), given.image is not None)
+            known = known if given.known is None else given.known
+            self._of(about.known)[..., 0] = self.one * known
+            self._of(about.image)[:] = 0
+            if given.image is not None:
+                self._of(about.image)[:] = self._scaled(given.image) * known[..., None]
 
-def _read(
-    program: Program, maps: list[Numbers], row: int, column: int, features: Features
-) -> Numbers:
-    height, width, _ = maps[features.map].shape
-    if 0 <= row < height and 0 <= column < width:
-        return _at(maps, features, row, column)
-    outside = program.maps[features.map].fill[features.first : features.first + features.count]
-    return outside.astype(maps[0].dtype)
+    def _of(self, features: Features) -> Numbers:
+        """Return some features at all pixels."""
+        return self.maps[features.map][..., features.first : features.first + features.count]
+
+    def _step(self, section: list[Operation], row: int, column: int) -> None:
+        """Run the operations of a section at one pixel."""
+
+        def read(tap: Tap) -> Numbers:
+            pieces = tap.pieces(self.program.maps[tap.features.map].features)
+            found = np.concatenate([self._read(row + r, column + c, f) for r, c, f in pieces])
+            if (np.isnan(found) | (found == UNWRITTEN)).any():
+                raise UnwrittenError("the program reads a place that it has not written")
+            return found
+
+        for operation in section:
+            result, *cell = OPERATIONS[operation.kind].oracle(operation, read, self.program.curves)
+            self._of(operation.out)[row, column] = result
+            for values in cell:
+                if operation.cell:
+                    self._of(operation.cell)[row, column] = values
+
+    def _read(self, row: int, column: int, features: Features) -> Numbers:
+        if 0 <= row < self.height and 0 <= column < self.width:
+            return np.asarray(self._of(features)[row, column])
+        outside = self.program.maps[features.map].fill
+        values = outside[features.first : features.first + features.count]
+        return np.asarray(values.astype(self.maps[0].dtype))

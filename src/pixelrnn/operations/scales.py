@@ -47,6 +47,11 @@ class Widths:
         """The largest magnitude of an activation."""
         return (1 << self.activation_bits) - 1
 
+    @property
+    def largest_weight(self) -> int:
+        """The largest magnitude of a weight."""
+        return (1 << (self.weight_bits - 1)) - 1
+
 
 @dataclass
 class Scales:
@@ -63,6 +68,19 @@ class Scales:
     narrow: dict[int, Floats] = field(default_factory=dict)
     wide: dict[int, Floats] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+
+    def set_stream_unit(self, program: Program, operation: Operation) -> None:
+        """Let what an operation writes be in the unit of the residual stream, if no reader has set one."""
+        if operation.out.map not in self.wide:
+            size = program.maps[operation.out.map].features
+            self.wide[operation.out.map] = np.full(size, stream_unit(program))
+
+    def let_wide_fit(self, program: Program, operation: Operation) -> None:
+        """Find the narrow scales of a wide result that is multiplied: it is only shifted to fit."""
+        if is_multiplied(program, operation):
+            unit = of_features(self.wide, operation.out)
+            shifts = np.ceil(np.log2(fitting(operation, self.widths) / unit)).clip(0)
+            set_some(self.narrow, program, operation.out, unit * 2.0**shifts)
 
 
 def of_features(by_map: dict[int, Numbers], features: Features) -> Numbers:
@@ -90,6 +108,9 @@ def find_scales(program: Program, widths: Widths) -> Scales:
     scales.narrow[program.image.map] = np.full(
         program.maps[program.image.map].features, 1 / (program.num_levels - 1)
     )
+    for given in program.given.maps:
+        size = program.maps[given.map].features
+        scales.narrow[given.map] = np.full(size, 1 / (program.num_levels - 1))
     for operation in program.operations:
         OPERATIONS[operation.kind].find_scales(operation, program, scales)
     return scales
@@ -107,6 +128,15 @@ def stream_unit(program: Program) -> float:
     """Return the unit of the residual stream: of sums that nobody else has set a unit for."""
     bits = min(STREAM_BITS, STEM_BITS + math.floor(math.log2(program.num_levels - 1)))
     return float(2.0**-bits)
+
+
+def is_multiplied(program: Program, operation: Operation) -> bool:
+    """Return whether a product reads any of the map that an operation writes."""
+    return any(
+        tap.features.map == operation.out.map and tap.weights is not None
+        for each in program.operations
+        for tap in each.taps
+    )
 
 
 def weights_of(tap: Tap) -> Numbers:

@@ -1,5 +1,6 @@
 """Images to messages and back, by an integer program: one image a call, any number of calls at a time."""
 
+import functools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,11 +10,13 @@ import numpy.typing as npt
 
 from pixelrnn.arrays import Images
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.graph.given import NOTHING_GIVEN, GivenLevels
 from pixelrnn.graph.program import Program
 from pixelrnn.kernels import range_coder
 from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.operations.products import LANES
 from pixelrnn.operations.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
+from pixelrnn.stepper.given import write_given
 from pixelrnn.stepper.layout import lay_out
 from pixelrnn.stepper.machine import run_rows
 from pixelrnn.stepper.run_state import RunState, Tables
@@ -22,7 +25,7 @@ from pixelrnn.units import BITS_PER_BYTE
 
 NO_FREQUENCIES = np.zeros((0, 0, 0), np.int64)
 Result = TypeVar("Result")
-KEPT_WIDTHS = 8  # of images, whose memory is kept ready ...
+KEPT_SIZES = 8  # of images, whose memory is kept ready ...
 KEPT_BYTES = 1 << 23  # ... if it is small
 FIRST_PIXELS = 1 << 10  # before the first look at whether the message has come to its end
 NO_MESSAGE = np.zeros(0, np.uint8)
@@ -66,16 +69,19 @@ class Coder:
         likelihood = program.likelihood
         components = 0 if likelihood is None else likelihood.components
         self._room = max(program.num_levels, components, program.channels)
-        self._memories: dict[int, _Memory] = {}
-        self._bytes_of_column = self._count_bytes(2) - self._count_bytes(1)
-        self._bytes_beside = self._count_bytes(1) - self._bytes_of_column
+        self._memories: dict[tuple[int, int], _Memory] = {}
 
-    def working_bytes(self, width: int) -> int:
-        """Return the bytes of all maps for an image of this width."""
-        return self._bytes_beside + width * self._bytes_of_column
+    def working_bytes(self, height: int, width: int) -> int:
+        """Return the bytes of all maps for an image of this size."""
+        return self._bytes_of(*self._key(height, width))
 
-    def _count_bytes(self, width: int) -> int:
-        maps = self.layout.maps(width)
+    def _key(self, height: int, width: int) -> tuple[int, int]:
+        """Return what memory depends on: the height only where whole maps are kept."""
+        return height if self.layout.keeps_whole_maps else 0, width
+
+    @functools.lru_cache(maxsize=1024)  # noqa: B019 - a coder lives as long as who asks it
+    def _bytes_of(self, height: int, width: int) -> int:
+        maps = self.layout.maps(height, width)
         sizes = np.array([4 if each.wide else 2 for each in self.program.maps])
         return int((maps[:, MAP_ROWS] * maps[:, MAP_STRIDE] * sizes).sum())
 
@@ -87,28 +93,39 @@ class Coder:
         least_bits = levels * (self.program.num_levels - 1) // TOTAL
         return max(0, least_bits // BITS_PER_BYTE - BITS_PER_BYTE)
 
-    def encode(self, image: Images) -> bytes:
+    def encode(self, image: Images, given: GivenLevels = NOTHING_GIVEN) -> bytes:
         """Return the message of an image, uint8 `(H, W, C)`; its end of zeros is left out.
 
         C is that of the program, or 1 for a grey image, which is coded as the red of one whose
         colours are equal.
         """
-        return _finished(self.encoding(image))
+        return _finished(self.encoding(image, given))
 
-    def encoding(self, image: Images) -> Generator[None, None, bytes]:
+    def encoding(
+        self, image: Images, given: GivenLevels = NOTHING_GIVEN
+    ) -> Generator[None, None, bytes]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
-        state, tables = self._state(image.shape, NO_MESSAGE, reads=False)
+        state, tables = self._state(image.shape, NO_MESSAGE, given, reads=False)
         message = yield from _written(state, tables, image.copy())
         return message.ljust(self.least_bytes(image.size), b"\0")
 
-    def frequencies(self, image: Images) -> npt.NDArray[np.int64]:
+    def frequencies(
+        self, image: Images, given: GivenLevels = NOTHING_GIVEN
+    ) -> npt.NDArray[np.int64]:
         """Return the frequency, of 2^24, of each level of an image, int64 `(H, W, C)`."""
         found = np.zeros(image.shape, np.int64)
-        state, tables = self._state(image.shape, NO_MESSAGE, reads=False, frequencies=found)
+        state, tables = self._state(image.shape, NO_MESSAGE, given, reads=False, frequencies=found)
         _finished(_written(state, tables, image.copy()))
         return found
 
-    def decode(self, message: bytes, height: int, width: int, channels: int) -> Images:
+    def decode(
+        self,
+        message: bytes,
+        height: int,
+        width: int,
+        channels: int,
+        given: GivenLevels = NOTHING_GIVEN,
+    ) -> Images:
         """Return the image of a message, uint8 `(height, width, channels)`.
 
         Of another that an encoder may have written, it is some image.
@@ -116,10 +133,15 @@ class Coder:
         Raises:
             CompressedFileError: if no encoder writes such a message for an image of this size.
         """
-        return _finished(self.decoding(message, height, width, channels))
+        return _finished(self.decoding(message, height, width, channels, given))
 
     def decoding(
-        self, message: bytes, height: int, width: int, channels: int
+        self,
+        message: bytes,
+        height: int,
+        width: int,
+        channels: int,
+        given: GivenLevels = NOTHING_GIVEN,
     ) -> Generator[None, None, Images]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
         image = np.zeros((height, width, channels), np.uint8)
@@ -128,7 +150,7 @@ class Coder:
             _require(len(message) == least)
             return image
         stream = np.frombuffer(message, np.uint8).copy()
-        state, tables = self._state(image.shape, stream, reads=True)
+        state, tables = self._state(image.shape, stream, given, reads=True)
         range_coder.start_reading(state.coder, state.stream)
         for first, last in portions(height, width, FIRST_PIXELS):
             run_rows(tables, state, image, first, last)
@@ -145,7 +167,11 @@ class Coder:
         return image
 
     def drawing(
-        self, stream: npt.NDArray[np.uint8], image: Images, known: npt.NDArray[np.bool_]
+        self,
+        stream: npt.NDArray[np.uint8],
+        image: Images,
+        known: npt.NDArray[np.bool_],
+        given: GivenLevels = NOTHING_GIVEN,
     ) -> Iterator[int]:
         """Fill in the unknown levels of an image by random bytes; yield the rows done, some at a time.
 
@@ -153,8 +179,11 @@ class Coder:
             stream: the random bytes: three a level, and eight.
             image: uint8 `(H, W, C)`; written to.
             known: bool `(H, W, C)`: the levels that the image gives.
+            given: what it is given by.
         """
-        state, tables = self._state(image.shape, stream, reads=True, known=known.view(np.uint8))
+        state, tables = self._state(
+            image.shape, stream, given, reads=True, known=known.view(np.uint8)
+        )
         range_coder.start_reading(state.coder, state.stream)
         for first, last in portions(*image.shape[:2]):
             run_rows(tables, state, image, first, last)
@@ -164,6 +193,7 @@ class Coder:
         self,
         shape: tuple[int, ...],
         message: npt.NDArray[np.uint8],
+        given: GivenLevels = NOTHING_GIVEN,
         *,
         reads: bool,
         known: npt.NDArray[np.uint8] = NOTHING_KNOWN,
@@ -175,15 +205,17 @@ class Coder:
             longest = height * width * channels * range_coder.MAX_BYTES_PER_SYMBOL
             message = np.zeros(longest + range_coder.MAX_BYTES_AT_END, np.uint8)
         layout, curves = self.layout, self._curves
-        fresh = self._fresh(width)
+        fresh = self._fresh(height, width)
+        narrow, wide = fresh.narrow.copy(), fresh.wide.copy()
+        write_given(self.program, given, (height, width), fresh.maps, narrow, wide)
         state = RunState(
             layout.weights,
             layout.numbers,
             curves.sigmoid, curves.tanh, curves.exponential,
             curves.logistic, curves.inverse_scales, curves.coupling,
-            fresh.narrow.copy(),
+            narrow,
             fresh.gathered_at,
-            fresh.wide.copy(),
+            wide,
             np.zeros(self._widest, np.int32),
             np.zeros(range_coder.STATE_SIZE, np.int64),
             message,
@@ -195,19 +227,20 @@ class Coder:
         maps = fresh.maps
         return state, Tables(layout.operations, layout.taps, layout.sections, layout.spec, maps)
 
-    def _fresh(self, width: int) -> "_Memory":
-        """Return what memory is like before the first pixel of an image of this width."""
-        found = self._memories.get(width)
+    def _fresh(self, height: int, width: int) -> "_Memory":
+        """Return what memory is like before the first pixel of an image of this size."""
+        key = self._key(height, width)
+        found = self._memories.get(key)
         if found is None:
             layout = self.layout
-            maps = layout.maps(width)
+            maps = layout.maps(height, width)
             # One more than an operation reads: an odd number of inputs is read in pairs, too.
             room = 2 * int(layout.operations[:, OP_PAIRS].max()) + 1
             narrow, wide = layout.memory(maps, room=room), layout.memory(maps, wide=True)
             found = _Memory(maps, narrow, len(narrow) - room, wide)
-            if len(self._memories) >= KEPT_WIDTHS or self.working_bytes(width) > KEPT_BYTES:
+            if len(self._memories) >= KEPT_SIZES or self.working_bytes(*key) > KEPT_BYTES:
                 self._memories.clear()
-            self._memories[width] = found
+            self._memories[key] = found
         return found
 
 

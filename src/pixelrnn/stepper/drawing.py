@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from pixelrnn.arrays import Images
 from pixelrnn.errors import ImageMismatchError
+from pixelrnn.graph.given import NOTHING_GIVEN, GivenLevels
 from pixelrnn.kernels.range_coder import MAX_BYTES_AT_END, MAX_BYTES_PER_SYMBOL
 from pixelrnn.processes import usable_cores
 from pixelrnn.stepper.asked import checked_size
@@ -21,6 +22,7 @@ def draw(
     images: Images,
     known: npt.NDArray[np.bool_],
     *,
+    given: Sequence[GivenLevels] = (),
     seed: int = 0,
     indices: Sequence[int] | None = None,
     threads: int | None = None,
@@ -32,6 +34,7 @@ def draw(
         coder: the model in integers.
         images: uint8 `(N, C, H, W)`; what is unknown in them does not matter.
         known: bool, broadcast to the shape of the images.
+        given: what each image is given by; nothing by default.
         seed: of the random bits, 0 to 2^63 - 1.
         indices: of the images: image i has the random bits of (seed, indices[i]).
         threads: images at the same time; by default one for each usable core.
@@ -40,18 +43,19 @@ def draw(
     Raises:
         ImageMismatchError: if the images would need too much memory.
     """
-    count, width = images.shape[0], images.shape[3]
+    count, _, height, width = images.shape
     numbers = range(count) if indices is None else indices
     if len(numbers) != count:
         raise ValueError(f"{len(numbers)} indices for {count} images: give one per image")
     threads = min(threads or usable_cores(), count)
-    _require_room(coder, width, threads)
+    _require_room(coder, height, width, threads)
     values = images.transpose(0, 2, 3, 1).copy()
-    given = np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1)
+    levels_known = np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1)
 
     def work(n: int) -> Iterator[None]:
         bits = random_bytes(seed, numbers[n], values[n].size)
-        for rows in coder.drawing(bits, values[n], given[n].copy()):
+        by = given[n] if given else NOTHING_GIVEN
+        for rows in coder.drawing(bits, values[n], levels_known[n].copy(), by):
             if on_progress:
                 on_progress(rows * width)
             yield
@@ -65,6 +69,7 @@ def sample(
     count: int,
     size: tuple[int, ...] | None,
     *,
+    given: Sequence[GivenLevels] = (),
     seed: int = 0,
     indices: Sequence[int] | None = None,
     threads: int | None = None,
@@ -76,6 +81,7 @@ def sample(
         coder: the model in integers.
         count: how many.
         size: height and width in pixels.
+        given: what each is given by; nothing by default.
         seed: of the random bits.
         indices: of the images.
         threads: images at the same time.
@@ -90,8 +96,9 @@ def sample(
     blank = np.zeros((count, coder.program.channels, height, width), np.uint8)
     nothing = np.array(False)
     return draw(
-        coder, blank, nothing, seed=seed, indices=indices, threads=threads, on_progress=on_progress
-    )
+        coder, blank, nothing, given=given, seed=seed, indices=indices, threads=threads,
+        on_progress=on_progress,
+    )  # fmt: skip
 
 
 def random_bytes(seed: int, index: int, levels: int) -> npt.NDArray[np.uint8]:
@@ -107,9 +114,9 @@ def random_bytes(seed: int, index: int, levels: int) -> npt.NDArray[np.uint8]:
     return words.view(np.uint8)[:count]
 
 
-def _require_room(coder: Coder, width: int, threads: int) -> None:
+def _require_room(coder: Coder, height: int, width: int, threads: int) -> None:
     """Raise `ImageMismatchError` if the images at work at a time would need too much memory."""
-    num_bytes = coder.working_bytes(width) * (1 + threads)
+    num_bytes = coder.working_bytes(height, width) * (1 + threads)
     if num_bytes > MAX_WORKING_BYTES:
         raise ImageMismatchError(
             f"images {width:,} pixels wide need {num_bytes / 1e9:,.1f} GB of working memory with "

@@ -51,8 +51,8 @@ class Layout:
     program: Program
     numbers: npt.NDArray[np.int32]
 
-    def maps(self, width: int) -> Integers:
-        """Return where each map is in its memory for images of this width."""
+    def maps(self, height: int, width: int) -> Integers:
+        """Return where each map is in its memory for images of this size."""
         table = np.zeros((len(self.program.maps), MAP_COLUMNS), dtype=np.int64)
         bases = {False: 0, True: 0}  # integers: narrow maps and wide ones have memory of their own
         for number, (feature_map, reach) in enumerate(
@@ -62,9 +62,15 @@ class Layout:
             stride = size * (width + 2 * reach.columns) if reach.is_row else size
             step = size if reach.is_row else 0
             base = bases[feature_map.wide]
-            table[number] = base, size, reach.rows, stride, step, reach.columns
-            bases[feature_map.wide] += stride * reach.rows
+            rows = reach.rows_kept(height)
+            table[number] = base, size, rows, stride, step, reach.columns
+            bases[feature_map.wide] += stride * rows
         return table
+
+    @property
+    def keeps_whole_maps(self) -> bool:
+        """Whether memory grows with the height of images."""
+        return any(reach.is_whole for reach in self._reaches)
 
     @cached_property
     def _reaches(self) -> list[Reach]:
@@ -113,6 +119,10 @@ def lay_out(program: Program) -> Layout:
             bias = np.zeros_like(shifts) if operation.bias is None else operation.bias
             numbers += [_whole_vectors(bias), _whole_vectors(shifts)]
             numbers_at += 2 * len(numbers[-1])
+        if operation.table is not None:
+            row[OP_HIGH] = len(operation.table) - 1
+            numbers.append(_whole_vectors(operation.table.reshape(-1)))
+            numbers_at += len(numbers[-1])
         operations.append(row)
     check_order(program)
     return Layout(

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from pixelrnn import graph, kernels, likelihoods, operations, stepper
 from pixelrnn.kernels.compiled import compiled
@@ -23,6 +24,7 @@ from pixelrnn.operations.tables import (
     SPEC_LEVELS,
     SPEC_PARAMETERS,
 )
+from pixelrnn.operations.work import Work
 from pixelrnn.stepper.places import at_column, find_row, place
 from pixelrnn.stepper.run_state import Places, RunState, Tables, workspace
 from pixelrnn.stepper.steps import run_operations
@@ -37,6 +39,26 @@ FINGERPRINT = zlib.crc32(
     b"".join(path.read_bytes() for folder in SOURCES for path in sorted(folder.glob("*.py"))),
     kernels.FINGERPRINT,
 )
+
+
+@njit(error_model="numpy")
+def _run_given(
+    tables: Tables,
+    height: int,
+    width: int,
+    work: Work,
+    outs: np.ndarray,
+    cells: np.ndarray,
+    sources: np.ndarray,
+) -> None:
+    """Run the operations on what an image is given by, each over all of it."""
+    operations, taps, sections, spec, maps = tables
+    given = spec[SPEC_GROUPS] + 2
+    for n in range(sections[given], sections[given + 1]):
+        for row in range(height):
+            find_row(row, n, n + 1, operations, taps, maps, outs, cells, sources)
+            for column in range(width):
+                run_operations(n, n + 1, column, work)
 
 
 @compiled(nogil=True, error_model="numpy")
@@ -63,8 +85,10 @@ def run_rows(
     outs, cells = np.zeros(len(operations), np.int64), np.zeros(len(operations), np.int64)
     sources = np.zeros(len(taps), np.int64)
     work = workspace(state, tables, Places(outs, cells, sources))
+    if first_row == 0:
+        _run_given(tables, image.shape[0], width, work, outs, cells, sources)
     for row in range(first_row, last_row):
-        find_row(row, operations, taps, maps, outs, cells, sources)
+        find_row(row, 0, sections[groups + 2], operations, taps, maps, outs, cells, sources)
         for n in range(sections[groups + 1], sections[groups + 2]):  # row_start
             for column in range(width):
                 run_operations(n, n + 1, column, work)

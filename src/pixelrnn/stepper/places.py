@@ -12,6 +12,8 @@ from pixelrnn.operations.tables import (
     OP_CELL,
     OP_FIRST,
     OP_MAP,
+    OP_TAPS,
+    OP_TAPS_END,
     TAP_COLUMN,
     TAP_FIRST,
     TAP_MAP,
@@ -38,6 +40,8 @@ def at_column(which: int, column: int, start: int, maps: np.ndarray) -> int:
 @njit(error_model="numpy")
 def find_row(
     row: int,
+    begin: int,
+    end: int,
     operations: np.ndarray,
     taps: np.ndarray,
     maps: np.ndarray,
@@ -45,11 +49,11 @@ def find_row(
     cells: np.ndarray,
     sources: np.ndarray,
 ) -> None:
-    """Set the places, at column 0 of a row, of all that the operations write and read."""
-    for n in range(len(operations)):
+    """Set the places, at column 0 of a row, of what operations begin .. end - 1 write and read."""
+    for n in range(begin, end):
         outs[n] = place(maps, operations[n, OP_MAP], row, operations[n, OP_FIRST])
         cells[n] = place(maps, operations[n, OP_CELL], row, operations[n, OP_FIRST])
-    for t in range(len(taps)):
-        which = taps[t, TAP_MAP]
-        start = place(maps, which, row + taps[t, TAP_ROW], taps[t, TAP_FIRST])
-        sources[t] = at_column(which, taps[t, TAP_COLUMN], start, maps)
+        for t in range(operations[n, OP_TAPS], operations[n, OP_TAPS_END]):
+            which = taps[t, TAP_MAP]
+            start = place(maps, which, row + taps[t, TAP_ROW], taps[t, TAP_FIRST])
+            sources[t] = at_column(which, taps[t, TAP_COLUMN], start, maps)

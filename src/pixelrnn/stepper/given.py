@@ -1,0 +1,77 @@
+"""What an image is given by, in the memory of a program."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelrnn.arrays import Integers
+from pixelrnn.errors import ImageMismatchError
+from pixelrnn.graph.given import GivenLevels
+from pixelrnn.graph.program import Features, Program
+from pixelrnn.operations.tables import (
+    MAP_BASE,
+    MAP_FEATURES,
+    MAP_PAD,
+    MAP_ROWS,
+    MAP_STRIDE,
+)
+
+
+def write_given(
+    program: Program,
+    given: GivenLevels,
+    size: tuple[int, int],
+    maps: Integers,
+    narrow: npt.NDArray[np.int16],
+    wide: npt.NDArray[np.int32],
+) -> None:
+    """Write what an image is given by into the memory of a program.
+
+    Args:
+        program: of integers.
+        given: what the image is given by.
+        size: (height, width) of the image.
+        maps: where the maps are.
+        narrow: memory of the narrow maps.
+        wide: memory of the wide ones.
+
+    Raises:
+        ImageMismatchError: if the program takes no such thing, or not of that size.
+    """
+    about = program.given
+    if about.label is not None:
+        number = about.num_labels - 1 if given.label is None else given.label
+        if not 0 <= number < about.num_labels:
+            raise ImageMismatchError(
+                f"there is no class {number}: this model knows 0 to {about.num_labels - 2}"
+            )
+        _region(about.label, maps, wide)[..., about.label.first] = number
+    elif given.label is not None:
+        raise ImageMismatchError("this model takes no labels")
+    if about.image is None or about.known is None:
+        if given.image is not None:
+            raise ImageMismatchError("this model takes no image to condition on")
+        return
+    if given.image is None:
+        return
+    expected = (*size, about.image.count)
+    if given.image.shape != expected:
+        raise ImageMismatchError(
+            f"the image to condition on has shape {given.image.shape}, not {expected}"
+        )
+    known = np.ones(size, bool) if given.known is None else given.known
+    highest, (height, width) = program.num_levels - 1, size
+    pad = int(maps[about.image.map, MAP_PAD])
+    region = _region(about.image, maps, narrow)[:height, pad : pad + width]
+    levels = 2 * given.image.astype(np.int16) - highest
+    first = about.image.first
+    region[..., first : first + about.image.count] = levels * known[..., None]
+    region[..., about.known.first] = highest * known
+
+
+def _region(
+    features: Features, maps: Integers, memory: npt.NDArray[np.integer]
+) -> npt.NDArray[np.integer]:
+    """Return the memory of a map, `(rows, columns, features)`."""
+    where = maps[features.map]
+    base, rows, stride = int(where[MAP_BASE]), int(where[MAP_ROWS]), int(where[MAP_STRIDE])
+    return memory[base : base + rows * stride].reshape(rows, -1, int(where[MAP_FEATURES]))

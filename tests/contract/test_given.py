@@ -1,0 +1,221 @@
+"""The contract once more, of images that are given by a label, or by an image of which a part is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from pixelrnn import audit
+from pixelrnn.audit import ContractViolation
+from pixelrnn.errors import ImageMismatchError
+from pixelrnn.models import given as given_module
+from pixelrnn.operations.export import export
+from pixelrnn.operations.oracle import parameters_of
+from pixelrnn.ordering import Place
+from pixelrnn.stepper.coder import Coder
+from reference.fields import field as field_of
+from tests.contract.test_samples import ACCEPTED, all_images, p_value
+from tests.reference.plain_frequencies import frequencies
+
+LABELS, CONDITION = 3, {"channels": 2, "features": 3, "layers": 2, "kernel_size": 3}
+SETTINGS = {"label": {"num_labels": LABELS}, "map": {"condition": CONDITION}}
+BOTH = SETTINGS["label"] | SETTINGS["map"]
+
+
+@pytest.fixture(params=["label", "map"])
+def by(request):
+    """What images are given by, in turn."""
+    return request.param
+
+
+def condition_images(count, height, width, num_levels=5, seed=5):
+    """Return images to condition on, and which of their pixels are known."""
+    random = np.random.default_rng(seed)
+    levels = random.integers(num_levels, size=(count, 2, height, width), dtype=np.uint8)
+    return levels, random.random((count, 1, height, width)) < 0.6
+
+
+def given_model(model, by, count, height, width, num_levels=5):
+    """Return a model of so many images that are given something."""
+    if by == "label":
+        return model.given(labels=np.arange(count) % (LABELS + 1))
+    image, known = condition_images(count, height, width, num_levels)
+    return model.given(image=image, known=known)
+
+
+@pytest.fixture
+def build(tiny_model, by):
+    """A function that builds a model that takes `by`, and may be given it."""
+
+    def build(kind, likelihood, channels, size, count=1, **settings):
+        settings = {"noise": 0.3, **SETTINGS[by], **settings}
+        model = tiny_model(kind, likelihood, channels, **settings)
+        levels = model.config.num_levels
+        return given_model(model, by, count, *size, levels)
+
+    return build
+
+
+def test_causal(kind, likelihood, channels, size, build, random_images, generator):
+    image, *_ = random_images(1, channels, *size)
+    audit.check_causal(build(kind, likelihood, channels, size), image, generator)
+
+
+def test_claims_what_it_claims_without(kind, likelihood, channels, size, build):
+    """What is given is no pixel of the image, and hides none."""
+    model = build(kind, likelihood, channels, size)
+    place = Place(size[0] // 2, size[1] // 2, channels - 1)
+    claimed = model.receptive_field(place, height=size[0], width=size[1])
+    np.testing.assert_array_equal(claimed, field_of(model.config, place, *size))
+
+
+def test_levels_sum_to_one(kind, likelihood, channels, size, build, random_images):
+    audit.check_pmf(build(kind, likelihood, channels, size, 2), random_images(2, channels, *size))
+
+
+def test_all_images_sum_to_one(kind, likelihood, build):
+    audit.check_normalised(build(kind, likelihood, 1, (2, 3), num_levels=3), 2, 3)
+
+
+def test_alone_and_together(kind, likelihood, channels, size, build, random_images):
+    model = build(kind, likelihood, channels, size, 4)
+    audit.check_batch_invariant(model, random_images(4, channels, *size))
+
+
+def test_steps_as_it_forwards(kind, likelihood, channels, size, build, random_images):
+    model = build(kind, likelihood, channels, size, 3)
+    audit.check_steps(model, random_images(3, channels, *size))
+
+
+def test_integers_step_as_the_oracle_and_code(
+    kind, likelihood, channels, size, build, random_images
+):
+    model, images = build(kind, likelihood, channels, size, 2), random_images(2, channels, *size)
+    program = export(model.lower(images))
+    coder = Coder(program)
+    for n, image in enumerate(images.numpy()):
+        given, pixels = model.given_by.levels(n, model.config.num_labels), image.transpose(1, 2, 0)
+        expected = frequencies(program, parameters_of(program, image, given), image)
+        found = coder.frequencies(pixels, given)
+        np.testing.assert_array_equal(found.transpose(2, 0, 1), expected)
+        message = coder.encode(pixels, given)
+        np.testing.assert_array_equal(coder.decode(message, *pixels.shape, given), pixels)
+
+
+def test_samples_what_it_scores(kind, likelihood, build):
+    world = (1, 3, 2, 2)
+    model = build(kind, likelihood, 1, world[2:], num_levels=3, seed=4)
+    model.calibrate(all_images(world))
+    assert p_value(model.sample(6000, size=world[2:], seed=1), model, world) > ACCEPTED
+
+
+def test_every_parameter_gets_a_gradient(kind, likelihood, tiny_model, random_images):
+    model = tiny_model(kind, likelihood, 3, **BOTH)
+    image, known = condition_images(4, 5, 7)
+    given = model.given(labels=[0, 1, 2, 3], image=image, known=known)
+    given.nats(random_images(4, 3, 5, 7)).backward()
+    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not silent
+
+
+def test_what_is_given_moves_the_score(kind, likelihood, tiny_model, random_images):
+    model, images = tiny_model(kind, likelihood, 3, noise=0.3, **BOTH), random_images(1, 3, 5, 7)
+    image, known = condition_images(1, 5, 7)
+    ways = [model, model.given(1), model.given(2), model.given(image=image)]
+    ways += [model.given(image=image, known=known), model.given(1, image=image)]
+    scores = [way.log_prob(images).item() for way in ways]
+    assert len(set(scores)) == len(ways)
+    assert model.given(LABELS).log_prob(images).item() == scores[0]  # of no class
+
+
+# --- planted faults ------------------------------------------------------------------------------
+
+
+def planted(monkeypatch, change):
+    """Let what goes through the network beside an image be changed; its program does not know."""
+    sound = given_module.conditions
+
+    def conditions(config, given, images, dtype):
+        return change(sound(config, given, images, dtype))
+
+    monkeypatch.setattr(given_module, "conditions", conditions)
+
+
+def test_a_label_that_reaches_the_wrong_image(
+    skeleton_kind, likelihood, tiny_model, random_images, monkeypatch
+):
+    model = tiny_model(skeleton_kind, likelihood, 1, noise=0.3, num_labels=LABELS)
+    planted(monkeypatch, lambda found: given_module.Conditions(found.labels.roll(1)))
+    images = random_images(3, 1, 5, 7)
+    with pytest.raises(ContractViolation, match="differently in a batch"):
+        audit.check_batch_invariant(model.given([0, 1, 2]), images)
+    with pytest.raises(ContractViolation, match="not the same program"):
+        audit.check_steps(model.given([0, 1, 2]), images)
+
+
+@pytest.mark.parametrize("axis", [2, 3], ids=["rows", "columns"])
+def test_a_map_that_is_shifted(
+    axis, skeleton_kind, likelihood, tiny_model, random_images, monkeypatch
+):
+    model = tiny_model(skeleton_kind, likelihood, 1, noise=0.3, condition=CONDITION)
+    planted(monkeypatch, lambda found: given_module.Conditions(None, found.image.roll(1, axis)))
+    given = given_model(model, "map", 1, 5, 7)
+    with pytest.raises(ContractViolation, match="not the same program"):
+        audit.check_steps(given, random_images(1, 1, 5, 7))
+
+
+def test_a_map_that_holds_the_image_itself(
+    skeleton_kind, likelihood, tiny_model, random_images, generator
+):
+    """A model that is conditioned on what it predicts: no fault of its own, and its score says so."""
+    condition = {**CONDITION, "channels": 1}
+    model = tiny_model(skeleton_kind, likelihood, 1, condition=condition, layers=1)
+    images = random_images(8, 1, 5, 7)
+    given = model.given(image=images)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
+    for _ in range(120):
+        optimizer.zero_grad()
+        given.nats(images).backward()
+        optimizer.step()
+    bits = given.nats(images).item() / images.numel() / np.log(2)
+    assert bits < 0.7  # five levels, evenly distributed, cost 2.3 bits
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "trouble"),
+    [
+        ({"labels": 4}, "knows the classes 0 to 2"),
+        ({"labels": [0, -1]}, "knows the classes 0 to 2"),
+        ({"image": np.zeros((1, 3, 5, 7), np.uint8)}, "grey|channels|2"),
+        ({"image": np.full((1, 2, 5, 7), 9, np.uint8)}, "5 levels"),
+        ({"image": np.zeros((1, 2, 5, 7))}, "uint8"),
+    ],
+    ids=["class-unknown", "class-negative", "colours", "levels", "floats"],
+)
+def test_what_does_not_fit_is_refused(arguments, trouble, tiny_model):
+    model = tiny_model("pixelcnn", "logistic-mixture", 3, **BOTH)
+    with pytest.raises(ImageMismatchError, match=trouble):
+        model.given(**arguments)
+
+
+def test_more_labels_than_images(tiny_model, random_images):
+    model = tiny_model("pixelcnn", "logistic-mixture", 3, **BOTH)
+    with pytest.raises(ImageMismatchError, match="2 labels for 3 images"):
+        model.given([0, 1]).log_prob(random_images(3, 3, 5, 7))
+
+
+def test_a_map_of_another_size(tiny_model, random_images):
+    model = tiny_model("pixelcnn", "logistic-mixture", 3, **BOTH)
+    given = model.given(image=np.zeros((1, 2, 7, 5), np.uint8))
+    with pytest.raises(ImageMismatchError, match="of that size, not of 7 x 5"):
+        given.log_prob(random_images(3, 3, 5, 7))
+    with pytest.raises(ImageMismatchError):
+        given.sample(1, size=(5, 7))
+
+
+@pytest.mark.parametrize("arguments", [{"labels": 0}, {"image": np.zeros((1, 1, 5, 7), np.uint8)}])
+def test_a_model_that_takes_nothing(arguments, tiny_model):
+    with pytest.raises(ImageMismatchError, match="takes no"):
+        tiny_model("row-lstm", "categorical", 1).given(**arguments)
