@@ -45,16 +45,16 @@ class Names(LazySequence[str]):
         if self._text is None:
             yield from itertools.repeat("", self._count)
             return
-        for last in range(NAMES_AT_ONCE, len(self) + NAMES_AT_ONCE, NAMES_AT_ONCE):
-            first = int(self._ends[last - NAMES_AT_ONCE - 1]) + 1 if last > NAMES_AT_ONCE else 0
-            end = int(self._ends[min(last, len(self)) - 1])
-            yield from self._text[first:end].decode().split("\0")
+        for first in range(0, len(self), NAMES_AT_ONCE):
+            last = min(first + NAMES_AT_ONCE, len(self)) - 1
+            yield from self._between(self._text, first, last).split("\0")
 
     def _make(self, index: int) -> str:
-        if self._text is None:
-            return ""
-        first = int(self._ends[index - 1]) + 1 if index else 0
-        return self._text[first : int(self._ends[index])].decode()
+        return "" if self._text is None else self._between(self._text, index, index)
+
+    def _between(self, text: bytes, first: int, last: int) -> str:
+        begin = int(self._ends[first - 1]) + 1 if first else 0
+        return text[begin : int(self._ends[last])].decode()
 
 
 def read_names(packed: bytes, count: int) -> Names:

@@ -29,6 +29,8 @@ from pixelrnn.untrusted import check_safetensors, read_json
 
 FORMAT = "pixelrnn-integer-program"
 FORMAT_VERSION = 1
+# What a structure raises that no program has.
+UNSOUND = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -124,18 +126,11 @@ def load_program(name_or_path: str | Path) -> CodingModel:
         program = put_together(structure, arrays)
         check_program(program)
         largest_magnitudes(program)
-        model = name_model(metadata["name"], program)
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+        if _canonical(take_apart(program)[0]) != _canonical(structure):
+            raise ValueError("there is no use for some of what it says")
+        return name_model(metadata["name"], program)
+    except UNSOUND as error:
         raise ModelFileError(f"{file} holds no sound program ({error}); get it again") from error
-    return model
 
 
 def _check_format(file: Path, metadata: dict[str, str]) -> None:
