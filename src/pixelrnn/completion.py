@@ -43,6 +43,16 @@ class Completions:
     effective_samples: npt.NDArray[np.float64] | None = None
 
 
+def joined(parts: Sequence[Completions]) -> Completions:
+    """Return completions of some images after the other, at least of one, as those of all."""
+    effective = [part.effective_samples for part in parts if part.effective_samples is not None]
+    return Completions(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.hidden_bits_per_dim for part in parts]),
+        np.concatenate(effective) if effective else None,
+    )
+
+
 def complete(
     model: AutoregressiveModel,
     images: AnyImages,

@@ -1,14 +1,20 @@
 """`pixelrnn complete`: what is hidden of images, sampled several times over."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelrnn.cli import options
-from pixelrnn.cli.console import interrupted, progress, say_json, say_lines, tell
+from pixelrnn.cli.console import (
+    progress,
+    require_finished,
+    say_json,
+    say_lines,
+    tell,
+    until_stopped,
+)
 from pixelrnn.cli.inputs import images_for
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import ImageMismatchError
@@ -53,7 +59,7 @@ def complete(
         out: The sheet, a PNG file: original, what was given, completions.
         npz: Also write arrays: images, known, completions, hidden_bits_per_dim.
     """
-    from pixelrnn import completion
+    from pixelrnn import completion, pictures
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.evaluation import require_fit
@@ -82,14 +88,17 @@ def complete(
     settings = {"importance": importance, "threads": threads}
     sampled = {"seed": seed, "temperature": temperature}
     with progress("completing", len(chosen) * each * known.size) as on_progress:
-        done = _complete(loaded, chosen, known, on_progress, count=count, **settings, **sampled)
-    if done is None:
-        raise interrupted("stopped before the first image was finished: nothing is written")
+        about = {"count": count, **settings, **sampled, "on_progress": on_progress}
+        done = completion.joined(until_stopped(_completed(loaded, chosen, known, about)))
     hidden, effective = done.hidden_bits_per_dim, done.effective_samples
     finished = len(hidden)
-    _write(done, chosen[:finished], known, loaded.config.num_levels, out, npz)
-    pictures = data.pictures_of(split)
-    pictures = None if pictures is None else pictures[:finished]
+    if npz is not None:
+        pictures.write_arrays(npz, **_arrays(done, chosen[:finished], known))
+    cells, shown = pictures.completion_cells(chosen[:finished], done.images, known)
+    levels = loaded.config.num_levels
+    pictures.write_png(out, pictures.sheet(cells, levels, columns=2 + count, known=shown))
+    cut_from = data.pictures_of(split)
+    cut_from = None if cut_from is None else cut_from[:finished]
     result = {
         "model": str(model),
         "images": images,
@@ -97,14 +106,14 @@ def complete(
         "out": str(out),
         "npz": npz and str(npz),
         "num_images": finished,
-        "num_pictures": count_pictures(finished, pictures),
+        "num_pictures": count_pictures(finished, cut_from),
         "completions_per_image": count,
         "known_pixels": int(known.sum()),
         "hidden_pixels": int((~known).sum()),
         "known_pixels_after_hidden": later,
         **sampled,
         "hidden_bits_per_dim": float(hidden.mean()),
-        "standard_error": standard_error(hidden, pictures),
+        "standard_error": standard_error(hidden, cut_from),
         "effective_samples": None if effective is None else effective.tolist(),
         "finished": finished == len(chosen),
     }
@@ -114,62 +123,32 @@ def complete(
             "its completions are alike; a larger --importance helps, if anything does"
         )
     say_json(result) if as_json else say_lines(_lines(result))
-    if not result["finished"]:
-        raise interrupted(f"stopped: {finished} of {len(chosen)} images were finished and are kept")
+    require_finished(finished, len(chosen))
 
 
-def _complete(
-    model: "AutoregressiveModel",
-    images: "Pixels",
-    known: "Mask",
-    on_progress: Callable[[float], None],
-    **settings: Any,
-) -> "Completions | None":
-    """Complete one image after the other, so that Ctrl-C loses one at most; None if none is finished."""
-    import numpy as np
-
+def _completed(
+    model: "AutoregressiveModel", images: "Pixels", known: "Mask", settings: dict[str, Any]
+) -> "Iterator[Completions]":
+    """Complete one image after the other, so that Ctrl-C loses one at most."""
     from pixelrnn import completion
 
-    done: list[Completions] = []
-    with suppress(KeyboardInterrupt):
-        for first in range(len(images)):
-            one = images[first : first + 1]
-            about: dict[str, Any] = {"first": first, "on_progress": on_progress}
-            done.append(completion.complete(model, one, known, **about, **settings))
-            on_progress(known.size)
-    if not done:
-        return None
-    effective = [each.effective_samples for each in done if each.effective_samples is not None]
-    return completion.Completions(
-        np.concatenate([each.images for each in done]),
-        np.concatenate([each.hidden_bits_per_dim for each in done]),
-        np.concatenate(effective) if effective else None,
-    )
+    for first in range(len(images)):
+        one = images[first : first + 1]
+        yield completion.complete(model, one, known, first=first, **settings)
+        settings["on_progress"](known.size)
 
 
-def _write(
-    done: "Completions",
-    originals: "Pixels",
-    known: "Mask",
-    num_levels: int,
-    out: Path,
-    npz: Path | None,
-) -> None:
-    from pixelrnn import pictures
+def _arrays(done: "Completions", originals: "Pixels", known: "Mask") -> dict[str, Any]:
+    from pixelrnn.pictures import channels_last
 
-    if npz is not None:
-        arrays: dict[str, Any] = {
-            "images": pictures.channels_last(originals),
-            "known": known,
-            "completions": pictures.channels_last(done.images),
-            "hidden_bits_per_dim": done.hidden_bits_per_dim,
-        }
-        if done.effective_samples is not None:
-            arrays["effective_samples"] = done.effective_samples
-        pictures.write_arrays(npz, **arrays)
-    cells, shown = pictures.completion_cells(originals, done.images, known)
-    columns = 2 + done.images.shape[1]
-    pictures.write_png(out, pictures.sheet(cells, num_levels, columns=columns, known=shown))
+    weighted = {"effective_samples": done.effective_samples}
+    return {
+        "images": channels_last(originals),
+        "known": known,
+        "completions": channels_last(done.images),
+        "hidden_bits_per_dim": done.hidden_bits_per_dim,
+        **(weighted if done.effective_samples is not None else {}),
+    }
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,15 +19,17 @@ from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.writing import PIXELS_AT_ONCE, portions
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file
+from pixelrnn.lazy import LazySequence
 from pixelrnn.processes import renew_when_forked
 
 CLOSED = "it was closed: open it again"
 
 
-class Album(Sequence[Images]):
+class Album(LazySequence[Images]):
     """The images of a `.pxr` file, uint8 `(C, H, W)`; also a data set of torch.
 
-    It may be handed to other processes and used from several threads. Slices are lists.
+    It may be handed to other processes and used from several threads. Slices are lists. An image that is
+    asked for is decoded then, and raises `CompressedFileError` if it is damaged.
 
     Args:
         source: the file's path, or the file, open for reading bytes. A path stays where it is when the
@@ -61,10 +63,12 @@ class Album(Sequence[Images]):
         needs_model: bool = True,
         coding_model: CodingModel | None = None,
     ) -> None:
-        self._source, self._place = source, "the file"
+        self._source: Path | BinaryIO
         if isinstance(source, (str, bytes, os.PathLike)):
             self._place = os.fsdecode(source)
             self._source = Path(self._place).absolute()
+        else:
+            self._place, self._source = "the file", source
         self._wanted = model
         self._threads = threads
         self._renew_lock()
@@ -119,19 +123,7 @@ class Album(Sequence[Images]):
     def __repr__(self) -> str:
         return f"<Album of {len(self):,} images>"
 
-    @overload
-    def __getitem__(self, index: int) -> Images: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Images]: ...
-    def __getitem__(self, index: int | slice) -> Images | list[Images]:
-        """Decode an image, uint8 `(C, H, W)`, or several.
-
-        Raises:
-            IndexError: if there are not so many images.
-            CompressedFileError: if the image is damaged.
-        """
-        if isinstance(index, slice):
-            return [self[n] for n in range(*index.indices(len(self)))]
+    def _make(self, index: int) -> Images:
         return np.ascontiguousarray(self.pixels(index).transpose(2, 0, 1))
 
     def __iter__(self) -> Iterator[Images]:
@@ -154,8 +146,6 @@ class Album(Sequence[Images]):
 
     def pixels(self, index: int) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; raises as indexing does."""
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"there is no image {index} among {len(self):,}")
         (image,) = self._decoded([self.entries[index]])
         return image
 
