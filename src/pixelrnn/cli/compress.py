@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,8 +97,8 @@ def compress(
         "bits_per_dim": BITS_PER_BYTE * num_bytes / dims,
         "seconds": seconds,
         "verified": verify,
-        "images": [_facts(image, entry) for image, entry in kept],
-        "smaller_as_they_are": [_facts(image, entry) for image, entry in larger],
+        "images": _facts(kept),
+        "smaller_as_they_are": _facts(larger),
         "skipped": [{"path": str(e.path), "reason": e.reason} for e in given.refused],
         "left_aside": [{"name": name, "reason": reason} for name, reason in given.left_aside],
         "num_turned_upright": given.num_turned,
@@ -145,38 +146,36 @@ def _output(out: Path | None, images: "list[GivenImage]", *, force: bool, all_ke
                 f"{len(images)} images go into one file: name it with -o album{SUFFIX}"
             )
         out = images[0].path.with_suffix(SUFFIX)
-    is_there = os.path.exists(out)  # noqa: PTH110 - never raises
-    for image in images:
-        if is_there and out.samefile(image.path):
+    if os.path.exists(out):  # noqa: PTH110 - never raises
+        if any(out.samefile(image.path) for image in images):
             raise OutputError(f"{out} is one of the images: give another name with -o")
-    if is_there and not force and all_kept and _is_album_of(out, {image.name for image in images}):
-        tell(f"{out} is an album of images of these names alone: it is written again")
-        force = True
+        if not force and all_kept and _is_album_of(out, images):
+            tell(f"{out} is an album of images of these names alone: it is written again")
+            force = True
     require_writable(("-o", out, SUFFIX), force=force)
     return out
 
 
-def _is_album_of(path: Path, names: set[str]) -> bool:
-    """Return whether a file is an album, and every image in it has one of these names."""
-    from pixelrnn.coding.album import Album
+def _is_album_of(path: Path, images: "list[GivenImage]") -> bool:
+    """Return whether a file is an album, and every image in it has the name of one of these."""
+    from pixelrnn.coding import Album
 
-    try:
-        with Album(path, needs_model=False) as album:
-            return names.issuperset(album.names)
-    except CompressedFileError:
-        return False
+    with suppress(CompressedFileError), Album(path, needs_model=False) as album:
+        return {image.name for image in images}.issuperset(album.names)
+    return False
 
 
 def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
     """Decode the file by the same model, read from where the user has it, and compare all pixels."""
     import numpy as np
 
-    from pixelrnn.coding.album import Album
+    from pixelrnn.coding import Album
     from pixelrnn.data.given_files import GivenImages
 
-    album = Album(path, threads=codec.threads, needs_model=False, coding_model=codec.model)
-    pixels = sum(image.num_pixels for image, _ in kept)
-    with album, progress("verifying", pixels) as on_progress:
+    with (
+        Album(path, threads=codec.threads, coding_model=codec.model) as album,
+        progress("verifying", album.num_pixels) as on_progress,
+    ):
         again = GivenImages([image for image, _ in kept]).pixels(skip=False)
         for (name, image), decoded in zip(again, album.in_turn(on_progress), strict=True):
             if not np.array_equal(decoded, image):
@@ -186,26 +185,29 @@ def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
                 )
 
 
-def _facts(image: "GivenImage", entry: "Entry") -> dict[str, Any]:
-    return {
-        "name": image.name,
-        "path": str(image.path),
-        "input_bytes": image.num_bytes,
-        "num_bytes": entry.size,
-        "bits_per_dim": entry.bits_per_dim,
-    }
+def _facts(coded: "Coded") -> list[dict[str, Any]]:
+    return [
+        {
+            "name": image.name,
+            "path": str(image.path),
+            "input_bytes": image.num_bytes,
+            "num_bytes": entry.size,
+            "bits_per_dim": entry.bits_per_dim,
+        }
+        for image, entry in coded
+    ]
 
 
 def _mixed(images: "list[GivenImage]", kind: str) -> list[str]:
     """Return what has to be said where another model would have been taken for some of the images."""
-    others = [image for image in images if kind_of(*image.header.size) != kind]
     (other,) = DEFAULT_MODELS.keys() - {kind}
-    if not others or DEFAULT_MODELS[other] == DEFAULT_MODELS[kind]:
+    count = sum(kind_of(*image.header.size) == other for image in images)
+    taken, better = DEFAULT_MODELS[kind], DEFAULT_MODELS[other]
+    if not count or better == taken:
         return []
     return [
-        f"an album has one model: {DEFAULT_MODELS[kind]}, for most of its levels are of {kind}; "
-        f"{counted(len(others), 'image')} of {len(images):,}, {other}, would have {DEFAULT_MODELS[other]} "
-        "in an album of their own"
+        f"an album has one model: {taken}, for most of its levels are of {kind}; {counted(count, 'image')} "
+        f"of {len(images):,}, {other}, would have {better} in an album of their own"
     ]
 
 
@@ -213,19 +215,16 @@ def _growth(kept: "Coded", larger: "Coded", *, left_out: bool) -> list[str]:
     """Return what has to be said of files that are smaller on disk than in an album."""
     from pixelrnn.data.listing import some
 
-    grown = [(image, entry) for image, entry in kept if entry.size > image.num_bytes]
-    grew = larger if left_out else grown
-    if not grew:
-        return []
-    named = some(
-        [f"{image.name} ({image.num_bytes:,} to {entry.size:,} bytes)" for image, entry in grew]
-    )
+    grew = [
+        f"{image.name} ({image.num_bytes:,} to {entry.size:,} bytes)"
+        for image, entry in (larger if left_out else kept)
+        if left_out or entry.size > image.num_bytes
+    ]
     of_all = f"{len(grew):,} of {counted(len(kept) + len(larger), 'file')}"
+    text = f"{of_all} grew: {some(grew)}; --keep-smaller leaves such files out"
     if left_out:
-        return [
-            f"left out, as they would not shrink, {of_all}: {named}; they stay as they are on disk"
-        ]
-    return [f"{of_all} grew: {named}; --keep-smaller leaves such files out"]
+        text = f"left out, as they would not shrink, {of_all}: {some(grew)}; they stay as they are on disk"
+    return [text] if grew else []
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -114,12 +114,8 @@ def _catalogue_facts(entry: "NamedSet", options: "DataOptions") -> dict[str, Any
         "found": str(found.path) if found else None,
         "num_bytes": sum(remote.num_bytes for remote in files),
         "files": [
-            {
-                "url": remote.url,
-                "num_bytes": remote.num_bytes,
-                "checksum": remote.checksum,
-                "path": str(remote.path),
-            }
+            {"path": str(remote.path)}
+            | {key: getattr(remote, key) for key in ("url", "num_bytes", "checksum")}
             for remote in files
         ],
         "splits": {

@@ -1,5 +1,6 @@
 """`pixelrnn info`: what a compressed file holds."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,8 @@ def info(
 
     with Album(album, model=model, needs_model=False) as opened:
         facts = _facts(opened, album)
-        try:
-            opened.model  # noqa: B018
-            facts["model_is_here"] = True
-        except CompressedFileError:
-            facts["model_is_here"] = False
+        with suppress(CompressedFileError):
+            facts["model_is_here"] = bool(opened.model)
         if as_json:
             say_json_with(facts, "images", map(_of_image, opened.entries))
         else:
@@ -58,6 +56,7 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
         "num_images": num_images,
         "num_bytes": opened.num_bytes,
         "bits_per_dim": BITS_PER_BYTE * opened.num_bytes / opened.num_dims if num_images else None,
+        "model_is_here": False,
     }
 
 

@@ -1,6 +1,5 @@
 """`pixelrnn models`: the trained models that come with the package, and making integers of one's own."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ import typer
 from pixelrnn import shipped
 from pixelrnn.cli import options
 from pixelrnn.cli.console import say, say_json, say_lines, say_table, tell
-from pixelrnn.cli.inputs import images_for
+from pixelrnn.cli.inputs import model_and_images
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import OutputError
 
@@ -20,17 +19,13 @@ app = typer.Typer(cls=options.Verbs, no_args_is_help=True, help=HELP)
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from safetensors import safe_open
-
     from pixelrnn.coding import load_program
 
-    weights = shipped.file_of(name, shipped.WEIGHTS)
-    program = shipped.file_of(name, shipped.PROGRAM)
-    with safe_open(weights, framework="np") as opened:  # without torch
-        config = json.loads((opened.metadata() or {})["config"])
+    weights, program = (shipped.file_of(name, kind) for kind in (shipped.WEIGHTS, shipped.PROGRAM))
+    config = shipped.config(name)
     # The first paragraph of the card, its heading left out.
-    paragraphs = [part.strip() for part in shipped.card(name).split("\n\n")]
-    summary = next(part for part in paragraphs if not part.startswith("#"))
+    paragraphs = shipped.card(name).split("\n\n")
+    summary = next(part for part in paragraphs if not part.strip().startswith("#"))
     return {
         "name": name,
         **{key: config[key] for key in ("kind", "channels", "num_levels", "image_size")},
@@ -109,7 +104,7 @@ def export(
     from pixelrnn.coding.measuring import measure_files
     from pixelrnn.coding.program_file import check_name
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.evaluation import evaluate, require_fit
+    from pixelrnn.evaluation import evaluate
     from pixelrnn.models import store
     from pixelrnn.operations.export import export as export_program
     from pixelrnn.operations.scales import Widths
@@ -121,13 +116,10 @@ def export(
     if out.exists() and weights.exists() and out.samefile(weights):
         raise OutputError(f"{out} holds the weights themselves: give another name with -o")
     called = check_name(name or model.resolve().name.removesuffix(".safetensors"))
-    loaded, images = store.load(model), images_for(model, data)
-    require_fit(loaded, images)
+    loaded, images = model_and_images(model, data)
     make_loop_ready(tell)
-    program = export_program(
-        loaded.lower(images.images("train")), Widths(activation_bits, weight_bits)
-    )
-    named = name_model(called, program)
+    program = loaded.lower(images.images("train"))
+    named = name_model(called, export_program(program, Widths(activation_bits, weight_bits)))
     save_program(named, out)
     split, count = ("validation", MEASURED_IMAGES) if images.count("validation") else ("train", 64)
     some = images.images(split)[evenly_spread(images.count(split), count)]

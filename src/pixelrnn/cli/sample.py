@@ -100,7 +100,7 @@ def _coder(model: Path, temperature: float) -> "tuple[Coder, tuple[int, int] | N
 
     name = str(model)
     if name in shipped.names() and not model.exists() and temperature == 1:
-        return Coder(load_program(name).program), shipped.image_size(name)
+        return Coder(load_program(name).program), shipped.config(name)["image_size"]
     from pixelrnn.models import store
 
     loaded = store.load(model)
