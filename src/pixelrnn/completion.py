@@ -108,9 +108,8 @@ def complete(
         indices=[(n << 32) + k for n in numbers for k in range(drawn)],
         threads=threads, on_progress=on_progress,
     )  # fmt: skip
-    per_dim = -_nats(model, images, ~known) * bits_per_dim(
-        1.0, int((~known).sum()) * images.shape[1]
-    )
+    hidden = int((~known).sum()) * images.shape[1]
+    per_dim = -_nats(model, images, ~known) * bits_per_dim(1.0, hidden)
     result = candidates.reshape(len(images), drawn, *images.shape[1:])
     if importance is None:
         return Completions(result, per_dim)
@@ -124,10 +123,9 @@ def _nats(model: AutoregressiveModel, images: Images, which: Mask) -> npt.NDArra
     """Return the log-probability of some pixels of images, each given all before it, `(N,)` nats."""
     found = [np.zeros(0)]
     with torch.inference_mode(), usual_torch():
-        for batch in (
-            np.array_split(images, -(-len(images) // SCORED_AT_ONCE)) if len(images) else ()
-        ):
-            nats = model.log_prob_map(batch, dtype=torch.float64).cpu().numpy()
+        for first in range(0, len(images), SCORED_AT_ONCE):
+            some = images[first : first + SCORED_AT_ONCE]
+            nats = model.log_prob_map(some, dtype=torch.float64).cpu().numpy()
             found.append(nats[:, :, which].sum(axis=(1, 2)))
     return np.concatenate(found)
 
