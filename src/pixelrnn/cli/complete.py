@@ -1,8 +1,7 @@
 """`pixelrnn complete`: what is hidden of images, sampled several times over."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -19,11 +18,6 @@ from pixelrnn.cli.inputs import images_for
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.wording import counted
-
-if TYPE_CHECKING:
-    from pixelrnn.arrays import Images as Pixels
-    from pixelrnn.completion import Completions, Mask
-    from pixelrnn.models import AutoregressiveModel
 
 FEW_EFFECTIVE_SAMPLES = 2.0
 
@@ -84,17 +78,36 @@ def complete(
     if not later and importance is not None:
         tell("no given pixel comes after a hidden one: --importance changes nothing")
     make_loop_ready(tell)
-    each = max(count, importance or 0) + 1  # one to score the original
-    settings = {"importance": importance, "threads": threads}
     sampled = {"seed": seed, "temperature": temperature}
-    with progress("completing", len(chosen) * each * known.size) as on_progress:
-        about = {"count": count, **settings, **sampled, "on_progress": on_progress}
-        done = completion.joined(until_stopped(_completed(loaded, chosen, known, about)))
+    settings: dict[str, Any] = {
+        "count": count,
+        "importance": importance,
+        "threads": threads,
+        **sampled,
+    }
+    total = len(chosen) * max(count, importance or 0) * known.size
+    with progress("completing", total) as on_progress:
+        # One image after the other, so that Ctrl-C loses one at most.
+        each = (
+            completion.complete(
+                loaded, chosen[n : n + 1], known, first=n, on_progress=on_progress, **settings
+            )
+            for n in range(len(chosen))
+        )
+        done = completion.joined(until_stopped(each))
     hidden, effective = done.hidden_bits_per_dim, done.effective_samples
     finished = len(hidden)
+    originals = chosen[:finished]
     if npz is not None:
-        pictures.write_arrays(npz, **_arrays(done, chosen[:finished], known))
-    cells, shown = pictures.completion_cells(chosen[:finished], done.images, known)
+        pictures.write_arrays(
+            npz,
+            images=pictures.channels_last(originals),
+            known=known,
+            completions=pictures.channels_last(done.images),
+            hidden_bits_per_dim=hidden,
+            **({} if effective is None else {"effective_samples": effective}),
+        )
+    cells, shown = pictures.completion_cells(originals, done.images, known)
     levels = loaded.config.num_levels
     pictures.write_png(out, pictures.sheet(cells, levels, columns=2 + count, known=shown))
     cut_from = data.pictures_of(split)
@@ -124,31 +137,6 @@ def complete(
         )
     say_json(result) if as_json else say_lines(_lines(result))
     require_finished(finished, len(chosen))
-
-
-def _completed(
-    model: "AutoregressiveModel", images: "Pixels", known: "Mask", settings: dict[str, Any]
-) -> "Iterator[Completions]":
-    """Complete one image after the other, so that Ctrl-C loses one at most."""
-    from pixelrnn import completion
-
-    for first in range(len(images)):
-        one = images[first : first + 1]
-        yield completion.complete(model, one, known, first=first, **settings)
-        settings["on_progress"](known.size)
-
-
-def _arrays(done: "Completions", originals: "Pixels", known: "Mask") -> dict[str, Any]:
-    from pixelrnn.pictures import channels_last
-
-    weighted = {"effective_samples": done.effective_samples}
-    return {
-        "images": channels_last(originals),
-        "known": known,
-        "completions": channels_last(done.images),
-        "hidden_bits_per_dim": done.hidden_bits_per_dim,
-        **(weighted if done.effective_samples is not None else {}),
-    }
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

@@ -114,11 +114,9 @@ class Codec:
         spread(work, len(jobs), self.threads)
         return [self._entry(*each) for each in zip(images, messages, strict=True)]
 
-    def decode(
-        self, entry: Entry, messages: Sequence[bytes], *, threads: int | None = None
-    ) -> Images:
+    def decode(self, entry: Entry, messages: Sequence[bytes]) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; see `decode_many`."""
-        return next(self.decode_many([(entry, messages)], threads=threads))
+        return next(self.decode_many([(entry, messages)]))
 
     def decode_many(
         self,

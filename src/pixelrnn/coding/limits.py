@@ -22,16 +22,15 @@ MAX_PROGRAM_BYTES = (
 )  # of a file with an integer program; its header has a limit in `untrusted.py`
 
 
-def memory_of(levels: int, working_bytes: int, *, threads: int = 1) -> int:
-    """Return the bytes that decoding takes.
+def memory_of(levels: int, working_bytes: int) -> int:
+    """Return the bytes that decoding on one thread takes.
 
     Args:
         levels: of the images that are decoded together, a byte each.
         working_bytes: of the maps that a message needs, see `Coder.working_bytes`; they are kept once as
             they are before the first pixel, and once for each thread.
-        threads: messages at the same time.
     """
-    return levels + (1 + threads) * working_bytes
+    return levels + 2 * working_bytes
 
 
 def threads_within(levels: int, working_bytes: int, wanted: int) -> int:

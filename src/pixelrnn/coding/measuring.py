@@ -36,23 +36,19 @@ class FileSizes:
     seconds: float
 
 
-def measure_files(
-    model: CodingModel, images: Images, *, threads: int | None = None, tile: int = 0
-) -> FileSizes:
+def measure_files(model: CodingModel, images: Images) -> FileSizes:
     """Compress images into one file in memory, and compare it with what the model thinks of them.
 
     The file is decoded again, and every pixel compared.
 
     Args:
         model: the integer model.
-        images: uint8 `(N, C, H, W)`.
-        threads: tiles at the same time; by default one for each usable core.
-        tile: side of the tiles, or 0 for whole images.
+        images: uint8 `(N, C, H, W)`, which are not cut into tiles.
 
     Raises:
         CompressedFileError: if other pixels come back.
     """
-    codec = Codec(model, tile=tile, threads=threads)
+    codec = Codec(model, tile=0)
     codec.make_ready()
     pixels = [np.ascontiguousarray(image.transpose(1, 2, 0)) for image in images]
     stream, began = io.BytesIO(), time.perf_counter()
