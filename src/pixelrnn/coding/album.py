@@ -13,9 +13,8 @@ import numpy as np
 from pixelrnn.arrays import Images
 from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import Entry, Header, read_header
-from pixelrnn.coding.find_model import find_model
 from pixelrnn.coding.index import Index, read_index
-from pixelrnn.coding.program_file import CodingModel
+from pixelrnn.coding.program_file import CodingModel, find_model
 from pixelrnn.coding.writing import PIXELS_AT_ONCE, portions
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file

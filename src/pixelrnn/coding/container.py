@@ -67,11 +67,6 @@ class Header:
     hash: bytes
     tile: int
 
-    @property
-    def planes(self) -> Planes:
-        """Which bands are coded together, by the number of bands."""
-        return PLANES[self.channels]
-
     def to_bytes(self) -> bytes:
         """Return the header as it is written."""
         name = self.model.encode()

@@ -20,6 +20,7 @@ from pixelrnn.coding.container import (
     MAX_BANDS,
     MAX_PIXELS,
     MAX_SIDE,
+    PLANES,
     Entry,
     Header,
     Message,
@@ -202,7 +203,7 @@ def _runs(reader: Reader, header: Header, count: int) -> Runs:
         reader.at += int(bytes_of.sum())
         window = min(16 * window, BLOCK)
     counts, bands, heights, widths = np.concatenate(parts).T.copy()
-    planes = np.array([len(each) for each in header.planes])[bands]
+    planes = np.array([len(each) for each in PLANES[header.channels]])[bands]
     tile = header.tile or MAX_SIDE
     messages = planes * -(-heights // tile) * -(-widths // tile)
     most = int(messages.max(initial=0))

@@ -6,9 +6,8 @@ albums stay far below; the largest models of the paper are a quarter of what pro
 """
 
 # Compressed files.
-MEMORY_BYTES = (
-    224 << 20
-)  # for an image and the maps that decode it; 32 MB are left for the code itself
+# For an image and the maps that decode it; 32 MB are left for the code itself.
+MEMORY_BYTES = 224 << 20
 MAX_INDEX_BYTES = 1 << 26  # of a file
 MAX_IMAGES = 1 << 22  # of a file: some numbers are kept of each
 MAX_MESSAGES = 1 << 22  # of a file, likewise
@@ -17,9 +16,8 @@ MAX_NAMES_BYTES = 1 << 26  # of all images together
 FREE_NAMES_BYTES = 1 << 24  # of all names, however well they are packed ...
 NAMES_BYTES_PER_BYTE = 64  # ... and more where they are not packed better than this
 
-MAX_PROGRAM_BYTES = (
-    1 << 26
-)  # of a file with an integer program; its header has a limit in `untrusted.py`
+# Of a file with an integer program; its header has a limit in `untrusted.py`.
+MAX_PROGRAM_BYTES = 1 << 26
 
 
 def memory_of(levels: int, working_bytes: int) -> int:

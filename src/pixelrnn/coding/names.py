@@ -31,14 +31,11 @@ class Names(LazySequence[str]):
         if text is not None:
             ends = np.flatnonzero(np.frombuffer(text, np.uint8) == 0)
             self._ends = np.append(ends, len(text)).astype(np.int32)
+            if np.diff(self._ends, prepend=-1).max() - 1 > MAX_FILE_NAME_BYTES:
+                raise CompressedFileError(NAMES_DAMAGED)
 
     def __len__(self) -> int:
         return self._count if self._text is None else len(self._ends)
-
-    @property
-    def longest(self) -> int:
-        """Bytes of the longest name."""
-        return int(np.diff(self._ends, prepend=-1).max(initial=1)) - 1
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names in turn, many times as fast as by their numbers."""
@@ -79,7 +76,4 @@ def read_names(packed: bytes, count: int) -> Names:
         raise CompressedFileError(NAMES_DAMAGED) from error
     if not count or text.count(b"\0") != count - 1:
         raise CompressedFileError(NAMES_DAMAGED)
-    names = Names(text, count)
-    if names.longest > MAX_FILE_NAME_BYTES:
-        raise CompressedFileError(NAMES_DAMAGED)
-    return names
+    return Names(text, count)
