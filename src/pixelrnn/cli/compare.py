@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli import options
-from pixelrnn.cli.console import raise_alarms, say, say_json, say_table
+from pixelrnn.cli import console, options
 from pixelrnn.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -64,11 +63,11 @@ def compare(
             command=options.command_line(),
         )
     if as_json:
-        say_json(comparison.results)
+        console.say_json(comparison.results)
     else:
         _show(comparison.results)
-        say(f"The report: {comparison.report}")
-    raise_alarms(
+        console.say(f"The report: {comparison.report}")
+    console.raise_alarms(
         f"{model['label']}: {alarm}"
         for model in comparison.results["models"]
         for alarm in model["alarms"] or ()
@@ -83,9 +82,9 @@ def _dry_run(recipes: "dict[str, Recipe]", seeds: int) -> None:
     for name, recipe in recipes.items():
         found = estimate(recipe)
         seconds += found.seconds * seeds
-        say(labels[name] + found.text[found.text.index(":") :])
+        console.say(labels[name] + found.text[found.text.index(":") :])
     often = "" if seeds == 1 else f", {seeds} times each"
-    say(f"all: {counted(len(recipes), 'model')}{often}, would take {duration(seconds)}")
+    console.say(f"all: {counted(len(recipes), 'model')}{often}, would take {duration(seconds)}")
 
 
 def _show(results: dict[str, Any]) -> None:
@@ -99,7 +98,7 @@ def _show(results: dict[str, Any]) -> None:
     over = f" over images; mean and standard deviation of {seeds} seeds" if seeds > 1 else ""
     measured = ("bits/dim", "over seeds") if seeds > 1 else ("bits/dim",)
     lines = sorted(results["baselines"], key=itemgetter("test_bits_per_dim"))
-    say_table(
+    console.say_table(
         ("",),
         (*measured, "parameters", "images/s", "minutes", "peak MB"),
         [
@@ -114,9 +113,9 @@ def _show(results: dict[str, Any]) -> None:
         collapse_padding=True,
     )
     for difference in results.get("differences", ()):
-        say(_in_words(difference))
+        console.say(_in_words(difference))
     if reason := no_verdict(results["num_pictures"]):
-        say(reason)
+        console.say(reason)
 
 
 def _row(model: dict[str, Any], measure: str) -> list[str]:

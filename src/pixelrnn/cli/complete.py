@@ -5,17 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import (
-    progress,
-    require_finished,
-    say_json,
-    say_lines,
-    tell,
-    until_stopped,
-)
-from pixelrnn.cli.inputs import images_for
-from pixelrnn.cli.outputs import require_writable
+from pixelrnn.cli import console, inputs, options, outputs
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.wording import counted
 
@@ -61,23 +51,23 @@ def complete(
     from pixelrnn.uncertainty import count_pictures, standard_error
 
     loaded = store.load(model)
-    data = images_for(model, images)
+    data = inputs.images_for(model, images)
     split = split or ("test" if data.count("test") else "all")
     chosen = data.images(split)[:first]
     require_fit(loaded, data, None if images in CATALOGUE else chosen)
     known = completion.keep(keep, *chosen.shape[2:])
     if known.all():
         raise ImageMismatchError(f"--keep {keep} keeps every pixel: there is nothing to complete")
-    require_writable(("--out", out, ".png"), ("--npz", npz, ".npz"), force=force)
+    outputs.require_writable(("--out", out, ".png"), ("--npz", npz, ".npz"), force=force)
     later = completion.known_after_hidden(known)
     if later and importance is None:
-        tell(
+        console.tell(
             f"{later:,} given pixels come after hidden ones and do not guide them: the model goes "
             "row by row; --importance 100 chooses completions that fit them"
         )
     if not later and importance is not None:
-        tell("no given pixel comes after a hidden one: --importance changes nothing")
-    make_loop_ready(tell)
+        console.tell("no given pixel comes after a hidden one: --importance changes nothing")
+    make_loop_ready(console.tell)
     sampled = {"seed": seed, "temperature": temperature}
     settings: dict[str, Any] = {
         "count": count,
@@ -86,7 +76,7 @@ def complete(
         **sampled,
     }
     total = len(chosen) * max(count, importance or 0) * known.size
-    with progress("completing", total) as on_progress:
+    with console.progress("completing", total) as on_progress:
         # One image after the other, so that Ctrl-C loses one at most.
         each = (
             completion.complete(
@@ -94,7 +84,7 @@ def complete(
             )
             for n in range(len(chosen))
         )
-        done = completion.joined(until_stopped(each))
+        done = completion.joined(console.until_stopped(each))
     hidden, effective = done.hidden_bits_per_dim, done.effective_samples
     finished = len(hidden)
     originals = chosen[:finished]
@@ -131,12 +121,12 @@ def complete(
         "finished": finished == len(chosen),
     }
     if effective is not None and effective.min() < FEW_EFFECTIVE_SAMPLES:
-        tell(
+        console.tell(
             "of some images hardly more than one candidate fits the given pixels: "
             "its completions are alike; a larger --importance helps, if anything does"
         )
-    say_json(result) if as_json else say_lines(_lines(result))
-    require_finished(finished, len(chosen))
+    console.say_json(result) if as_json else console.say_lines(_lines(result))
+    console.require_finished(finished, len(chosen))
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
-from pixelrnn.cli.outputs import refuse_existing, require_writable
+from pixelrnn.cli import console, options, outputs
 from pixelrnn.errors import CompressedFileError, OutputError
 from pixelrnn.shipped import DEFAULT_MODELS, described_defaults, kind_of, mostly
 from pixelrnn.units import BITS_PER_BYTE
@@ -61,7 +59,7 @@ def compress(
     from pixelrnn.files import replacing
 
     if out is not None:  # for a folder or a device; what else may be there: see `_output`
-        refuse_existing("-o", out, force=True)
+        outputs.refuse_existing("-o", out, force=True)
     given = given_images(images)
     given.refuse(skip=skip)
     out = _output(out, given.images, force=force, all_kept=not (skip or keep_smaller))
@@ -73,7 +71,7 @@ def compress(
         threads=threads,
     )
     given.check_sizes(codec, skip=skip)
-    codec.make_ready(tell)
+    codec.make_ready(console.tell)
     began = time.perf_counter()
     try:
         with replacing(out) as beside:
@@ -83,7 +81,7 @@ def compress(
                 _verify(beside, kept, codec)
             num_bytes = beside.stat().st_size
     except KeyboardInterrupt:
-        raise interrupted("stopped: nothing is written") from None
+        raise console.interrupted("stopped: nothing is written") from None
     dims = sum(entry.num_dims for _, entry in kept)
     result = {
         "out": str(out),
@@ -104,10 +102,10 @@ def compress(
         "num_turned_upright": given.num_turned,
         "not_kept": given.not_kept,
     }
-    say_json(result) if as_json else say(_text(result))
+    console.say_json(result) if as_json else console.say(_text(result))
     notes = [] if model else _mixed(given.images, kind)
     for note in [*notes, *given.notes(), *_growth(kept, larger, left_out=keep_smaller)]:
-        tell(note)
+        console.tell(note)
 
 
 def _write(
@@ -131,7 +129,7 @@ def _write(
         return is_kept
 
     pixels = sum(image.num_pixels for image in given.images)
-    with path.open("wb") as stream, progress("compressing", pixels) as on_progress:
+    with path.open("wb") as stream, console.progress("compressing", pixels) as on_progress:
         write(codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps)
     if not kept:
         raise nothing_left(given.notes() + _growth(kept, larger, left_out=True))
@@ -150,9 +148,9 @@ def _output(out: Path | None, images: "list[GivenImage]", *, force: bool, all_ke
         if any(out.samefile(image.path) for image in images):
             raise OutputError(f"{out} is one of the images: give another name with -o")
         if not force and all_kept and _is_album_of(out, images):
-            tell(f"{out} is an album of images of these names alone: it is written again")
+            console.tell(f"{out} is an album of images of these names alone: it is written again")
             force = True
-    require_writable(("-o", out, SUFFIX), force=force)
+    outputs.require_writable(("-o", out, SUFFIX), force=force)
     return out
 
 
@@ -174,7 +172,7 @@ def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
 
     with (
         Album(path, threads=codec.threads, coding_model=codec.model) as album,
-        progress("verifying", album.num_pixels) as on_progress,
+        console.progress("verifying", album.num_pixels) as on_progress,
     ):
         again = GivenImages([image for image, _ in kept]).pixels(skip=False)
         for (name, image), decoded in zip(again, album.in_turn(on_progress), strict=True):

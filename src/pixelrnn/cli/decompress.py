@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import progress, require_finished, say, say_json, tell
+from pixelrnn.cli import console, options
 from pixelrnn.errors import OutputError
 from pixelrnn.wording import counted
 
@@ -44,11 +43,11 @@ def decompress(
         names = FileNames(opened.entries.names)
         make_folder(out)
         _refuse_existing(out, names, force=force)
-        opened.make_ready(tell)
+        opened.make_ready(console.tell)
         done, folder = 0, ""
         with (
             suppress(KeyboardInterrupt),
-            progress("decompressing", opened.num_pixels) as on_progress,
+            console.progress("decompressing", opened.num_pixels) as on_progress,
         ):
             for name, image in zip(names, opened.in_turn(on_progress), strict=True):
                 if (parent := name.rpartition("/")[0]) != folder:
@@ -68,10 +67,10 @@ def decompress(
             "finished": done == len(names),
         }
     what = f"{out / names[0]}: 1 image" if done == 1 else f"{out}: {done:,} images as PNG"
-    say_json(result) if as_json else say(f"{what}, {seconds:.3g} seconds")
+    console.say_json(result) if as_json else console.say(f"{what}, {seconds:.3g} seconds")
     if note := _changes(opened.entries.names, names):
-        tell(note)
-    require_finished(done, len(names))
+        console.tell(note)
+    console.require_finished(done, len(names))
 
 
 def _refuse_existing(out: Path, names: Sequence[str], *, force: bool) -> None:

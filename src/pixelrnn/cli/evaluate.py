@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import progress, raise_alarms, say, say_json, tell
-from pixelrnn.cli.inputs import model_and_images
+from pixelrnn.cli import console, inputs, options
 from pixelrnn.errors import OutputError
 
 if TYPE_CHECKING:
@@ -40,14 +38,14 @@ def evaluate(
     run = RunFolder.of(model)
     if run.recipe_file.is_file():
         recipe_of(run)  # one of a later version is refused
-    loaded, images = model_and_images(model, data, settings or (), device=device)
+    loaded, images = inputs.model_and_images(model, data, settings or (), device=device)
     chosen, pictures = images.images(split), images.pictures_of(split)
     assessment.require_contract(run, loaded, chosen)
     is_kept = data is None and split == "test"
     if is_kept and (reason := _why_not_kept(model, run, images)):
-        tell(f"the result is not kept in {run.path}: {reason}")
+        console.tell(f"the result is not kept in {run.path}: {reason}")
         is_kept = False
-    with progress("evaluating", len(chosen)) as on_progress:
+    with console.progress("evaluating", len(chosen)) as on_progress:
         found = evaluation.evaluate(
             loaded, chosen, pictures=pictures, batch_size=batch_size, on_progress=on_progress
         )
@@ -78,12 +76,12 @@ def assess(
     from pixelrnn.training import recipe_of
 
     folder = RunFolder.of(run)
-    model, images = model_and_images(run, data, device=device)
+    model, images = inputs.model_and_images(run, data, device=device)
     recipe_of(folder)  # it is a run, and not weights alone
     if reason := _why_not_kept(run, folder, images):
         raise OutputError(f"{folder.path} cannot keep an assessment: {reason}")
     assessment.require_contract(folder, model, images.images("test"))
-    with progress("evaluating", images.count("test")) as on_progress:
+    with console.progress("evaluating", images.count("test")) as on_progress:
         evaluation = assessment.assess(
             folder,
             images,
@@ -91,7 +89,7 @@ def assess(
             batch_size=batch_size,
             device=device,
             on_progress=on_progress,
-            on_compiling=tell,
+            on_compiling=console.tell,
         )
     _answer(run, images, "test", evaluation, folder.result()["alarms"], as_json=as_json)
 
@@ -133,8 +131,8 @@ def _answer(
         "images_per_second": evaluation.num_images / evaluation.seconds,
         "alarms": alarms,
     }
-    say_json(result) if as_json else say(_in_words(result))
-    raise_alarms(alarms)
+    console.say_json(result) if as_json else console.say(_in_words(result))
+    console.raise_alarms(alarms)
 
 
 def _in_words(result: dict[str, Any]) -> str:

@@ -6,10 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelrnn import shipped
-from pixelrnn.cli import options
-from pixelrnn.cli.console import say, say_json, say_lines, say_table, tell
-from pixelrnn.cli.inputs import model_and_images
-from pixelrnn.cli.outputs import require_writable
+from pixelrnn.cli import console, inputs, options, outputs
 from pixelrnn.errors import OutputError
 
 MEASURED_IMAGES = 512
@@ -42,7 +39,7 @@ def list_models(as_json: options.AsJson = False) -> None:
     """List the models that come with the package."""
     facts = [_facts(name) for name in shipped.names()]
     if as_json:
-        say_json(facts)
+        console.say_json(facts)
         return
     headings = ("name", "images", "weights", "integers", "what it is")
     rows = [
@@ -55,7 +52,7 @@ def list_models(as_json: options.AsJson = False) -> None:
         )
         for fact in facts
     ]
-    say_table(headings, (), rows, box=None, pad_edge=False)
+    console.say_table(headings, (), rows, box=None, pad_edge=False)
 
 
 @app.command(cls=options.Verb)
@@ -67,11 +64,11 @@ def info(name: str, as_json: options.AsJson = False) -> None:
     """
     card, facts = shipped.card(name), _facts(name)
     if as_json:
-        say_json(facts | {"card": card})
+        console.say_json(facts | {"card": card})
         return
-    say_lines(card.rstrip().split("\n"))
-    say("")
-    say(
+    console.say_lines(card.rstrip().split("\n"))
+    console.say("")
+    console.say(
         f"weights {facts['weights_bytes']:,} bytes, integers {facts['program_bytes']:,} bytes, "
         f"program {facts['program_hash']}"
     )
@@ -110,14 +107,14 @@ def export(
     from pixelrnn.operations.scales import Widths
     from pixelrnn.uncertainty import evenly_spread
 
-    require_writable(("-o", out, ".safetensors"), force=force)
+    outputs.require_writable(("-o", out, ".safetensors"), force=force)
     weights = shipped.file_of(model, shipped.WEIGHTS)
     weights = weights / store.MODEL_FILE if weights.is_dir() else weights
     if out.exists() and weights.exists() and out.samefile(weights):
         raise OutputError(f"{out} holds the weights themselves: give another name with -o")
     called = check_name(name or model.resolve().name.removesuffix(".safetensors"))
-    loaded, images = model_and_images(model, data)
-    make_loop_ready(tell)
+    loaded, images = inputs.model_and_images(model, data)
+    make_loop_ready(console.tell)
     program = loaded.lower(images.images("train"))
     named = name_model(called, export_program(program, Widths(activation_bits, weight_bits)))
     save_program(named, out)
@@ -139,4 +136,4 @@ def export(
         f"images {result['float_bits_per_dim']:.4f} bits/dim in floats, "
         f"{sizes.ideal_bits_per_dim:.4f} in integers, {sizes.file_bits_per_dim:.4f} in a file"
     )
-    say_json(result) if as_json else say(text)
+    console.say_json(result) if as_json else console.say(text)

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn import shipped
-from pixelrnn.cli import options
-from pixelrnn.cli.console import progress, require_finished, say, say_json, tell, until_stopped
-from pixelrnn.cli.outputs import require_writable
+from pixelrnn.cli import console, options, outputs
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.wording import counted
@@ -62,14 +60,14 @@ def sample(
         )
     height, width = size
     checked_size((height, width), min(count, threads))
-    require_writable(
+    outputs.require_writable(
         ("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz"), force=force
     )
-    make_loop_ready(tell)
+    make_loop_ready(console.tell)
     settings = {"size": (height, width), "seed": seed}
-    with progress("sampling", count * height * width) as on_progress:
+    with console.progress("sampling", count * height * width) as on_progress:
         about = {**settings, "on_progress": on_progress}
-        portions = until_stopped(_sampled(coder, count, threads, about))
+        portions = console.until_stopped(_sampled(coder, count, threads, about))
     images, seconds = np.concatenate([some for some, _ in portions]), portions[-1][1]
     if npz is not None:
         pictures.write_arrays(npz, images=pictures.channels_last(images))
@@ -89,8 +87,8 @@ def sample(
         "seconds_per_image": seconds / len(images),
         "finished": len(images) == count,
     }
-    say_json(result) if as_json else say(_text(result))
-    require_finished(len(images), count)
+    console.say_json(result) if as_json else console.say(_text(result))
+    console.require_finished(len(images), count)
 
 
 def _coder(model: Path, temperature: float) -> "tuple[Coder, tuple[int, int] | None]":

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli import options
-from pixelrnn.cli.console import say, say_json, say_lines
+from pixelrnn.cli import console, options
 from pixelrnn.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def train(
         from pixelrnn import training
 
         if list_recipes:
-            say_lines(training.shipped_recipes())
+            console.say_lines(training.shipped_recipes())
             return
         changes, command = list(settings or []), options.command_line()
         if max_minutes is not None:
@@ -65,10 +64,12 @@ def train(
             loaded = training.load_recipe(recipe, changes, data=data)
             if explain:
                 keys = training.keys_of(loaded)
-                say_json(list(map(asdict, keys))) if as_json else say_lines(_explained(keys))
+                console.say_json(list(map(asdict, keys))) if as_json else console.say_lines(
+                    _explained(keys)
+                )
                 return
             if dry_run:
-                say_lines(training.dry_run(loaded).split("\n"))
+                console.say_lines(training.dry_run(loaded).split("\n"))
                 return
             run = training.train(loaded, out or Path("runs") / loaded.name, command=command)
     if not run.is_ours:
@@ -78,7 +79,7 @@ def train(
                for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip
     parts = [f"{part['bits_per_dim']:.4f} on that of {part['data']}"
              for part in result.get("validation_parts", ())]  # fmt: skip
-    say(f"{run.path}: {', '.join([*figures, *parts])}")
+    console.say(f"{run.path}: {', '.join([*figures, *parts])}")
 
 
 def _explained(keys: "Iterable[Key]") -> Iterator[str]:
