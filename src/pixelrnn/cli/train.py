@@ -1,7 +1,7 @@
 """`pixelrnn train`: one recipe, one run folder."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,10 +63,7 @@ def train(
                 raise RecipeError("name a recipe (--list shows them), or give --resume RUN")
             loaded = training.load_recipe(recipe, changes, data=data)
             if explain:
-                keys = training.keys_of(loaded)
-                console.say_json(list(map(asdict, keys))) if as_json else console.say_lines(
-                    _explained(keys)
-                )
+                _explain(training.keys_of(loaded), as_json=as_json)
                 return
             if dry_run:
                 console.say_lines(training.dry_run(loaded).split("\n"))
@@ -82,13 +79,16 @@ def train(
     console.say(f"{run.path}: {', '.join([*figures, *parts])}")
 
 
-def _explained(keys: "Iterable[Key]") -> Iterator[str]:
-    """Yield two lines per key: its value here as `--set` takes it, and what it is and may be."""
+def _explain(keys: "Iterable[Key]", *, as_json: bool) -> None:
+    """Print two lines per key: its value here as `--set` takes it, and what it is and may be."""
+    if as_json:
+        console.say_json(list(map(asdict, keys)))
+        return
     for key in keys:
         default = "" if key.default is None else f", by default {_written(key.default)}"
         range_ = f" {key.range}" if key.range else ""
-        yield f"{key.name} = {_written(key.value)}"
-        yield f"    {key.meaning} ({key.type}{range_}{default})"
+        console.say(f"{key.name} = {_written(key.value)}")
+        console.say(f"    {key.meaning} ({key.type}{range_}{default})")
 
 
 def _written(value: Any) -> str:
