@@ -26,6 +26,7 @@ import io
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -183,10 +184,6 @@ def _errors_as(kind: type[PxrError]) -> Iterator[None]:
         raise kind(str(error)) from error
 
 
-def _accept(prefix: bytes) -> bool:
-    return prefix.startswith(MAGIC)
-
-
 def _save(
     image: Image.Image, stream: IO[bytes], filename: str | bytes, *, save_all: bool = False
 ) -> None:
@@ -213,10 +210,6 @@ def _codec(settings: dict[str, Any], shapes: Iterator[tuple[int, int, int]]) -> 
     return Codec(
         load_program(model if isinstance(model, str) else Path(os.fsdecode(model))), tile=tile
     )
-
-
-def _save_all(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
-    _save(image, stream, filename, save_all=True)
 
 
 def _frames(
@@ -284,9 +277,9 @@ def _with_alpha(frame: Image.Image, settings: dict[str, Any]) -> Image.Image | N
 
 # Pillow's own PIXAR takes the same suffix when all its formats are loaded: that must not come later.
 Image.init()
-Image.register_open(FORMAT, PxrImageFile, _accept)
+Image.register_open(FORMAT, PxrImageFile, lambda prefix: prefix.startswith(MAGIC))
 Image.register_decoder("pxr", PxrDecoder)
 Image.register_save(FORMAT, _save)
-Image.register_save_all(FORMAT, _save_all)
+Image.register_save_all(FORMAT, partial(_save, save_all=True))
 Image.register_extension(FORMAT, SUFFIX)
 Image.register_mime(FORMAT, MIME)
