@@ -9,7 +9,6 @@ from pixelrnn.cli import console, inputs, options
 from pixelrnn.errors import DataError
 
 if TYPE_CHECKING:
-    from pixelrnn.coding import CodingModel
     from pixelrnn.data import Images
 
 
@@ -30,13 +29,15 @@ def check(
         quick: Only the checks that take seconds, which `compare` and `evaluate` run as well.
     """
     from pixelrnn import audit
+    from pixelrnn.coding import load_program
     from pixelrnn.models import store
 
     loaded = store.load(model)
     images, about = _images(model)
+    coding = None if model.exists() else load_program(str(model))  # it comes with the package
     found, violation = [], None
     try:
-        for each in audit.checks(loaded, images, coding=_coding(model), quick=quick):
+        for each in audit.checks(loaded, images, coding=coding, quick=quick):
             with console.progress(each.name, 1) as on_progress:
                 covered = each.run(on_progress)
             found.append({"check": each.name, "covered": covered})
@@ -70,11 +71,3 @@ def _images(model: Path) -> "tuple[Images | None, str]":
         console.tell(f"random images are taken instead of the run's own: {error}")
         return None, "random images"
     return data.images("train"), f"training images of {data.name} and random ones"
-
-
-def _coding(model: Path) -> "CodingModel | None":
-    """Return the integers that come with a model of the package."""
-    from pixelrnn import shipped
-    from pixelrnn.coding import load_program
-
-    return None if model.exists() else load_program(shipped.file_of(model, shipped.PROGRAM))

@@ -1,5 +1,6 @@
 """`pixelrnn data`: what sets of images there are, what one holds, and fetching it."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -57,17 +58,17 @@ def info(
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.data.loading import check_options
 
-    options = inputs.data_options({}, settings or ())
-    if options.also:
+    asked = inputs.data_options({}, settings or ())
+    if asked.also:
         raise RecipeError("data.also mixes sets for a run: ask for each of them by itself")
     entry = CATALOGUE.get(source)
     facts: dict[str, Any] = {}
     if entry is not None:
-        check_options(options, entry.options, source)
-        facts = _catalogue_facts(entry, options)
+        check_options(asked, entry.options, source)
+        facts = _catalogue_facts(entry, asked)
     # What must be downloaded first is described from the catalogue: `info` fetches nothing.
     if entry is None or facts["here"]:
-        facts |= _measured_facts(load(source, options))
+        facts |= _measured_facts(load(source, asked))
     if as_json:
         console.say_json(facts)
     else:
@@ -87,15 +88,15 @@ def fetch(name: str, settings: options.DataSettings = None) -> None:
 
     if name not in CATALOGUE:
         raise DataError(nothing_called(name))
-    options = inputs.data_options({}, settings or ())
-    check_options(options, CATALOGUE[name].options, name)
-    files = CATALOGUE[name].files(options)
+    asked = inputs.data_options({}, settings or ())
+    check_options(asked, CATALOGUE[name].options, name)
+    files = CATALOGUE[name].files(asked)
     if not files:
         console.say(f"{name} is here: it is part of an installed package")
-    elif found := finding.locate(name, options):
+    elif found := finding.locate(name, asked):
         console.say(f"{name} is here: {found.path}, checked")
     else:
-        for path, remote in zip(finding.fetch(name, options), files, strict=True):
+        for path, remote in zip(finding.fetch(name, asked), files, strict=True):
             console.say(f"{path}  ({remote.checksum.replace(':', ' ')})")
 
 
@@ -113,11 +114,7 @@ def _catalogue_facts(entry: "NamedSet", options: "DataOptions") -> dict[str, Any
         "here": found is not None or not files,
         "found": str(found.path) if found else None,
         "num_bytes": sum(remote.num_bytes for remote in files),
-        "files": [
-            {"path": str(remote.path)}
-            | {key: getattr(remote, key) for key in ("url", "num_bytes", "checksum")}
-            for remote in files
-        ],
+        "files": [asdict(remote) | {"path": str(remote.path)} for remote in files],
         "splits": {
             split: {"num_images": count, "sha256": None}
             for split, count in zip(SPLITS, entry.splits(options), strict=True)
