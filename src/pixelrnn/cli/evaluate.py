@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelrnn import shipped
 from pixelrnn.cli import console, inputs, options
 from pixelrnn.errors import OutputError
 
@@ -76,8 +77,9 @@ def assess(
     from pixelrnn.training import recipe_of
 
     folder = RunFolder.of(run)
-    model, images = inputs.model_and_images(run, data, device=device)
+    shipped.file_of(run, shipped.WEIGHTS)  # there is something
     recipe_of(folder)  # it is a run, and not weights alone
+    model, images = inputs.model_and_images(run, data, device=device)
     if reason := _why_not_kept(run, folder, images):
         raise OutputError(f"{folder.path} cannot keep an assessment: {reason}")
     assessment.require_contract(folder, model, images.images("test"))
