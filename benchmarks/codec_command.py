@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.codec_images import DIGITS_MODEL, MeasuredImages, measured_images
+from benchmarks.wording import three_digits
 from pixelrnn.cli import options
 from pixelrnn.cli.console import (
     interrupted,
@@ -20,7 +21,7 @@ from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.shipped import described_defaults
-from pixelrnn.wording import counted, three_digits
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from benchmarks.codec_figures import CodecBenchmark, Figures, ModelFigures

@@ -101,7 +101,6 @@ ALL_FORMATS = (
         encode=_encode_jpegls,
         decode=_decode_jpegls,
         note="lossless; it has no colour transform",
-        stores_grey=True,
         max_side=2**16 - 1,
     ),
     ImageFormat(
@@ -110,8 +109,6 @@ ALL_FORMATS = (
         encode=_encode_jpeg2000,
         decode=_decode_jpeg2000,
         note="lossless, bare codestream, the smaller of two settings (1 and 6 resolutions)",
-        stores_grey=True,
-        max_side=2**31 - 1,
     ),
     Stream(
         name="LZMA",
@@ -120,7 +117,5 @@ ALL_FORMATS = (
         decode=_decode_lzma,
         note="xz, preset 9 extreme, the smaller of two (with and without its delta filter); "
         "the shape is known",
-        stores_grey=True,
-        max_side=2**31 - 1,
     ),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from benchmarks.wording import three_digits
 from pixelrnn.cli import options
 from pixelrnn.cli.console import (
     interrupted,
@@ -18,7 +19,6 @@ from pixelrnn.cli.console import (
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
-from pixelrnn.wording import three_digits
 
 if TYPE_CHECKING:
     from benchmarks.sampling import SamplingBenchmark, Timing

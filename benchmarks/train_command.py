@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmarks.wording import three_digits
 from pixelrnn.cli import options
 from pixelrnn.cli.console import interrupted, progress, say_json, say_lines, say_table
 from pixelrnn.cli.outputs import require_writable
 from pixelrnn.errors import RecipeError
-from pixelrnn.wording import counted, nearest, three_digits
+from pixelrnn.wording import counted, nearest
 
 if TYPE_CHECKING:
     from benchmarks.training_figures import Scaling, TrainingBenchmark, TrainingTiming

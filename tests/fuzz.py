@@ -30,13 +30,13 @@ def kinds_in(folder):
     from fuzzing.compressed import Compressed
     from fuzzing.data_sets import DataFiles
     from fuzzing.models import Programs, Weights
-    from pixelrnn.coding import codec, find_model
+    from pixelrnn.coding import codec, program_file
     from pixelrnn.stepper.coder import Coder
 
     # Loaded and laid out once, not for each case; what is loaded from files is not among these.
-    find_model.load_program = functools.cache(find_model.load_program)
+    program_file.load_program = functools.cache(program_file.load_program)
     codec.Coder = functools.cache(Coder)
-    type_of_program = type(find_model.load_program("digits-pixelcnn").program)
+    type_of_program = type(program_file.load_program("digits-pixelcnn").program)
     type_of_program.__hash__ = object.__hash__
     kinds = {
         "compressed": Compressed(),

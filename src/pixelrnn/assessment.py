@@ -248,7 +248,7 @@ def _measure_file(
     save_program(named, run.integer_file)
     Codec(named).make_ready(on_compiling)
     images = _first(data.images("test"))
-    sizes = measure_files(named, images, tile=0)
+    sizes = measure_files(named, images)
     assert evaluation.surprise_bits is not None
     figures = (
         len(images),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import Flags, Floats, Images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
@@ -22,7 +22,6 @@ from pixelrnn.stepper.drawing import draw
 from pixelrnn.units import bits_per_dim
 
 SCORED_AT_ONCE = 50  # images
-Mask = npt.NDArray[np.bool_]
 SIDES = ("top", "bottom", "left", "right")
 
 
@@ -39,14 +38,24 @@ class Completions:
     """
 
     images: Images
-    hidden_bits_per_dim: npt.NDArray[np.float64]
-    effective_samples: npt.NDArray[np.float64] | None = None
+    hidden_bits_per_dim: Floats
+    effective_samples: Floats | None = None
+
+
+def joined(parts: Sequence[Completions]) -> Completions:
+    """Return completions of some images after the other, at least of one, as those of all."""
+    effective = [part.effective_samples for part in parts if part.effective_samples is not None]
+    return Completions(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.hidden_bits_per_dim for part in parts]),
+        np.concatenate(effective) if effective else None,
+    )
 
 
 def complete(
     model: AutoregressiveModel,
     images: AnyImages,
-    known: Mask,
+    known: Flags,
     *,
     count: int = 1,
     seed: int = 0,
@@ -98,9 +107,8 @@ def complete(
         indices=[(n << 32) + k for n in numbers for k in range(drawn)],
         threads=threads, on_progress=on_progress,
     )  # fmt: skip
-    per_dim = -_nats(model, images, ~known) * bits_per_dim(
-        1.0, int((~known).sum()) * images.shape[1]
-    )
+    hidden = int((~known).sum()) * images.shape[1]
+    per_dim = -_nats(model, images, ~known) * bits_per_dim(1.0, hidden)
     result = candidates.reshape(len(images), drawn, *images.shape[1:])
     if importance is None:
         return Completions(result, per_dim)
@@ -110,19 +118,18 @@ def complete(
     return Completions(picked, per_dim, effective)
 
 
-def _nats(model: AutoregressiveModel, images: Images, which: Mask) -> npt.NDArray[np.float64]:
+def _nats(model: AutoregressiveModel, images: Images, which: Flags) -> Floats:
     """Return the log-probability of some pixels of images, each given all before it, `(N,)` nats."""
     found = [np.zeros(0)]
     with torch.inference_mode(), usual_torch():
-        for batch in (
-            np.array_split(images, -(-len(images) // SCORED_AT_ONCE)) if len(images) else ()
-        ):
-            nats = model.log_prob_map(batch, dtype=torch.float64).cpu().numpy()
+        for first in range(0, len(images), SCORED_AT_ONCE):
+            some = images[first : first + SCORED_AT_ONCE]
+            nats = model.log_prob_map(some, dtype=torch.float64).cpu().numpy()
             found.append(nats[:, :, which].sum(axis=(1, 2)))
     return np.concatenate(found)
 
 
-def known_after_hidden(known: Mask) -> int:
+def known_after_hidden(known: Flags) -> int:
     """Return how many known pixels come after a hidden one, and so cannot guide it.
 
     Example:
@@ -132,7 +139,7 @@ def known_after_hidden(known: Mask) -> int:
     return int(_after_first_hidden(known).sum())
 
 
-def keep(rule: str, height: int, width: int) -> Mask:
+def keep(rule: str, height: int, width: int) -> Flags:
     """Return the mask `(height, width)` of a rule such as "top:0.5" (or left, bottom, right).
 
     It may also be the path of an image of the mask, not black where a pixel is given.
@@ -168,14 +175,14 @@ def keep(rule: str, height: int, width: int) -> Mask:
     return np.broadcast_to(kept, (height, width)).copy()
 
 
-def _after_first_hidden(known: Mask) -> Mask:
+def _after_first_hidden(known: Flags) -> Flags:
     hidden_before = np.cumsum(~known.reshape(-1)) > 0
     return known & hidden_before.reshape(known.shape)
 
 
 def _resample(
-    log_weights: npt.NDArray[np.float64], count: int, seed: int, numbers: Sequence[int]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    log_weights: Floats, count: int, seed: int, numbers: Sequence[int]
+) -> tuple[npt.NDArray[np.intp], Floats]:
     """Choose `count` candidates of each row by their weights; return them and the effective number."""
     weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
@@ -185,7 +192,7 @@ def _resample(
     return np.minimum(chosen, weights.shape[1] - 1), 1 / (weights**2).sum(axis=1)
 
 
-def _read_mask(path: Path, height: int, width: int) -> Mask:
+def _read_mask(path: Path, height: int, width: int) -> Flags:
     """Return where an image is not black; alpha in it does not count."""
     try:
         with Image.open(path) as stored:
@@ -200,11 +207,11 @@ def _read_mask(path: Path, height: int, width: int) -> Mask:
     except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise DataError(f"{path} cannot be read as a mask: give an image, such as a PNG") from error
     colours = [index for index, band in enumerate(bands) if band != "A"]
-    known: Mask = (values.reshape(height, width, -1)[..., colours] != 0).any(axis=2)
+    known: Flags = (values.reshape(height, width, -1)[..., colours] != 0).any(axis=2)
     return known
 
 
-def _check_mask(images: Images, known: Mask) -> None:
+def _check_mask(images: Images, known: Flags) -> None:
     if known.dtype != np.bool_ or known.shape != images.shape[2:]:
         sides = " x ".join(map(str, known.shape))
         raise ImageMismatchError(

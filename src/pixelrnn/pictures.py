@@ -13,12 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import Flags, Images, Integers
 from pixelrnn.files import replacing
 from pixelrnn.runs import array_file
 
-Pixels = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 Cells = npt.NDArray[Any]
 
 PAPER = 255  # between the images of a sheet
@@ -32,14 +30,14 @@ LAST_MILLISECONDS = 3000
 write_arrays = array_file.write_arrays  # a third kind of file, beside PNG and GIF
 
 
-def shades(num_levels: int) -> npt.NDArray[np.uint8]:
+def shades(num_levels: int) -> Images:
     """Return what each level is shown as, `(num_levels,)`: evenly over 0..255.
 
     Example:
         >>> shades(4).tolist()
         [0, 85, 170, 255]
     """
-    table: Pixels = np.rint(np.arange(num_levels) * (255 / (num_levels - 1))).astype(np.uint8)
+    table: Images = np.rint(np.arange(num_levels) * (255 / (num_levels - 1))).astype(np.uint8)
     return table
 
 
@@ -74,10 +72,10 @@ def sheet(
     num_levels: int,
     *,
     columns: int,
-    known: Mask | None = None,
+    known: Flags | None = None,
     scale: int | None = None,
     paper: int = PAPER,
-) -> Pixels:
+) -> Images:
     """Lay images out in rows.
 
     Args:
@@ -105,9 +103,7 @@ def sheet(
     return _arrange(cells, columns, paper)
 
 
-def completion_cells(
-    originals: Images, completions: Images, known: Mask
-) -> tuple[Images, npt.NDArray[np.bool_]]:
+def completion_cells(originals: Images, completions: Images, known: Flags) -> tuple[Images, Flags]:
     """Return a row of images for each original: itself, what of it was given, its completions.
 
     Args:
@@ -124,14 +120,14 @@ def completion_cells(
     return cells.reshape(-1, *cells.shape[2:]), shown.reshape(-1, *known.shape)
 
 
-def checkerboard(height: int, width: int) -> npt.NDArray[np.uint8]:
+def checkerboard(height: int, width: int) -> Images:
     """Return what stands for unknown pixels, `(height, width)`."""
     side = max(1, max(height, width) // 16)
     dark = (np.arange(height)[:, None] // side + np.arange(width)[None, :] // side) % 2
     return np.where(dark, *CHECKS).astype(np.uint8)
 
 
-def stages(height: int, width: int, count: int) -> npt.NDArray[np.int64]:
+def stages(height: int, width: int, count: int) -> Integers:
     """Return up to `count` numbers of pixels, the last of them all, evenly apart.
 
     Example:
@@ -141,7 +137,7 @@ def stages(height: int, width: int, count: int) -> npt.NDArray[np.int64]:
     return np.unique(np.rint(np.linspace(0, height * width, count)).astype(np.int64))
 
 
-def first_pixels(count: int, height: int, width: int) -> Mask:
+def first_pixels(count: int, height: int, width: int) -> Flags:
     """Return the mask `(height, width)` of the first `count` pixels in raster order."""
     return np.arange(height * width).reshape(height, width) < count
 
@@ -151,7 +147,7 @@ def gap(height: int, width: int) -> int:
     return max(1, max(height, width) // 16)
 
 
-def write_png(path: Path, pixels: Pixels) -> None:
+def write_png(path: Path, pixels: Images) -> None:
     """Write a sheet, uint8 `(height, width, C)`, as a PNG file in one step.
 
     Raises:
@@ -179,7 +175,7 @@ def _shown(images: Images, pixels: int) -> tuple[Images, int]:
     return shown, squarish(len(shown), height, width)
 
 
-def picture(pixels: Pixels) -> Image.Image:
+def picture(pixels: Images) -> Image.Image:
     """Return pixels `(height, width, C)` with one, three or four channels as a Pillow image."""
     shown = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     return Image.fromarray(np.ascontiguousarray(shown))
@@ -218,9 +214,7 @@ def channels_last(images: Images) -> Images:
     return np.ascontiguousarray(moved[..., 0] if images.shape[-3] == 1 else moved)
 
 
-def _growth(
-    images: Images, num_levels: int, columns: int
-) -> tuple[Iterator[npt.NDArray[np.uint8]], bytes]:
+def _growth(images: Images, num_levels: int, columns: int) -> tuple[Iterator[Images], bytes]:
     """Return the frames as numbers of colours `(height, width)`, and the colours.
 
     The colours are chosen once, for the finished sheet, so that nothing flickers.
@@ -235,7 +229,7 @@ def _growth(
     boards = np.broadcast_to(board[None, :, :, None], (len(images), *board.shape, 1))
     unknown = _arrange(boards, columns, 0)[..., 0]
 
-    def frames() -> Iterator[npt.NDArray[np.uint8]]:
+    def frames() -> Iterator[Images]:
         most = max(8, min(GIF_FRAMES, (GIF_FRAMES * GIF_PIXELS) // numbers.size))
         for count in stages(height, width, most):
             hidden = ~_enlarge(first_pixels(int(count), height, width)[None], scale)
@@ -245,7 +239,7 @@ def _growth(
     return frames(), palette.tobytes()
 
 
-def _numbered(pixels: Pixels) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def _numbered(pixels: Images) -> tuple[Images, Images]:
     """Return pixels as numbers of colours, and those colours `(K, 3)`: all, or the 253 that fit best.
 
     A GIF has 256: two are for what is not known, and one for what did not change since the last frame.
@@ -262,7 +256,7 @@ def _numbered(pixels: Pixels) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uin
     return np.asarray(reduced), used
 
 
-def _indexed(numbers: npt.NDArray[np.uint8], palette: bytes) -> Image.Image:
+def _indexed(numbers: Images, palette: bytes) -> Image.Image:
     height, width = numbers.shape
     drawn = Image.frombytes("P", (width, height), numbers.tobytes())
     drawn.putpalette(palette)

@@ -25,7 +25,8 @@ pixels upright first), colour profiles, texts, resolutions and durations are not
 import io
 import os
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,7 +67,8 @@ class PxrDecoder(ImageFile.PyDecoder):
             PxrError: if it is damaged.
         """
         album, frame = self.args
-        self.set_as_raw(_decoded(album, frame).tobytes())
+        with _errors_as(PxrError):
+            self.set_as_raw(album.pixels(frame).tobytes())
         return -1, 0
 
 
@@ -82,12 +84,10 @@ class PxrImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         stream: Any = self.fp
-        try:
+        with _errors_as(UnreadablePxrError):
             is_small = stream.seek(0, io.SEEK_END) <= HELD_BYTES
             self._fp = _in_memory(stream) if is_small else stream
             self._album = Album(self._fp)
-        except PixelRNNError as error:
-            raise UnreadablePxrError(str(error)) from error
         if not len(self._album):
             raise UnreadablePxrError("the compressed file holds no image")
         self.n_frames = len(self._album)
@@ -147,7 +147,8 @@ class PxrImageFile(ImageFile.ImageFile):
             raise RuntimeError("verify must be called directly after open")
         for frame, entry in enumerate(self._album.entries):
             Image._decompression_bomb_check((entry.width, entry.height))
-            _decoded(self._album, frame)
+            with _errors_as(PxrError):
+                self._album.pixels(frame)
         super().verify()
 
     def save(self, fp: Any, format: str | None = None, **params: Any) -> None:
@@ -174,15 +175,13 @@ def _in_memory(stream: IO[bytes]) -> io.BytesIO:
     return io.BytesIO(stream.read())
 
 
-def _decoded(album: Album, frame: int) -> np.ndarray:
+@contextmanager
+def _errors_as(kind: type[PxrError]) -> Iterator[None]:
+    """Make our errors some that Pillow's users know."""
     try:
-        return album.pixels(frame)
+        yield
     except PixelRNNError as error:
-        raise PxrError(str(error)) from error
-
-
-def _accept(prefix: bytes) -> bool:
-    return prefix.startswith(MAGIC)
+        raise kind(str(error)) from error
 
 
 def _save(
@@ -190,14 +189,9 @@ def _save(
 ) -> None:
     settings = image.encoderinfo
     images = [image, *settings.get("append_images", [])] if save_all else [image]
-    with closing(_all_frames(images, settings) if save_all else _one_frame(image)) as frames:
-        try:
-            codec = _codec(settings, _shapes(images, all_frames=save_all))
-            write(codec, (("", _pixels(*each)) for each in frames), stream)  # type: ignore[arg-type]
-        except PxrError:
-            raise
-        except PixelRNNError as error:
-            raise PxrError(str(error)) from error
+    with closing(_frames(images, settings, all_frames=save_all)) as frames, _errors_as(PxrError):
+        codec = _codec(settings, _shapes(images, all_frames=save_all))
+        write(codec, (("", _pixels(*each)) for each in frames), stream)  # type: ignore[arg-type]
 
 
 def _shapes(images: list[Image.Image], *, all_frames: bool) -> Iterator[tuple[int, int, int]]:
@@ -218,28 +212,23 @@ def _codec(settings: dict[str, Any], shapes: Iterator[tuple[int, int, int]]) -> 
     )
 
 
-def _save_all(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
-    _save(image, stream, filename, save_all=True)
+def _frames(
+    images: list[Image.Image], settings: dict[str, Any], *, all_frames: bool
+) -> Generator[tuple[Image.Image, dict[str, Any]]]:
+    """Yield images at the frames that are meant, with the settings that are for each.
 
-
-# An image at the frame that is meant, and the settings that are for it.
-_Frames = Generator[tuple[Image.Image, dict[str, Any]]]
-
-
-def _one_frame(image: Image.Image) -> _Frames:
-    yield image, image.encoderinfo
-
-
-def _all_frames(images: list[Image.Image], settings: dict[str, Any]) -> _Frames:
-    """Yield all frames of an image and of those appended, and leave each at the frame that it was at."""
+    Each is left at the frame that it was at.
+    """
     for each in images:
         before = each.tell()
         try:
-            for frame in range(getattr(each, "n_frames", 1)):
-                each.seek(frame)
+            for frame in range(getattr(each, "n_frames", 1)) if all_frames else [before]:
+                if frame != each.tell():
+                    each.seek(frame)
                 yield each, settings | getattr(each, "encoderinfo", {})
         finally:
-            each.seek(before)
+            if before != each.tell():
+                each.seek(before)
 
 
 def _pixels(frame: Image.Image, settings: dict[str, Any]) -> np.ndarray:
@@ -288,9 +277,9 @@ def _with_alpha(frame: Image.Image, settings: dict[str, Any]) -> Image.Image | N
 
 # Pillow's own PIXAR takes the same suffix when all its formats are loaded: that must not come later.
 Image.init()
-Image.register_open(FORMAT, PxrImageFile, _accept)
+Image.register_open(FORMAT, PxrImageFile, lambda prefix: prefix.startswith(MAGIC))
 Image.register_decoder("pxr", PxrDecoder)
 Image.register_save(FORMAT, _save)
-Image.register_save_all(FORMAT, _save_all)
+Image.register_save_all(FORMAT, partial(_save, save_all=True))
 Image.register_extension(FORMAT, SUFFIX)
 Image.register_mime(FORMAT, MIME)

@@ -11,6 +11,7 @@ new name.
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pixelrnn.errors import ModelFileError, PixelRNNError
 from pixelrnn.files import not_a_file
@@ -114,18 +115,18 @@ def require_one_meaning(text: str, what: str, error: type[PixelRNNError]) -> Non
         )
 
 
-def image_size(name: str) -> tuple[int, int] | None:
-    """Return the (height, width) of the images that a model was trained on, if it says so.
+def config(name: str) -> dict[str, Any]:
+    """Return the configuration of a model, as its weights have it, without torch.
 
     Example:
-        >>> image_size("digits-pixelcnn")
-        (8, 8)
+        >>> config("digits-pixelcnn")["image_size"]
+        [8, 8]
     """
     from safetensors import safe_open  # noqa: PLC0415 - `--help` does without it
 
     with safe_open(file_of(name, WEIGHTS), framework="np") as opened:
-        size = json.loads(opened.metadata()["config"])["image_size"]
-    return (int(size[0]), int(size[1])) if size else None
+        found: dict[str, Any] = json.loads(opened.metadata()["config"])
+    return found
 
 
 def card(name: str) -> str:

@@ -158,9 +158,7 @@ def interrupted_after(monkeypatch):
 
             yield advance
 
-        for verb in ("sample", "complete"):
-            module = sys.modules[f"pixelrnn.cli.{verb}"]
-            monkeypatch.setattr(module, "progress", progress)
+        monkeypatch.setattr(console, "progress", progress)
 
     return after
 

@@ -74,7 +74,7 @@ def test_every_index(album, images):
 
 @pytest.mark.parametrize("index", [6, -7, 10**9])
 def test_an_image_that_is_not_there(index, album):
-    with pytest.raises(IndexError, match=f"there is no image {index} among 6"):
+    with pytest.raises(IndexError, match="out of range"):
         album[index]
 
 

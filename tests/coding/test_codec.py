@@ -174,7 +174,8 @@ def test_decoding_needs_no_certain_number_of_threads(bands, tiny):
     codec = Codec(tiny(), tile=SMALL_TILE, threads=1)
     ((entry, messages),) = codec.encode([image])
     for threads in (None, 1, 2, 40):
-        np.testing.assert_array_equal(codec.decode(entry, messages, threads=threads), image)
+        (found,) = codec.decode_many([(entry, messages)], threads=threads)
+        np.testing.assert_array_equal(found, image)
 
 
 # Planes and tiles.

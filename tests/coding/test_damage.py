@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelrnn.coding import Album, Codec, codec, find_model, load_program, save_program, write
+from pixelrnn.coding import Album, Codec, codec, load_program, program_file, save_program, write
 from pixelrnn.coding.container import FOOTER
 from pixelrnn.errors import CompressedFileError, ModelFileError
 from pixelrnn.stepper.coder import Coder
@@ -90,7 +90,7 @@ def reader(tmp_path, images, model_file, monkeypatch):
             coders[id(program)] = Coder(program)
         return coders[id(program)]
 
-    monkeypatch.setattr(find_model, "load_program", functools.cache(load_program))
+    monkeypatch.setattr(program_file, "load_program", functools.cache(load_program))
     monkeypatch.setattr(codec, "Coder", coder_of)
     return Reader(tmp_path / "damaged.pxr", images, model_file)
 

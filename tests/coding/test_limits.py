@@ -73,7 +73,7 @@ def test_threads_are_as_many_as_fit():
     assert limits.threads_within(1000, 1000, 64) == 64
     assert limits.threads_within(0, limits.MEMORY_BYTES // 4, 64) == 3
     assert limits.threads_within(limits.MEMORY_BYTES - 10, 5, 64) == 1
-    assert limits.memory_of(7, 10, threads=3) == 47
+    assert limits.memory_of(7, 10) == 27
 
 
 def test_what_no_reader_would_read_is_not_written():

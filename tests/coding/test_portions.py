@@ -146,7 +146,7 @@ def test_tiny_images_are_decoded_some_at_a_time(model, monkeypatch):
     """A million images of one pixel are few pixels, and many Python objects."""
     file = io.BytesIO()
     write(Codec(model), (("", draw(1, 1, 3, n)) for n in range(50)), file)
-    monkeypatch.setattr("pixelrnn.coding.album.TILES_AT_ONCE", 8)
+    monkeypatch.setattr("pixelrnn.coding.writing.TILES_AT_ONCE", 8)
     sizes = []
     real = Codec.decode_many
     monkeypatch.setattr(

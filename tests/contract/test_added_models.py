@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import pixelrnn
+from pixelrnn.models import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(pixelrnn.__file__).parent
@@ -279,8 +280,10 @@ def contract(tmp_path_factory):
 @pytest.fixture(scope="module")
 def outcomes(contract):
     """Of tests that take no time: outcome by file, model and likelihood; and all that was said."""
-    said = contract(f"added and grey and 5x7 and not settings and not float32 and "
-                    f"not test_given and ({SOME})", "-rA")
+    said = contract(
+        f"added and grey and 5x7 and not settings and not float32 and not test_given and ({SOME})",
+        "-rA",
+    )
     found = {}
     line = r"^(PASSED|FAILED|ERROR) tests/contract/test_(\w+)\.py::\w+\[(\S+?)\]"
     for outcome, file, parameters in re.findall(line, said, re.M):
@@ -367,7 +370,7 @@ load_recipe("digits-pixelcnn", ["model.kind=added-pixelcn"])
     assert not [suite for suite in suites if "added" in suite]
     assert digits["added-pixelcnn"] == "digits-added-pixelcnn"
     assert label == "Added"
-    assert kinds == ["pixelcnn", "row-lstm", "diagonal-bilstm", "added-pixelcnn"]
+    assert kinds == [*MODELS, "added-pixelcnn"]
     wrong = ran.stderr.splitlines()[-1]
     assert "model.kind = 'added-pixelcn' is not known; did you mean added-pixelcnn?" in wrong
     assert "row-lstm" in wrong

@@ -29,10 +29,7 @@ def check_causal(model: AutoregressiveModel, image: Tensor, generator: torch.Gen
     Raises:
         ContractViolation: names the changed sub-pixel and one that moved though it comes earlier.
     """
-    places = _in_order(image)[:, None]
-    for steps in torch.arange(image.numel()).split(CHANGES_AT_ONCE):
-        changed = each_changed(image, places[steps], model.config.num_levels, generator)
-        _compare(model, image, changed, steps)
+    _check_from(0, model, image, generator)
 
 
 @torch.no_grad()
@@ -70,18 +67,22 @@ def check_causal_at(
         try:
             _compare(model, image, changed, some)
         except ContractViolation:
-            _seek(model, image, some[0], generator)
+            _check_from(int(some[0]), model, image, generator, CHANGES_AT_ONCE // 4)
             raise
         if on_progress:
             on_progress(len(some))
 
 
-def _seek(
-    model: AutoregressiveModel, image: Tensor, first: Tensor, generator: torch.Generator
+def _check_from(
+    first: int,
+    model: AutoregressiveModel,
+    image: Tensor,
+    generator: torch.Generator,
+    at_once: int = CHANGES_AT_ONCE,
 ) -> None:
-    """Change the sub-pixels from `first` on one by one, to name the one that is peeked at."""
-    places = _in_order(image)[:, None]
-    for steps in torch.arange(int(first), image.numel()).split(CHANGES_AT_ONCE // 4):
+    """Change the sub-pixels from position `first` on one by one, to name the one that is peeked at."""
+    places = torch.from_numpy(_order(image)).flatten().argsort()[:, None]
+    for steps in torch.arange(first, image.numel()).split(at_once):
         changed = each_changed(image, places[steps], model.config.num_levels, generator)
         _compare(model, image, changed, steps)
 
@@ -89,11 +90,6 @@ def _seek(
 def _order(image: Tensor) -> np.ndarray:
     channels, height, width = image.shape
     return ordering.positions(channels=channels, height=height, width=width)
-
-
-def _in_order(image: Tensor) -> Tensor:
-    """Return the flat indices of all sub-pixels, in the order in which they are predicted."""
-    return torch.from_numpy(_order(image)).flatten().argsort()
 
 
 def each_changed(

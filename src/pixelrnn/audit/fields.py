@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from pixelrnn import ordering
+from pixelrnn.arrays import Flags, Images
 from pixelrnn.audit.causality import CHANGES_AT_ONCE, each_changed
 from pixelrnn.audit.violation import ContractViolation, named
 from pixelrnn.models import AutoregressiveModel
@@ -25,7 +26,7 @@ def measure_receptive_field(
     generator: torch.Generator,
     *,
     by_pixel: bool = False,
-) -> npt.NDArray[np.bool_]:
+) -> Flags:
     """Return which sub-pixels change the distribution at `place`, bool `(C, H, W)`.
 
     Every sub-pixel of every image is changed, one at a time; what moves the pmf of the sub-pixel at
@@ -45,17 +46,16 @@ def measure_receptive_field(
     field = np.zeros((channels, height, width), dtype=bool)
     ahead = torch.Generator().manual_seed(0)  # its own: a look ahead changes no other draw
     for image in images:
+        watched = _Watched(model, image, place)
         rows = place.row + 1  # what is below cannot matter
-        if _looks_ahead(model, image, later.flatten(), place, ahead):
+        if watched.looks_ahead(later.unique(), ahead):
             rows = height
-            _see(model, image, later, place, ahead, field, rows)
-        _see(model, image, earlier, place, generator, field, rows)
+            watched.see(later, field, rows, ahead)
+        watched.see(earlier, field, rows, generator)
     return field
 
 
-def field_in_float64(
-    model: AutoregressiveModel, image: npt.NDArray[np.uint8], place: Place
-) -> npt.NDArray[np.bool_]:
+def field_in_float64(model: AutoregressiveModel, image: Images, place: Place) -> Flags:
     """Return what a model is seen to depend on at `place` for one image, in float64 and by pixels.
 
     Args:
@@ -69,38 +69,45 @@ def field_in_float64(
     return measure_receptive_field(watched, images, place, generator, by_pixel=True)
 
 
-def _looks_ahead(
-    model: AutoregressiveModel,
-    image: Tensor,
-    later: Tensor,
-    place: Place,
-    generator: torch.Generator,
-) -> bool:
-    places = later.unique().expand(LOOKS_AHEAD, -1)
-    changed = image.repeat(LOOKS_AHEAD, 1, 1, 1)
-    levels = torch.randint(model.config.num_levels, places.shape, generator=generator)
-    changed.view(LOOKS_AHEAD, -1).scatter_(1, places, levels.to(torch.uint8))
-    before = _pmf_at(model, image.expand(LOOKS_AHEAD, -1, -1, -1), place, image.shape[1])
-    return bool((before != _pmf_at(model, changed, place, image.shape[1])).any())
+@dataclass(frozen=True)
+class _Watched:
+    """The distribution of one sub-pixel of an image."""
 
+    model: AutoregressiveModel
+    image: Tensor
+    place: Place
 
-def _see(
-    model: AutoregressiveModel,
-    image: Tensor,
-    changes: Tensor,
-    place: Place,
-    generator: torch.Generator,
-    field: npt.NDArray[np.bool_],
-    rows: int,
-) -> None:
-    """Mark in `field` those of the changes that move the pmf at `place`."""
-    before = torch.empty(0)
-    for places in changes.split(CHANGES_AT_ONCE) if len(changes) else ():
-        changed = each_changed(image, places, model.config.num_levels, generator)
-        if len(before) != len(places):  # the same batch shape, as in `check_causal`
-            before = _pmf_at(model, image.expand(len(places), -1, -1, -1), place, rows)
-        moved = (before != _pmf_at(model, changed, place, rows)).any(dim=1)
-        field.reshape(-1)[places[moved.cpu()].numpy()] = True
+    def looks_ahead(self, later: Tensor, generator: torch.Generator) -> bool:
+        """Return whether it moves when all that comes later is changed at once."""
+        places = later.expand(LOOKS_AHEAD, -1)
+        changed = self.image.repeat(LOOKS_AHEAD, 1, 1, 1)
+        levels = torch.randint(self.model.config.num_levels, places.shape, generator=generator)
+        changed.view(LOOKS_AHEAD, -1).scatter_(1, places, levels.to(torch.uint8))
+        rows = self.image.shape[1]
+        return bool((self.usual(LOOKS_AHEAD, rows) != self.pmf(changed, rows)).any())
+
+    def see(self, changes: Tensor, field: Flags, rows: int, generator: torch.Generator) -> None:
+        """Mark in `field` those of the changes that move it."""
+        before = torch.empty(0)
+        for places in changes.split(CHANGES_AT_ONCE) if len(changes) else ():
+            changed = each_changed(self.image, places, self.model.config.num_levels, generator)
+            if len(before) != len(places):  # the same batch shape, as in `check_causal`
+                before = self.usual(len(places), rows)
+            moved = (before != self.pmf(changed, rows)).any(dim=1)
+            field.reshape(-1)[places[moved.cpu()].numpy()] = True
+
+    def usual(self, count: int, rows: int) -> Tensor:
+        """Return it `count` times over, before any change."""
+        return self.pmf(self.image.expand(count, -1, -1, -1), rows)
+
+    def pmf(self, images: Tensor, rows: int) -> Tensor:
+        """Return it for images of which the first `rows` rows are looked at: log pmf `(B, levels)`."""
+        parameters = self.model(images[:, :, :rows].contiguous())
+        row, column = (slice(at, at + 1) for at in self.place[:2])
+        pmf = self.model.likelihood.log_pmf(
+            parameters[..., row, column], images[..., row, column], self.place.channel
+        )
+        return pmf[:, :, 0, 0]
 
 
 def _changes(
@@ -117,16 +124,6 @@ def _changes(
         each = torch.cat([others, whole[mine][:, None].expand(-1, channels)])
     is_earlier = torch.from_numpy(order < here)[each[:, 0]]
     return each[is_earlier], each[~is_earlier]
-
-
-def _pmf_at(model: AutoregressiveModel, images: Tensor, place: Place, rows: int) -> Tensor:
-    """Return the log pmf `(B, levels)` of the sub-pixel at `place`, of the first `rows` rows."""
-    parameters = model(images[:, :, :rows].contiguous())
-    row, column = slice(place.row, place.row + 1), slice(place.column, place.column + 1)
-    pmf = model.likelihood.log_pmf(
-        parameters[..., row, column], images[..., row, column], place.channel
-    )
-    return pmf[:, :, 0, 0]
 
 
 def check_covers(

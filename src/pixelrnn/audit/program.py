@@ -64,17 +64,12 @@ def check_steps(model: AutoregressiveModel, images: Tensor) -> None:
         )
     apart = (torch.from_numpy(stepped) - parameters).abs().amax(dim=2)
     within = STEPS_TOLERANCE[model.dtype] * float(parameters.abs().max())
-    _require_close("parameters", apart, within)
-
-
-def _require_close(what: str, apart: Tensor, within: float) -> None:
     wrong = ~(apart <= within)  # NaN is wrong, too
     if wrong.any():
-        order = wrong.permute(0, 2, 3, 1).nonzero()[0].tolist()
-        image, row, column, channel = order
+        image, row, column, channel = wrong.permute(0, 2, 3, 1).nonzero()[0].tolist()
         difference = float(apart[image, channel, row, column])
         raise ContractViolation(
-            f"not the same program: the {what} of {named(Place(row, column, channel))} differ from "
+            f"not the same program: the parameters of {named(Place(row, column, channel))} differ from "
             f"those of forward by {difference:.3g}"
         )
 

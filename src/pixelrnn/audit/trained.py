@@ -58,13 +58,9 @@ def require_kept(name: str, model: AutoregressiveModel, images: Images | None = 
     """
     for check in checks(model, images, quick=True):
         try:
-            check.run(_silent)
+            check.run(lambda share: None)
         except ContractViolation as violation:
             raise ContractViolation(f"{name} breaks the contract: {violation}") from violation
-
-
-def _silent(share: float) -> None:
-    pass
 
 
 def checks(
@@ -92,7 +88,7 @@ def checks(
         causal: all 35 sub-pixels of 5 x 7 and of 7 x 5, 128 of 256 of 16 x 16
         normalised: ...
     """
-    contract = _Trained(model, images, coding, quick, seed)
+    contract = _Trained(model, images, coding, quick, torch.Generator().manual_seed(seed))
     contract.require_finite()
     yield Check("causal", contract.causal)
     yield Check("normalised", contract.normalised)
@@ -103,23 +99,22 @@ def checks(
         yield Check("codes exactly", contract.codes)
 
 
+@dataclass
 class _Trained:
     """A model, in float32 and in float64, and the images that it is looked at with."""
 
-    def __init__(
-        self,
-        model: AutoregressiveModel,
-        images: Images | None,
-        coding: CodingModel | None,
-        quick: bool,
-        seed: int,
-    ) -> None:
-        self.model = copy.deepcopy(model).cpu()
+    model: AutoregressiveModel
+    images: Images | None
+    coding: CodingModel | None
+    quick: bool
+    generator: torch.Generator
+
+    def __post_init__(self) -> None:
+        self.model = copy.deepcopy(self.model).cpu()
         self.exact = copy.deepcopy(self.model).double()
-        self.images = None if images is None else _cropped(images)
-        self.coding = coding
-        self.quick = quick
-        self.generator = torch.Generator().manual_seed(seed)
+        if self.images is not None:
+            some = self.images[evenly_spread(len(self.images), CALIBRATION_IMAGES)]
+            self.images = np.ascontiguousarray(some[..., :LARGEST_SIDE, :LARGEST_SIDE])
 
     def random(self, count: int, height: int, width: int) -> Tensor:
         """Return images, uint8 `(count, C, height, width)`, every level equally likely."""
@@ -151,11 +146,9 @@ class _Trained:
             check_causal(self.exact, image, self.generator)
         image = self.given[0]
         steps = self._positions(image)
-
-        def count(positions: int) -> None:
-            on_progress(positions / len(steps))
-
-        check_causal_at(self.exact, image, steps, self.generator, count)
+        check_causal_at(
+            self.exact, image, steps, self.generator, lambda done: on_progress(done / len(steps))
+        )
         channels, height, width = image.shape
         (first, second), small = SIZES, channels * SIZES[0][0] * SIZES[0][1]
         return (
@@ -222,18 +215,11 @@ class _Trained:
 
     def _to_code(self) -> Tensor:
         """Return images to code: real ones, or else what the model draws."""
-        if self.images is not None:
-            _, _, height, width = self.images.shape
-            count = max(1, min(CODED, CODED_PIXELS // (height * width)))
-            return torch.from_numpy(self.images[:count].copy())
         height, width = self.given.shape[2:]
         count = max(1, min(CODED, CODED_PIXELS // (height * width)))
+        if self.images is not None:
+            return torch.from_numpy(self.images[:count].copy())
         return torch.from_numpy(self.model.sample(count, size=(height, width)))
-
-
-def _cropped(images: Images) -> Images:
-    some = images[evenly_spread(len(images), CALIBRATION_IMAGES)]
-    return np.ascontiguousarray(some[..., :LARGEST_SIDE, :LARGEST_SIDE])
 
 
 def _by(size: tuple[int, ...] | torch.Size) -> str:

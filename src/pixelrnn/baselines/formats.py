@@ -38,8 +38,8 @@ class ImageFormat:
     encode: Callable[[Pixels, int], bytes]
     decode: Callable[[bytes], Pixels]
     note: str
-    stores_grey: bool
-    max_side: int
+    stores_grey: bool = True
+    max_side: int = 2**31 - 1
 
     def described(self, channels: int, num_levels: int) -> str:
         """Return in words how it stores such images."""
@@ -90,7 +90,7 @@ def _encode_png(pixels: Pixels, num_levels: int) -> bytes:
     return file.getvalue()
 
 
-def _decode_png(data: bytes) -> Pixels:
+def _decode(data: bytes) -> Pixels:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image, dtype=np.uint8)
 
@@ -111,11 +111,6 @@ def _encode_webp(pixels: Pixels, num_levels: int) -> bytes:
     return min(files, key=len)
 
 
-def _decode_webp(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def encode_jpegxl(pixels: Pixels, num_levels: int, *, effort: int = 9) -> bytes:
     """Return a lossless JPEG XL file; `effort` is 1 to 9."""
     del num_levels
@@ -131,16 +126,14 @@ FORMATS = (
         name="PNG",
         available=lambda: bool(features.check("zlib")),
         encode=_encode_png,
-        decode=_decode_png,
+        decode=_decode,
         note="optimised, compression level 9",
-        stores_grey=True,
-        max_side=2**31 - 1,
     ),
     ImageFormat(
         name="WebP",
         available=lambda: bool(features.check("webp")),
         encode=_encode_webp,
-        decode=_decode_webp,
+        decode=_decode,
         note="lossless, the smallest of three settings (method, quality: 1, 100; 4, 100; 6, 50)",
         stores_grey=False,
         max_side=16_383,
@@ -151,7 +144,6 @@ FORMATS = (
         encode=encode_jpegxl,
         decode=_decode_jpegxl,
         note="lossless, effort 9",
-        stores_grey=True,
         max_side=2**30 - 1,
     ),
 )

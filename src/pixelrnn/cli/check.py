@@ -5,13 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import progress, say, say_json, tell
-from pixelrnn.cli.inputs import images_for, recorded
+from pixelrnn.cli import console, inputs, options
 from pixelrnn.errors import DataError
 
 if TYPE_CHECKING:
-    from pixelrnn.coding import CodingModel
     from pixelrnn.data import Images
 
 
@@ -32,22 +29,24 @@ def check(
         quick: Only the checks that take seconds, which `compare` and `evaluate` run as well.
     """
     from pixelrnn import audit
+    from pixelrnn.coding import load_program
     from pixelrnn.models import store
 
     loaded = store.load(model)
     images, about = _images(model)
+    coding = None if model.exists() else load_program(str(model))  # it comes with the package
     found, violation = [], None
     try:
-        for each in audit.checks(loaded, images, coding=_coding(model), quick=quick):
-            with progress(each.name, 1) as on_progress:
+        for each in audit.checks(loaded, images, coding=coding, quick=quick):
+            with console.progress(each.name, 1) as on_progress:
                 covered = each.run(on_progress)
             found.append({"check": each.name, "covered": covered})
             if not as_json:
-                say(f"{each.name}: {covered}")
+                console.say(f"{each.name}: {covered}")
     except audit.ContractViolation as error:
         violation = error
     if as_json:
-        say_json(
+        console.say_json(
             {
                 "model": str(model),
                 "images": about,
@@ -59,24 +58,16 @@ def check(
     if violation is not None:
         raise audit.ContractViolation(f"{model} breaks the contract: {violation}") from violation
     if not as_json:
-        say(f"{model} keeps the contract, on {about}")
+        console.say(f"{model} keeps the contract, on {about}")
 
 
 def _images(model: Path) -> "tuple[Images | None, str]":
     """Return images that a run is for, and which: its training images, or none where they are not here."""
-    if not recorded(model):
+    if not inputs.recorded(model):
         return None, "random images"
     try:
-        data = images_for(model)
+        data = inputs.images_for(model)
     except DataError as error:
-        tell(f"random images are taken instead of the run's own: {error}")
+        console.tell(f"random images are taken instead of the run's own: {error}")
         return None, "random images"
     return data.images("train"), f"training images of {data.name} and random ones"
-
-
-def _coding(model: Path) -> "CodingModel | None":
-    """Return the integers that come with a model of the package."""
-    from pixelrnn import shipped
-    from pixelrnn.coding import load_program
-
-    return None if model.exists() else load_program(shipped.file_of(model, shipped.PROGRAM))

@@ -1,14 +1,14 @@
 """`pixelrnn compare`: train several models side by side and show which is better."""
 
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli import options
-from pixelrnn.cli.console import raise_alarms, say, say_json, say_table
+from pixelrnn.cli import console, options
 from pixelrnn.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def compare(
             command=options.command_line(),
         )
     if as_json:
-        say_json(comparison.results)
+        console.say_json(comparison.results)
     else:
         _show(comparison.results)
-        say(f"The report: {comparison.report}")
-    raise_alarms(
+        console.say(f"The report: {comparison.report}")
+    console.raise_alarms(
         f"{model['label']}: {alarm}"
         for model in comparison.results["models"]
         for alarm in model["alarms"] or ()
@@ -82,9 +82,9 @@ def _dry_run(recipes: "dict[str, Recipe]", seeds: int) -> None:
     for name, recipe in recipes.items():
         found = estimate(recipe)
         seconds += found.seconds * seeds
-        say(labels[name] + found.text[found.text.index(":") :])
+        console.say(labels[name] + found.text[found.text.index(":") :])
     often = "" if seeds == 1 else f", {seeds} times each"
-    say(f"all: {counted(len(recipes), 'model')}{often}, would take {duration(seconds)}")
+    console.say(f"all: {counted(len(recipes), 'model')}{often}, would take {duration(seconds)}")
 
 
 def _show(results: dict[str, Any]) -> None:
@@ -94,14 +94,15 @@ def _show(results: dict[str, Any]) -> None:
 
     seeds = results.get("num_seeds", 1)
     images = images_of_pictures(results["num_images"], results["num_pictures"], "test")
+    measure = "mean_test_bits_per_dim" if seeds > 1 else "test_bits_per_dim"
     over = f" over images; mean and standard deviation of {seeds} seeds" if seeds > 1 else ""
     measured = ("bits/dim", "over seeds") if seeds > 1 else ("bits/dim",)
-    lines = sorted(results["baselines"], key=lambda each: each["test_bits_per_dim"])
-    say_table(
+    lines = sorted(results["baselines"], key=itemgetter("test_bits_per_dim"))
+    console.say_table(
         ("",),
         (*measured, "parameters", "images/s", "minutes", "peak MB"),
         [
-            *(_row(model, seeds) for model in sorted(results["models"], key=_mean)),
+            *(_row(model, measure) for model in sorted(results["models"], key=itemgetter(measure))),
             None,
             *((line["name"], f"{line['test_bits_per_dim']:.4f}") for line in lines),
         ],
@@ -112,27 +113,19 @@ def _show(results: dict[str, Any]) -> None:
         collapse_padding=True,
     )
     for difference in results.get("differences", ()):
-        say(_in_words(difference))
+        console.say(_in_words(difference))
     if reason := no_verdict(results["num_pictures"]):
-        say(reason)
+        console.say(reason)
 
 
-def _mean(model: dict[str, Any]) -> float:
-    """Return a model's bits/dim, the mean over its seeds."""
-    mean: float = model.get("mean_test_bits_per_dim", model["test_bits_per_dim"])
-    return mean
-
-
-def _row(model: dict[str, Any], seeds: int) -> list[str]:
+def _row(model: dict[str, Any], measure: str) -> list[str]:
     from pixelrnn.uncertainty import plus_minus
 
-    mean = "mean_" if seeds > 1 else ""
-    measured = [plus_minus(_mean(model), model[f"{mean}test_bits_per_dim_standard_error"])]
-    if seeds > 1:
-        measured.append(f"± {model['test_bits_per_dim_standard_deviation_over_seeds']:.4f}")
+    deviation = model.get("test_bits_per_dim_standard_deviation_over_seeds")
     return [
         model["label"],
-        *measured,
+        plus_minus(model[measure], model[f"{measure}_standard_error"]),
+        *([] if deviation is None else [f"± {deviation:.4f}"]),
         f"{model['parameters']:,}",
         f"{model['images_per_second']:,.0f}",
         f"{model['minutes']:.1f}",

@@ -1,23 +1,13 @@
 """`pixelrnn complete`: what is hidden of images, sampled several times over."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import interrupted, progress, say_json, say_lines, tell
-from pixelrnn.cli.inputs import images_for
-from pixelrnn.cli.outputs import require_writable
+from pixelrnn.cli import console, inputs, options, outputs
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.wording import counted
-
-if TYPE_CHECKING:
-    from pixelrnn.arrays import Images as Pixels
-    from pixelrnn.completion import Completions, Mask
-    from pixelrnn.models import AutoregressiveModel
 
 FEW_EFFECTIVE_SAMPLES = 2.0
 
@@ -53,7 +43,7 @@ def complete(
         out: The sheet, a PNG file: original, what was given, completions.
         npz: Also write arrays: images, known, completions, hidden_bits_per_dim.
     """
-    from pixelrnn import completion
+    from pixelrnn import completion, pictures
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.evaluation import require_fit
@@ -61,35 +51,57 @@ def complete(
     from pixelrnn.uncertainty import count_pictures, standard_error
 
     loaded = store.load(model)
-    data = images_for(model, images)
+    data = inputs.images_for(model, images)
     split = split or ("test" if data.count("test") else "all")
     chosen = data.images(split)[:first]
     require_fit(loaded, data, None if images in CATALOGUE else chosen)
     known = completion.keep(keep, *chosen.shape[2:])
     if known.all():
         raise ImageMismatchError(f"--keep {keep} keeps every pixel: there is nothing to complete")
-    require_writable(("--out", out, ".png"), ("--npz", npz, ".npz"), force=force)
+    outputs.require_writable(("--out", out, ".png"), ("--npz", npz, ".npz"), force=force)
     later = completion.known_after_hidden(known)
     if later and importance is None:
-        tell(
+        console.tell(
             f"{later:,} given pixels come after hidden ones and do not guide them: the model goes "
             "row by row; --importance 100 chooses completions that fit them"
         )
     if not later and importance is not None:
-        tell("no given pixel comes after a hidden one: --importance changes nothing")
-    make_loop_ready(tell)
-    each = max(count, importance or 0) + 1  # one to score the original
-    settings = {"importance": importance, "threads": threads}
+        console.tell("no given pixel comes after a hidden one: --importance changes nothing")
+    make_loop_ready(console.tell)
     sampled = {"seed": seed, "temperature": temperature}
-    with progress("completing", len(chosen) * each * known.size) as on_progress:
-        done = _complete(loaded, chosen, known, on_progress, count=count, **settings, **sampled)
-    if done is None:
-        raise interrupted("stopped before the first image was finished: nothing is written")
+    settings: dict[str, Any] = {
+        "count": count,
+        "importance": importance,
+        "threads": threads,
+        **sampled,
+    }
+    total = len(chosen) * max(count, importance or 0) * known.size
+    with console.progress("completing", total) as on_progress:
+        # One image after the other, so that Ctrl-C loses one at most.
+        each = (
+            completion.complete(
+                loaded, chosen[n : n + 1], known, first=n, on_progress=on_progress, **settings
+            )
+            for n in range(len(chosen))
+        )
+        done = completion.joined(console.until_stopped(each))
     hidden, effective = done.hidden_bits_per_dim, done.effective_samples
     finished = len(hidden)
-    _write(done, chosen[:finished], known, loaded.config.num_levels, out, npz)
-    pictures = data.pictures_of(split)
-    pictures = None if pictures is None else pictures[:finished]
+    originals = chosen[:finished]
+    if npz is not None:
+        pictures.write_arrays(
+            npz,
+            images=pictures.channels_last(originals),
+            known=known,
+            completions=pictures.channels_last(done.images),
+            hidden_bits_per_dim=hidden,
+            **({} if effective is None else {"effective_samples": effective}),
+        )
+    cells, shown = pictures.completion_cells(originals, done.images, known)
+    levels = loaded.config.num_levels
+    pictures.write_png(out, pictures.sheet(cells, levels, columns=2 + count, known=shown))
+    cut_from = data.pictures_of(split)
+    cut_from = None if cut_from is None else cut_from[:finished]
     result = {
         "model": str(model),
         "images": images,
@@ -97,79 +109,24 @@ def complete(
         "out": str(out),
         "npz": npz and str(npz),
         "num_images": finished,
-        "num_pictures": count_pictures(finished, pictures),
+        "num_pictures": count_pictures(finished, cut_from),
         "completions_per_image": count,
         "known_pixels": int(known.sum()),
         "hidden_pixels": int((~known).sum()),
         "known_pixels_after_hidden": later,
         **sampled,
         "hidden_bits_per_dim": float(hidden.mean()),
-        "standard_error": standard_error(hidden, pictures),
+        "standard_error": standard_error(hidden, cut_from),
         "effective_samples": None if effective is None else effective.tolist(),
         "finished": finished == len(chosen),
     }
     if effective is not None and effective.min() < FEW_EFFECTIVE_SAMPLES:
-        tell(
+        console.tell(
             "of some images hardly more than one candidate fits the given pixels: "
             "its completions are alike; a larger --importance helps, if anything does"
         )
-    say_json(result) if as_json else say_lines(_lines(result))
-    if not result["finished"]:
-        raise interrupted(f"stopped: {finished} of {len(chosen)} images were finished and are kept")
-
-
-def _complete(
-    model: "AutoregressiveModel",
-    images: "Pixels",
-    known: "Mask",
-    on_progress: Callable[[float], None],
-    **settings: Any,
-) -> "Completions | None":
-    """Complete one image after the other, so that Ctrl-C loses one at most; None if none is finished."""
-    import numpy as np
-
-    from pixelrnn import completion
-
-    done: list[Completions] = []
-    with suppress(KeyboardInterrupt):
-        for first in range(len(images)):
-            one = images[first : first + 1]
-            about: dict[str, Any] = {"first": first, "on_progress": on_progress}
-            done.append(completion.complete(model, one, known, **about, **settings))
-            on_progress(known.size)
-    if not done:
-        return None
-    effective = [each.effective_samples for each in done if each.effective_samples is not None]
-    return completion.Completions(
-        np.concatenate([each.images for each in done]),
-        np.concatenate([each.hidden_bits_per_dim for each in done]),
-        np.concatenate(effective) if effective else None,
-    )
-
-
-def _write(
-    done: "Completions",
-    originals: "Pixels",
-    known: "Mask",
-    num_levels: int,
-    out: Path,
-    npz: Path | None,
-) -> None:
-    from pixelrnn import pictures
-
-    if npz is not None:
-        arrays: dict[str, Any] = {
-            "images": pictures.channels_last(originals),
-            "known": known,
-            "completions": pictures.channels_last(done.images),
-            "hidden_bits_per_dim": done.hidden_bits_per_dim,
-        }
-        if done.effective_samples is not None:
-            arrays["effective_samples"] = done.effective_samples
-        pictures.write_arrays(npz, **arrays)
-    cells, shown = pictures.completion_cells(originals, done.images, known)
-    columns = 2 + done.images.shape[1]
-    pictures.write_png(out, pictures.sheet(cells, num_levels, columns=columns, known=shown))
+    console.say_json(result) if as_json else console.say_lines(_lines(result))
+    console.require_finished(finished, len(chosen))
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

@@ -2,14 +2,13 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
-from pixelrnn.cli.outputs import refuse_existing, require_writable
+from pixelrnn.cli import console, options, outputs
 from pixelrnn.errors import CompressedFileError, OutputError
 from pixelrnn.shipped import DEFAULT_MODELS, described_defaults, kind_of, mostly
 from pixelrnn.units import BITS_PER_BYTE
@@ -60,7 +59,7 @@ def compress(
     from pixelrnn.files import replacing
 
     if out is not None:  # for a folder or a device; what else may be there: see `_output`
-        refuse_existing("-o", out, force=True)
+        outputs.refuse_existing("-o", out, force=True)
     given = given_images(images)
     given.refuse(skip=skip)
     out = _output(out, given.images, force=force, all_kept=not (skip or keep_smaller))
@@ -72,7 +71,7 @@ def compress(
         threads=threads,
     )
     given.check_sizes(codec, skip=skip)
-    codec.make_ready(tell)
+    codec.make_ready(console.tell)
     began = time.perf_counter()
     try:
         with replacing(out) as beside:
@@ -82,7 +81,7 @@ def compress(
                 _verify(beside, kept, codec)
             num_bytes = beside.stat().st_size
     except KeyboardInterrupt:
-        raise interrupted("stopped: nothing is written") from None
+        raise console.interrupted("stopped: nothing is written") from None
     dims = sum(entry.num_dims for _, entry in kept)
     result = {
         "out": str(out),
@@ -96,17 +95,17 @@ def compress(
         "bits_per_dim": BITS_PER_BYTE * num_bytes / dims,
         "seconds": seconds,
         "verified": verify,
-        "images": [_facts(image, entry) for image, entry in kept],
-        "smaller_as_they_are": [_facts(image, entry) for image, entry in larger],
+        "images": _facts(kept),
+        "smaller_as_they_are": _facts(larger),
         "skipped": [{"path": str(e.path), "reason": e.reason} for e in given.refused],
         "left_aside": [{"name": name, "reason": reason} for name, reason in given.left_aside],
         "num_turned_upright": given.num_turned,
         "not_kept": given.not_kept,
     }
-    say_json(result) if as_json else say(_text(result))
+    console.say_json(result) if as_json else console.say(_text(result))
     notes = [] if model else _mixed(given.images, kind)
     for note in [*notes, *given.notes(), *_growth(kept, larger, left_out=keep_smaller)]:
-        tell(note)
+        console.tell(note)
 
 
 def _write(
@@ -130,7 +129,7 @@ def _write(
         return is_kept
 
     pixels = sum(image.num_pixels for image in given.images)
-    with path.open("wb") as stream, progress("compressing", pixels) as on_progress:
+    with path.open("wb") as stream, console.progress("compressing", pixels) as on_progress:
         write(codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps)
     if not kept:
         raise nothing_left(given.notes() + _growth(kept, larger, left_out=True))
@@ -145,38 +144,36 @@ def _output(out: Path | None, images: "list[GivenImage]", *, force: bool, all_ke
                 f"{len(images)} images go into one file: name it with -o album{SUFFIX}"
             )
         out = images[0].path.with_suffix(SUFFIX)
-    is_there = os.path.exists(out)  # noqa: PTH110 - never raises
-    for image in images:
-        if is_there and out.samefile(image.path):
+    if os.path.exists(out):  # noqa: PTH110 - never raises
+        if any(out.samefile(image.path) for image in images):
             raise OutputError(f"{out} is one of the images: give another name with -o")
-    if is_there and not force and all_kept and _is_album_of(out, {image.name for image in images}):
-        tell(f"{out} is an album of images of these names alone: it is written again")
-        force = True
-    require_writable(("-o", out, SUFFIX), force=force)
+        if not force and all_kept and _is_album_of(out, images):
+            console.tell(f"{out} is an album of images of these names alone: it is written again")
+            force = True
+    outputs.require_writable(("-o", out, SUFFIX), force=force)
     return out
 
 
-def _is_album_of(path: Path, names: set[str]) -> bool:
-    """Return whether a file is an album, and every image in it has one of these names."""
-    from pixelrnn.coding.album import Album
+def _is_album_of(path: Path, images: "list[GivenImage]") -> bool:
+    """Return whether a file is an album, and every image in it has the name of one of these."""
+    from pixelrnn.coding import Album
 
-    try:
-        with Album(path, needs_model=False) as album:
-            return names.issuperset(album.names)
-    except CompressedFileError:
-        return False
+    with suppress(CompressedFileError), Album(path, needs_model=False) as album:
+        return {image.name for image in images}.issuperset(album.names)
+    return False
 
 
 def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
     """Decode the file by the same model, read from where the user has it, and compare all pixels."""
     import numpy as np
 
-    from pixelrnn.coding.album import Album
+    from pixelrnn.coding import Album
     from pixelrnn.data.given_files import GivenImages
 
-    album = Album(path, threads=codec.threads, needs_model=False, coding_model=codec.model)
-    pixels = sum(image.num_pixels for image, _ in kept)
-    with album, progress("verifying", pixels) as on_progress:
+    with (
+        Album(path, threads=codec.threads, coding_model=codec.model) as album,
+        console.progress("verifying", album.num_pixels) as on_progress,
+    ):
         again = GivenImages([image for image, _ in kept]).pixels(skip=False)
         for (name, image), decoded in zip(again, album.in_turn(on_progress), strict=True):
             if not np.array_equal(decoded, image):
@@ -186,26 +183,29 @@ def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
                 )
 
 
-def _facts(image: "GivenImage", entry: "Entry") -> dict[str, Any]:
-    return {
-        "name": image.name,
-        "path": str(image.path),
-        "input_bytes": image.num_bytes,
-        "num_bytes": entry.size,
-        "bits_per_dim": entry.bits_per_dim,
-    }
+def _facts(coded: "Coded") -> list[dict[str, Any]]:
+    return [
+        {
+            "name": image.name,
+            "path": str(image.path),
+            "input_bytes": image.num_bytes,
+            "num_bytes": entry.size,
+            "bits_per_dim": entry.bits_per_dim,
+        }
+        for image, entry in coded
+    ]
 
 
 def _mixed(images: "list[GivenImage]", kind: str) -> list[str]:
     """Return what has to be said where another model would have been taken for some of the images."""
-    others = [image for image in images if kind_of(*image.header.size) != kind]
     (other,) = DEFAULT_MODELS.keys() - {kind}
-    if not others or DEFAULT_MODELS[other] == DEFAULT_MODELS[kind]:
+    count = sum(kind_of(*image.header.size) == other for image in images)
+    taken, better = DEFAULT_MODELS[kind], DEFAULT_MODELS[other]
+    if not count or better == taken:
         return []
     return [
-        f"an album has one model: {DEFAULT_MODELS[kind]}, for most of its levels are of {kind}; "
-        f"{counted(len(others), 'image')} of {len(images):,}, {other}, would have {DEFAULT_MODELS[other]} "
-        "in an album of their own"
+        f"an album has one model: {taken}, for most of its levels are of {kind}; {counted(count, 'image')} "
+        f"of {len(images):,}, {other}, would have {better} in an album of their own"
     ]
 
 
@@ -213,19 +213,16 @@ def _growth(kept: "Coded", larger: "Coded", *, left_out: bool) -> list[str]:
     """Return what has to be said of files that are smaller on disk than in an album."""
     from pixelrnn.data.listing import some
 
-    grown = [(image, entry) for image, entry in kept if entry.size > image.num_bytes]
-    grew = larger if left_out else grown
-    if not grew:
-        return []
-    named = some(
-        [f"{image.name} ({image.num_bytes:,} to {entry.size:,} bytes)" for image, entry in grew]
-    )
+    grew = [
+        f"{image.name} ({image.num_bytes:,} to {entry.size:,} bytes)"
+        for image, entry in (larger if left_out else kept)
+        if left_out or entry.size > image.num_bytes
+    ]
     of_all = f"{len(grew):,} of {counted(len(kept) + len(larger), 'file')}"
+    text = f"{of_all} grew: {some(grew)}; --keep-smaller leaves such files out"
     if left_out:
-        return [
-            f"left out, as they would not shrink, {of_all}: {named}; they stay as they are on disk"
-        ]
-    return [f"{of_all} grew: {named}; --keep-smaller leaves such files out"]
+        text = f"left out, as they would not shrink, {of_all}: {some(grew)}; they stay as they are on disk"
+    return [text] if grew else []
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -8,8 +8,8 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import typer
 
@@ -20,6 +20,7 @@ from pixelrnn.wording import without_surrogates
 ROWS_AT_ONCE = 1000  # of JSON
 UNCUT = 1_000_000  # characters a line may have where no terminal shows it
 SECONDS_BEFORE_BAR = 0.7
+T = TypeVar("T")
 
 
 def say(text: str) -> None:
@@ -42,6 +43,25 @@ def interrupted(line: str) -> typer.Exit:
     """Tell what Ctrl-C left; return what ends the command with the code of a process that it stopped."""
     tell(line)
     return typer.Exit(130)
+
+
+def until_stopped(parts: Iterable[T]) -> list[T]:
+    """Return finished parts of the work, up to Ctrl-C; ends the command if there is none."""
+    done: list[T] = []
+    with suppress(KeyboardInterrupt):
+        for part in parts:
+            done.append(part)
+    if not done:
+        raise interrupted("stopped before the first image was finished: nothing is written")
+    return done
+
+
+def require_finished(num_done: int, num_images: int) -> None:
+    """Tell that Ctrl-C left some of the images undone, and end the command, if so."""
+    if num_done < num_images:
+        raise interrupted(
+            f"stopped: {num_done:,} of {num_images:,} images were finished and are kept"
+        )
 
 
 def raise_alarms(alarms: Iterable[str]) -> None:
@@ -91,19 +111,19 @@ def say_table(
         style: as `rich.table.Table` takes it.
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text  # in which brackets are no markup
 
     console = Console()
-    table = Table(title=Text(printable(title)), title_justify="left", **style)
+    columns: Any = ((left, "left"), (right, "right"), (last, "left"))
+    headings = [
+        Column(each, justify=justify, overflow="fold") for some, justify in columns for each in some
+    ]
+    table = Table(*headings, title=Text(printable(title)), title_justify="left", **style)
     if not console.is_terminal:
         console = Console(width=UNCUT)
         table.title = None  # it would be wrapped to the width of the table
         say_lines([title] if title else [])
-    columns: Any = ((left, "left"), (right, "right"), (last, "left"))
-    for headings, justify in columns:
-        for heading in headings:
-            table.add_column(heading, justify=justify, overflow="fold")
     for row in rows:
         if row is None:
             table.add_section()

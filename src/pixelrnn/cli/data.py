@@ -1,12 +1,11 @@
 """`pixelrnn data`: what sets of images there are, what one holds, and fetching it."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pixelrnn.cli.console import say, say_json, say_table
-from pixelrnn.cli.inputs import data_options
-from pixelrnn.cli.options import AsJson, DataSettings, Verb, Verbs
+from pixelrnn.cli import console, inputs, options
 from pixelrnn.errors import DataError, RecipeError
 from pixelrnn.wording import counted
 
@@ -15,13 +14,13 @@ if TYPE_CHECKING:
     from pixelrnn.data.catalogue import NamedSet
 
 HELP = "Sets of images: what there is, and fetching it."
-app = typer.Typer(cls=Verbs, no_args_is_help=True, help=HELP)
+app = typer.Typer(cls=options.Verbs, no_args_is_help=True, help=HELP)
 
 SHOWN_CLASSES = 12
 
 
-@app.command("list", cls=Verb)
-def list_sets(as_json: AsJson = False) -> None:
+@app.command("list", cls=options.Verb)
+def list_sets(as_json: options.AsJson = False) -> None:
     """List the named sets: what they are, how large, their licence, and where they are on this machine."""
     from rich import box
 
@@ -30,10 +29,10 @@ def list_sets(as_json: AsJson = False) -> None:
 
     facts = [_catalogue_facts(entry, DataOptions()) for entry in CATALOGUE.values()]
     if as_json:
-        say_json(facts)
+        console.say_json(facts)
         return
     headings = ("name", "images", "C x H x W", "train / validation / test", "here?", "licence")
-    say_table(headings, (), map(_row, facts), box=box.SIMPLE)
+    console.say_table(headings, (), map(_row, facts), box=box.SIMPLE)
 
 
 def _row(fact: dict[str, Any]) -> tuple[str, ...]:
@@ -46,8 +45,10 @@ def _row(fact: dict[str, Any]) -> tuple[str, ...]:
     return fact["name"], fact["description"] + classes, shape, counts, here, fact["licence"]
 
 
-@app.command(cls=Verb)
-def info(source: str, settings: DataSettings = None, as_json: AsJson = False) -> None:
+@app.command(cls=options.Verb)
+def info(
+    source: str, settings: options.DataSettings = None, as_json: options.AsJson = False
+) -> None:
     """Show one set of images: source, licence, files, checksums, splits and what was converted.
 
     Args:
@@ -57,25 +58,25 @@ def info(source: str, settings: DataSettings = None, as_json: AsJson = False) ->
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.data.loading import check_options
 
-    options = data_options({}, settings or ())
-    if options.also:
+    asked = inputs.data_options({}, settings or ())
+    if asked.also:
         raise RecipeError("data.also mixes sets for a run: ask for each of them by itself")
     entry = CATALOGUE.get(source)
     facts: dict[str, Any] = {}
     if entry is not None:
-        check_options(options, entry.options, source)
-        facts = _catalogue_facts(entry, options)
+        check_options(asked, entry.options, source)
+        facts = _catalogue_facts(entry, asked)
     # What must be downloaded first is described from the catalogue: `info` fetches nothing.
     if entry is None or facts["here"]:
-        facts |= _measured_facts(load(source, options))
+        facts |= _measured_facts(load(source, asked))
     if as_json:
-        say_json(facts)
+        console.say_json(facts)
     else:
         _print_facts(facts)
 
 
-@app.command(cls=Verb)
-def fetch(name: str, settings: DataSettings = None) -> None:
+@app.command(cls=options.Verb)
+def fetch(name: str, settings: options.DataSettings = None) -> None:
     """Download a named set; an interrupted download is resumed. Nothing to do if it is here.
 
     Args:
@@ -87,16 +88,16 @@ def fetch(name: str, settings: DataSettings = None) -> None:
 
     if name not in CATALOGUE:
         raise DataError(nothing_called(name))
-    options = data_options({}, settings or ())
-    check_options(options, CATALOGUE[name].options, name)
-    files = CATALOGUE[name].files(options)
+    asked = inputs.data_options({}, settings or ())
+    check_options(asked, CATALOGUE[name].options, name)
+    files = CATALOGUE[name].files(asked)
     if not files:
-        say(f"{name} is here: it is part of an installed package")
-    elif found := finding.locate(name, options):
-        say(f"{name} is here: {found.path}, checked")
+        console.say(f"{name} is here: it is part of an installed package")
+    elif found := finding.locate(name, asked):
+        console.say(f"{name} is here: {found.path}, checked")
     else:
-        for path, remote in zip(finding.fetch(name, options), files, strict=True):
-            say(f"{path}  ({remote.checksum.replace(':', ' ')})")
+        for path, remote in zip(finding.fetch(name, asked), files, strict=True):
+            console.say(f"{path}  ({remote.checksum.replace(':', ' ')})")
 
 
 def _catalogue_facts(entry: "NamedSet", options: "DataOptions") -> dict[str, Any]:
@@ -113,15 +114,7 @@ def _catalogue_facts(entry: "NamedSet", options: "DataOptions") -> dict[str, Any
         "here": found is not None or not files,
         "found": str(found.path) if found else None,
         "num_bytes": sum(remote.num_bytes for remote in files),
-        "files": [
-            {
-                "url": remote.url,
-                "num_bytes": remote.num_bytes,
-                "checksum": remote.checksum,
-                "path": str(remote.path),
-            }
-            for remote in files
-        ],
+        "files": [asdict(remote) | {"path": str(remote.path)} for remote in files],
         "splits": {
             split: {"num_images": count, "sha256": None}
             for split, count in zip(SPLITS, entry.splits(options), strict=True)
@@ -177,7 +170,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
             ("", f"{remote['path']} (not here: see `pixelrnn data fetch`)"),
         ]
     rows += [("note", note) for note in facts.get("notes", ())]
-    say_table(("", ""), (), rows, box=box.SIMPLE, show_header=False)
+    console.say_table(("", ""), (), rows, box=box.SIMPLE, show_header=False)
 
 
 def _classes(facts: dict[str, Any]) -> str:

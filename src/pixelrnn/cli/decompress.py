@@ -5,17 +5,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
+from pixelrnn.cli import console, options
 from pixelrnn.errors import OutputError
 from pixelrnn.wording import counted
-
-if TYPE_CHECKING:
-    pass
 
 SHOWN_LETTERS = 80  # of a name
 NUM_NAMED = 3  # of the names that are changed; the others are counted
@@ -47,11 +43,11 @@ def decompress(
         names = FileNames(opened.entries.names)
         make_folder(out)
         _refuse_existing(out, names, force=force)
-        opened.make_ready(tell)
+        opened.make_ready(console.tell)
         done, folder = 0, ""
         with (
             suppress(KeyboardInterrupt),
-            progress("decompressing", opened.num_pixels) as on_progress,
+            console.progress("decompressing", opened.num_pixels) as on_progress,
         ):
             for name, image in zip(names, opened.in_turn(on_progress), strict=True):
                 if (parent := name.rpartition("/")[0]) != folder:
@@ -71,11 +67,10 @@ def decompress(
             "finished": done == len(names),
         }
     what = f"{out / names[0]}: 1 image" if done == 1 else f"{out}: {done:,} images as PNG"
-    say_json(result) if as_json else say(f"{what}, {seconds:.3g} seconds")
+    console.say_json(result) if as_json else console.say(f"{what}, {seconds:.3g} seconds")
     if note := _changes(opened.entries.names, names):
-        tell(note)
-    if done < len(names):
-        raise interrupted(f"stopped: {done:,} of {len(names):,} images were finished and are kept")
+        console.tell(note)
+    console.require_finished(done, len(names))
 
 
 def _refuse_existing(out: Path, names: Sequence[str], *, force: bool) -> None:
@@ -112,16 +107,13 @@ def _changes(names: Sequence[str], files: Sequence[str]) -> str:
     """Return what has to be said of names that are no file names everywhere, or ""."""
     from pixelrnn.coding.file_names import is_changed
 
-    count, named = 0, []
-    for name, file in zip(names, files, strict=True):
-        if is_changed(name, file):
-            count += 1
-            if count <= NUM_NAMED:
-                named.append(f"{_short(name)} is {_short(file)}")
-    if not count:
+    both = enumerate(zip(names, files, strict=True))
+    changed = [n for n, (name, file) in both if is_changed(name, file)]
+    if not changed:
         return ""
-    are = counted(count, "name is", "names are")
-    more = f" and {count - NUM_NAMED:,} more" if count > NUM_NAMED else ""
+    named = [f"{_short(names[n])} is {_short(files[n])}" for n in changed[:NUM_NAMED]]
+    are = counted(len(changed), "name is", "names are")
+    more = f" and {len(changed) - NUM_NAMED:,} more" if changed[NUM_NAMED:] else ""
     return f"{are} changed, so that every system can hold all: {', '.join(named)}{more}"
 
 

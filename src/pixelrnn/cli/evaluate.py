@@ -1,4 +1,4 @@
-"""`pixelrnn evaluate`: bits/dim of a model on images."""
+"""`pixelrnn evaluate` and `pixelrnn assess`: bits/dim of a model on images; all that the report shows."""
 
 import os
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import progress, raise_alarms, say, say_json, tell
-from pixelrnn.cli.inputs import images_for
+from pixelrnn import shipped
+from pixelrnn.cli import console, inputs, options
+from pixelrnn.errors import OutputError
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
@@ -20,7 +20,7 @@ def evaluate(
     model: options.Model,
     data: options.Data = None,
     split: options.Split = "test",
-    batch_size: Annotated[int, typer.Option(min=1)] = 50,
+    batch_size: options.BatchSize = 50,
     settings: options.DataSettings = None,
     device: options.Device = "auto",
     as_json: options.AsJson = False,
@@ -31,40 +31,72 @@ def evaluate(
     of a finished run are also kept in its folder, for `pixelrnn report`; `pixelrnn assess` adds samples,
     file sizes and codecs. The figures of RUN/best.safetensors or RUN/last.safetensors, the weights
     beside the run's own, are only printed.
-
-    Args:
-        batch_size: Images at a time; affects speed and memory, not the result.
     """
     from pixelrnn import assessment, evaluation
-    from pixelrnn.models import store
     from pixelrnn.runs import RunFolder
     from pixelrnn.training import recipe_of
 
     run = RunFolder.of(model)
     if run.recipe_file.is_file():
         recipe_of(run)  # one of a later version is refused
-    loaded = store.load(model, device=device)
-    images = images_for(model, data, settings or ())
-    evaluation.require_fit(loaded, images)
+    loaded, images = inputs.model_and_images(model, data, settings or (), device=device)
     chosen, pictures = images.images(split), images.pictures_of(split)
     assessment.require_contract(run, loaded, chosen)
     is_kept = data is None and split == "test"
-    if is_kept and (reason := why_not_kept(model, run, images)):
-        tell(f"the result is not kept in {run.path}: {reason}")
+    if is_kept and (reason := _why_not_kept(model, run, images)):
+        console.tell(f"the result is not kept in {run.path}: {reason}")
         is_kept = False
-    with progress("evaluating", len(chosen)) as on_progress:
+    with console.progress("evaluating", len(chosen)) as on_progress:
         found = evaluation.evaluate(
             loaded, chosen, pictures=pictures, batch_size=batch_size, on_progress=on_progress
         )
     if is_kept:
         assessment.record(run, images, found)
     alarms = run.result().get("alarms", []) if is_kept else []
-    result = result_of(model, images, split, found, alarms)
-    say_json(result) if as_json else say(in_words(result))
-    raise_alarms(alarms)
+    _answer(model, images, split, found, alarms, as_json=as_json)
 
 
-def why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
+def assess(
+    run: Annotated[Path, typer.Argument(parser=options.name_or_path, metavar="RUN")],
+    data: options.Data = None,
+    batch_size: options.BatchSize = 50,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Look at a run's test images once, and keep in its folder all that `pixelrnn report` shows.
+
+    Beside the bits per dimension that `pixelrnn evaluate` measures these are samples, completions, what
+    the model sees, the size of a real file, and what image codecs need. --data says where the run's own
+    images are now.
+
+    Args:
+        run: A finished run folder.
+    """
+    from pixelrnn import assessment
+    from pixelrnn.runs import RunFolder
+    from pixelrnn.training import recipe_of
+
+    folder = RunFolder.of(run)
+    shipped.file_of(run, shipped.WEIGHTS)  # there is something
+    recipe_of(folder)  # it is a run, and not weights alone
+    model, images = inputs.model_and_images(run, data, device=device)
+    if reason := _why_not_kept(run, folder, images):
+        raise OutputError(f"{folder.path} cannot keep an assessment: {reason}")
+    assessment.require_contract(folder, model, images.images("test"))
+    with console.progress("evaluating", images.count("test")) as on_progress:
+        evaluation = assessment.assess(
+            folder,
+            images,
+            model=model,
+            batch_size=batch_size,
+            device=device,
+            on_progress=on_progress,
+            on_compiling=console.tell,
+        )
+    _answer(run, images, "test", evaluation, folder.result()["alarms"], as_json=as_json)
+
+
+def _why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
     """Return why a result on these images would mislead in the run's folder, or nothing."""
     from pixelrnn.models import store
 
@@ -80,13 +112,19 @@ def why_not_kept(model: Path, run: "RunFolder", images: "DataSet") -> str:
     return ""
 
 
-def result_of(
-    model: Path, images: "DataSet", split: str, evaluation: "Evaluation", alarms: list[str]
-) -> dict[str, Any]:
-    """Return an evaluation as it is printed with --json."""
+def _answer(
+    model: Path,
+    images: "DataSet",
+    split: str,
+    evaluation: "Evaluation",
+    alarms: list[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Print an evaluation, and raise its alarms."""
     keys = ("num_images", "num_pictures", "bits_per_dim", "standard_error", "nats_per_image",
             "bits_per_dim_by_channel")  # fmt: skip
-    return {
+    result = {
         "model": str(model),
         "data": images.name,
         "split": split,
@@ -95,9 +133,11 @@ def result_of(
         "images_per_second": evaluation.num_images / evaluation.seconds,
         "alarms": alarms,
     }
+    console.say_json(result) if as_json else console.say(_in_words(result))
+    console.raise_alarms(alarms)
 
 
-def in_words(result: dict[str, Any]) -> str:
+def _in_words(result: dict[str, Any]) -> str:
     """Return an evaluation as it is printed."""
     from pixelrnn.uncertainty import images_of_pictures, no_verdict, plus_minus
 

@@ -1,10 +1,10 @@
 """`pixelrnn info`: what a compressed file holds."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import say, say_json_with, say_table
+from pixelrnn.cli import console, options
 from pixelrnn.units import BITS_PER_BYTE
 from pixelrnn.wording import counted
 
@@ -28,13 +28,10 @@ def info(
 
     with Album(album, model=model, needs_model=False) as opened:
         facts = _facts(opened, album)
-        try:
-            opened.model  # noqa: B018
-            facts["model_is_here"] = True
-        except CompressedFileError:
-            facts["model_is_here"] = False
+        with suppress(CompressedFileError):
+            facts["model_is_here"] = bool(opened.model)
         if as_json:
-            say_json_with(facts, "images", map(_of_image, opened.entries))
+            console.say_json_with(facts, "images", map(_of_image, opened.entries))
         else:
             _show(facts, [_of_image(entry) for entry in opened.entries[:MAX_ROWS]])
 
@@ -58,6 +55,7 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
         "num_images": num_images,
         "num_bytes": opened.num_bytes,
         "bits_per_dim": BITS_PER_BYTE * opened.num_bytes / opened.num_dims if num_images else None,
+        "model_is_here": False,
     }
 
 
@@ -65,9 +63,9 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
     here = "" if facts["model_is_here"] else ", which is not here"
     tile = f"tiles of {facts['tile_pixels']} pixels" if facts["tile_pixels"] else "no tiles"
     rate = f", {facts['bits_per_dim']:.4f} bits/dim" if facts["num_images"] else ""
-    say(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
+    console.say(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
         f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
-    say(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
+    console.say(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
     headings = ("size", "kind", "bytes", "bits/dim")
     rows = [
         (
@@ -80,6 +78,6 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
         for n, image in enumerate(images)
     ]
     if rows:
-        say_table(("image",), headings, rows, box=None, pad_edge=False)
+        console.say_table(("image",), headings, rows, box=None, pad_edge=False)
     if facts["num_images"] > MAX_ROWS:
-        say(f"... and {facts['num_images'] - MAX_ROWS:,} more; --json shows all")
+        console.say(f"... and {facts['num_images'] - MAX_ROWS:,} more; --json shows all")

@@ -10,6 +10,7 @@ from pixelrnn.wording import suggestion
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataOptions, DataSet
+    from pixelrnn.models import AutoregressiveModel
 
 
 def images_for(model: Path, data: str | None = None, settings: Sequence[str] = ()) -> "DataSet":
@@ -43,6 +44,23 @@ def images_for(model: Path, data: str | None = None, settings: Sequence[str] = (
         is_moved = own is not None and own not in CATALOGUE and existing_path(own) is None
         table = {**(table if is_moved else {}), "source": data}
     return load_recorded(table.pop("source"), data_options(table, settings))
+
+
+def model_and_images(
+    model: Path, data: str | None = None, settings: Sequence[str] = (), *, device: str = "cpu"
+) -> "tuple[AutoregressiveModel, DataSet]":
+    """Return a model, and images that fit it; as `images_for` besides.
+
+    Raises:
+        ModelFileError: if it cannot be read.
+        ImageMismatchError: if they do not fit.
+    """
+    from pixelrnn.evaluation import require_fit
+    from pixelrnn.models import store
+
+    loaded, images = store.load(model, device=device), images_for(model, data, settings)
+    require_fit(loaded, images)
+    return loaded, images
 
 
 def recorded(model: Path) -> dict[str, Any]:

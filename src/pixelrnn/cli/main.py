@@ -11,13 +11,12 @@ import typer
 
 from pixelrnn import __version__, stopping
 from pixelrnn.cli import bench, data, models, streams
-from pixelrnn.cli.assess import assess
 from pixelrnn.cli.check import check
 from pixelrnn.cli.compare import compare
 from pixelrnn.cli.complete import complete
 from pixelrnn.cli.compress import compress
 from pixelrnn.cli.decompress import decompress
-from pixelrnn.cli.evaluate import evaluate
+from pixelrnn.cli.evaluate import assess, evaluate
 from pixelrnn.cli.info import info
 from pixelrnn.cli.options import Verb, Verbs
 from pixelrnn.cli.report import report
@@ -51,20 +50,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-VERBS = (
-    compare,
-    train,
-    evaluate,
-    assess,
-    check,
-    sample,
-    complete,
-    report,
-    compress,
-    decompress,
-    info,
-)
-for verb in VERBS:
+MEASURING = (compare, train, evaluate, assess, check, sample, complete, report)
+CODING = (compress, decompress, info)
+for verb in MEASURING + CODING:
     app.command(cls=Verb)(verb)
 for name, group in (("models", models), ("data", data), ("bench", bench)):
     app.add_typer(group.app, name=name)
@@ -117,12 +105,12 @@ def main() -> None:
 @contextmanager
 def _notes_at_the_end() -> Iterator[None]:
     """Say once, after all the output, what would make the next start quicker."""
-    notes: dict[str, None] = {}
+    notes: set[str] = set()
     show = warnings.showwarning
 
     def keep(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
         if issubclass(category, NotKeptWarning):
-            notes[str(message)] = None
+            notes.add(str(message))
         else:
             show(message, category, *rest, **more)
 
@@ -134,5 +122,5 @@ def _notes_at_the_end() -> Iterator[None]:
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
-            for note in notes:
+            for note in sorted(notes):
                 streams.say(f"note: {note}")

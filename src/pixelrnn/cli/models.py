@@ -1,16 +1,12 @@
 """`pixelrnn models`: the trained models that come with the package, and making integers of one's own."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pixelrnn import shipped
-from pixelrnn.cli import options
-from pixelrnn.cli.console import say, say_json, say_lines, say_table, tell
-from pixelrnn.cli.inputs import images_for
-from pixelrnn.cli.outputs import require_writable
+from pixelrnn.cli import console, inputs, options, outputs
 from pixelrnn.errors import OutputError
 
 MEASURED_IMAGES = 512
@@ -20,17 +16,13 @@ app = typer.Typer(cls=options.Verbs, no_args_is_help=True, help=HELP)
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from safetensors import safe_open
-
     from pixelrnn.coding import load_program
 
-    weights = shipped.file_of(name, shipped.WEIGHTS)
-    program = shipped.file_of(name, shipped.PROGRAM)
-    with safe_open(weights, framework="np") as opened:  # without torch
-        config = json.loads((opened.metadata() or {})["config"])
+    weights, program = (shipped.file_of(name, kind) for kind in (shipped.WEIGHTS, shipped.PROGRAM))
+    config = shipped.config(name)
     # The first paragraph of the card, its heading left out.
-    paragraphs = [part.strip() for part in shipped.card(name).split("\n\n")]
-    summary = next(part for part in paragraphs if not part.startswith("#"))
+    paragraphs = shipped.card(name).split("\n\n")
+    summary = next(part for part in paragraphs if not part.strip().startswith("#"))
     return {
         "name": name,
         **{key: config[key] for key in ("kind", "channels", "num_levels", "image_size")},
@@ -47,7 +39,7 @@ def list_models(as_json: options.AsJson = False) -> None:
     """List the models that come with the package."""
     facts = [_facts(name) for name in shipped.names()]
     if as_json:
-        say_json(facts)
+        console.say_json(facts)
         return
     headings = ("name", "images", "weights", "integers", "what it is")
     rows = [
@@ -60,7 +52,7 @@ def list_models(as_json: options.AsJson = False) -> None:
         )
         for fact in facts
     ]
-    say_table(headings, (), rows, box=None, pad_edge=False)
+    console.say_table(headings, (), rows, box=None, pad_edge=False)
 
 
 @app.command(cls=options.Verb)
@@ -72,11 +64,11 @@ def info(name: str, as_json: options.AsJson = False) -> None:
     """
     card, facts = shipped.card(name), _facts(name)
     if as_json:
-        say_json(facts | {"card": card})
+        console.say_json(facts | {"card": card})
         return
-    say_lines(card.rstrip().split("\n"))
-    say("")
-    say(
+    console.say_lines(card.rstrip().split("\n"))
+    console.say("")
+    console.say(
         f"weights {facts['weights_bytes']:,} bytes, integers {facts['program_bytes']:,} bytes, "
         f"program {facts['program_hash']}"
     )
@@ -109,25 +101,22 @@ def export(
     from pixelrnn.coding.measuring import measure_files
     from pixelrnn.coding.program_file import check_name
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.evaluation import evaluate, require_fit
+    from pixelrnn.evaluation import evaluate
     from pixelrnn.models import store
     from pixelrnn.operations.export import export as export_program
     from pixelrnn.operations.scales import Widths
     from pixelrnn.uncertainty import evenly_spread
 
-    require_writable(("-o", out, ".safetensors"), force=force)
+    outputs.require_writable(("-o", out, ".safetensors"), force=force)
     weights = shipped.file_of(model, shipped.WEIGHTS)
     weights = weights / store.MODEL_FILE if weights.is_dir() else weights
     if out.exists() and weights.exists() and out.samefile(weights):
         raise OutputError(f"{out} holds the weights themselves: give another name with -o")
     called = check_name(name or model.resolve().name.removesuffix(".safetensors"))
-    loaded, images = store.load(model), images_for(model, data)
-    require_fit(loaded, images)
-    make_loop_ready(tell)
-    program = export_program(
-        loaded.lower(images.images("train")), Widths(activation_bits, weight_bits)
-    )
-    named = name_model(called, program)
+    loaded, images = inputs.model_and_images(model, data)
+    make_loop_ready(console.tell)
+    program = loaded.lower(images.images("train"))
+    named = name_model(called, export_program(program, Widths(activation_bits, weight_bits)))
     save_program(named, out)
     split, count = ("validation", MEASURED_IMAGES) if images.count("validation") else ("train", 64)
     some = images.images(split)[evenly_spread(images.count(split), count)]
@@ -147,4 +136,4 @@ def export(
         f"images {result['float_bits_per_dim']:.4f} bits/dim in floats, "
         f"{sizes.ideal_bits_per_dim:.4f} in integers, {sizes.file_bits_per_dim:.4f} in a file"
     )
-    say_json(result) if as_json else say(text)
+    console.say_json(result) if as_json else console.say(text)

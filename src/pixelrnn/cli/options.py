@@ -22,9 +22,6 @@ WORDS = {  # of the types and parsers of options, for the help
     "int": "INTEGER",
     "float": "NUMBER",
     "bool": None,
-    "positive": "INTEGER",
-    "seed_number": "INTEGER",
-    "temperature_number": "NUMBER",
     "Size": "HEIGHTxWIDTH",
 }
 
@@ -62,35 +59,27 @@ def size(text: str) -> Size:
     return Size(*map(int, found.groups()))
 
 
-def positive(text: str) -> int:
-    """Return a whole number of at least 1; raises `RecipeError` for anything else."""
-    return _whole(text, range(1, 2**31), "allowed: give a whole number, 1 or more")
+def _number(kind: type[float], least: float, end: float, what: str) -> Callable[[str], Any]:
+    """Return a parser of numbers from `least` to below `end`, which raises `RecipeError` for others."""
+
+    def parse(text: str) -> Any:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number < end:
+            raise RecipeError(f"{text!r} is not {what}")
+        return number
+
+    parse.__name__ = kind.__name__  # which the help shows
+    return parse
 
 
-def seed_number(text: str) -> int:
-    """Return a seed, 0 to 2^63 - 1; raises `RecipeError` for anything else."""
-    return _whole(text, range(2**63), "a seed: give a whole number, 0 to 2^63 - 1")
-
-
-def temperature_number(text: str) -> float:
-    """Return a positive, finite number; raises `RecipeError` for anything else."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise RecipeError(f"{text!r} is not a temperature: give a positive number, such as 1.0")
-    return number
-
-
-def _whole(text: str, allowed: range, what: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number not in allowed:
-        raise RecipeError(f"{text!r} is not {what}")
-    return number
+positive = _number(int, 1, 2**31, "allowed: give a whole number, 1 or more")
+seed_number = _number(int, 0, 2**63, "a seed: give a whole number, 0 to 2^63 - 1")
+temperature_number = _number(
+    float, math.ulp(0), math.inf, "a temperature: give a positive number, such as 1.0"
+)
 
 
 MODEL_FILES = "A run folder, a .safetensors file, or a name from `pixelrnn models list`."
@@ -109,40 +98,23 @@ IMAGES = (
 )
 Images = Annotated[str, typer.Option(metavar="NAME-or-PATH", help=IMAGES)]
 Data = Annotated[str | None, typer.Option(metavar="NAME-or-PATH", help=IMAGES)]
+HOW_READ = "How the images are read, such as data.patch_size=32. May be repeated."
 DataSettings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="data.KEY=VALUE",
-        help="How the images are read, such as data.patch_size=32. May be repeated.",
-    ),
+    list[str] | None, typer.Option("--set", metavar="data.KEY=VALUE", help=HOW_READ)
 ]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change one key of the recipe, such as optimizer.learning_rate=1e-3. May be repeated.",
-    ),
-]
+KEYS = "Change one key of the recipe, such as optimizer.learning_rate=1e-3. May be repeated."
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=KEYS)]
 Split = Annotated[str, typer.Option(help="train, validation, test, or all.")]
 Count = Annotated[int, typer.Option("-n", "--count", parser=positive)]
 Positive = Annotated[int, typer.Option(parser=positive)]
 PositiveOrNone = Annotated[int | None, typer.Option(parser=positive)]
 Seed = Annotated[int, typer.Option(parser=seed_number, help="The same seed gives the same images.")]
-Temperature = Annotated[
-    float,
-    typer.Option(
-        parser=temperature_number,
-        help="1 samples from the model's own distribution; lower is sharper, higher is flatter.",
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option(
-        metavar="DEVICE",
-        help="Where the model runs: auto (the fastest here), cpu, cuda, cuda:1 or mps.",
-    ),
+SHARPNESS = "1 samples from the model's own distribution; lower is sharper, higher is flatter."
+Temperature = Annotated[float, typer.Option(parser=temperature_number, help=SHARPNESS)]
+WHERE = "Where the model runs: auto (the fastest here), cpu, cuda, cuda:1 or mps."
+Device = Annotated[str, typer.Option(metavar="DEVICE", help=WHERE)]
+BatchSize = Annotated[
+    int, typer.Option(min=1, help="Images at a time; affects speed and memory, not the result.")
 ]
 Threads = Annotated[
     int | None,

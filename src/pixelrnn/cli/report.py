@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelrnn.cli import options
-from pixelrnn.cli.console import raise_alarms, say, tell
-from pixelrnn.cli.outputs import refuse_existing
+from pixelrnn.cli import console, options, outputs
 
 
 def report(
@@ -33,10 +31,10 @@ def report(
     from pixelrnn.report import alarms, build
     from pixelrnn.runs import find_run_folders
 
-    refuse_existing("--out", out, force=force)
+    outputs.refuse_existing("--out", out, force=force)
     folders, unfinished = find_run_folders(runs)
     for folder in unfinished:
-        tell(f"left out: {folder} has no result.json yet")
+        console.tell(f"left out: {folder} has no result.json yet")
     page = build(
         folders,
         out,
@@ -46,7 +44,7 @@ def report(
         figures=figures,
         force=force,
     )
-    say(str(page))
+    console.say(str(page))
     if figures is not None:
-        say(str(figures))
-    raise_alarms(alarms(folders))
+        console.say(str(figures))
+    console.raise_alarms(alarms(folders))

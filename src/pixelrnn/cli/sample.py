@@ -1,17 +1,14 @@
 """`pixelrnn sample`: images sampled from a model, exactly, pixel by pixel."""
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelrnn import shipped
-from pixelrnn.cli import options
-from pixelrnn.cli.console import interrupted, progress, say, say_json, tell
-from pixelrnn.cli.outputs import require_writable
+from pixelrnn.cli import console, options, outputs
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
 from pixelrnn.wording import counted
@@ -56,18 +53,22 @@ def sample(
 
     coder, own_size = _coder(model, temperature)
     threads = threads or usable_cores()
-    height, width = image_size or own_size or _no_size()
+    size = image_size or own_size
+    if size is None:
+        raise RecipeError(
+            "this model does not say how large its images were: give --size HEIGHTxWIDTH, such as 32x32"
+        )
+    height, width = size
     checked_size((height, width), min(count, threads))
-    require_writable(
+    outputs.require_writable(
         ("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz"), force=force
     )
-    make_loop_ready(tell)
+    make_loop_ready(console.tell)
     settings = {"size": (height, width), "seed": seed}
-    with progress("sampling", count * height * width) as on_progress:
-        portions, seconds = _sample(coder, count, threads, settings, on_progress)
-    if not portions:
-        raise interrupted("stopped before the first image was finished: nothing is written")
-    images = np.concatenate(portions)
+    with console.progress("sampling", count * height * width) as on_progress:
+        about = {**settings, "on_progress": on_progress}
+        portions = console.until_stopped(_sampled(coder, count, threads, about))
+    images, seconds = np.concatenate([some for some, _ in portions]), portions[-1][1]
     if npz is not None:
         pictures.write_arrays(npz, images=pictures.channels_last(images))
     shown = pictures.write_sheet(out, images, coder.program.num_levels)
@@ -86,17 +87,8 @@ def sample(
         "seconds_per_image": seconds / len(images),
         "finished": len(images) == count,
     }
-    say_json(result) if as_json else say(_text(result))
-    if not result["finished"]:
-        raise interrupted(
-            f"stopped: {len(images):,} of {count:,} images were finished and are kept"
-        )
-
-
-def _no_size() -> tuple[int, int]:
-    raise RecipeError(
-        "this model does not say how large its images were: give --size HEIGHTxWIDTH, such as 32x32"
-    )
+    console.say_json(result) if as_json else console.say(_text(result))
+    console.require_finished(len(images), count)
 
 
 def _coder(model: Path, temperature: float) -> "tuple[Coder, tuple[int, int] | None]":
@@ -106,41 +98,28 @@ def _coder(model: Path, temperature: float) -> "tuple[Coder, tuple[int, int] | N
 
     name = str(model)
     if name in shipped.names() and not model.exists() and temperature == 1:
-        return Coder(load_program(name).program), shipped.image_size(name)
+        return Coder(load_program(name).program), shipped.config(name)["image_size"]
     from pixelrnn.models import store
 
     loaded = store.load(model)
     return loaded.coder(temperature), loaded.config.image_size
 
 
-def _sample(
-    coder: "Coder",
-    count: int,
-    threads: int,
-    settings: dict[str, Any],
-    on_progress: Callable[[float], None],
-) -> "tuple[list[Images], float]":
-    """Sample in portions of about a second, of which Ctrl-C loses the last; return them and the seconds."""
+def _sampled(
+    coder: "Coder", count: int, threads: int, settings: dict[str, Any]
+) -> "Iterator[tuple[Images, float]]":
+    """Sample about a second's worth at a time, which Ctrl-C loses; yield it, and the seconds so far."""
     from pixelrnn.stepper import drawing
 
-    portions: list[Images] = []
     begin, portion, seconds = 0, threads, 0.0
-    with suppress(KeyboardInterrupt):
-        while begin < count:
-            end, started = min(begin + portion, count), time.perf_counter()
-            images = drawing.sample(
-                coder,
-                end - begin,
-                indices=range(begin, end),
-                threads=threads,
-                on_progress=on_progress,
-                **settings,
-            )
-            seconds += time.perf_counter() - started
-            portions.append(images)
-            begin = end
-            portion = max(1, int(CHUNK_SECONDS * end / seconds / threads)) * threads
-    return portions, seconds
+    while begin < count:
+        end, started = min(begin + portion, count), time.perf_counter()
+        numbers = range(begin, end)
+        images = drawing.sample(coder, len(numbers), indices=numbers, threads=threads, **settings)
+        seconds += time.perf_counter() - started
+        yield images, seconds
+        begin = end
+        portion = max(1, int(CHUNK_SECONDS * end / seconds / threads)) * threads
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """`pixelrnn train`: one recipe, one run folder."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn import stopping
-from pixelrnn.cli import options
-from pixelrnn.cli.console import say, say_json, say_lines
+from pixelrnn.cli import console, options
 from pixelrnn.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def train(
         from pixelrnn import training
 
         if list_recipes:
-            say_lines(training.shipped_recipes())
+            console.say_lines(training.shipped_recipes())
             return
         changes, command = list(settings or []), options.command_line()
         if max_minutes is not None:
@@ -64,11 +63,10 @@ def train(
                 raise RecipeError("name a recipe (--list shows them), or give --resume RUN")
             loaded = training.load_recipe(recipe, changes, data=data)
             if explain:
-                keys = training.keys_of(loaded)
-                say_json(list(map(asdict, keys))) if as_json else say_lines(_explained(keys))
+                _explain(training.keys_of(loaded), as_json=as_json)
                 return
             if dry_run:
-                say_lines(training.dry_run(loaded).split("\n"))
+                console.say_lines(training.dry_run(loaded).split("\n"))
                 return
             run = training.train(loaded, out or Path("runs") / loaded.name, command=command)
     if not run.is_ours:
@@ -78,16 +76,19 @@ def train(
                for split in ("train", "validation") if f"{split}_bits_per_dim" in result]  # fmt: skip
     parts = [f"{part['bits_per_dim']:.4f} on that of {part['data']}"
              for part in result.get("validation_parts", ())]  # fmt: skip
-    say(f"{run.path}: {', '.join([*figures, *parts])}")
+    console.say(f"{run.path}: {', '.join([*figures, *parts])}")
 
 
-def _explained(keys: "Iterable[Key]") -> Iterator[str]:
-    """Yield two lines per key: its value here as `--set` takes it, and what it is and may be."""
+def _explain(keys: "Iterable[Key]", *, as_json: bool) -> None:
+    """Print two lines per key: its value here as `--set` takes it, and what it is and may be."""
+    if as_json:
+        console.say_json(list(map(asdict, keys)))
+        return
     for key in keys:
         default = "" if key.default is None else f", by default {_written(key.default)}"
         range_ = f" {key.range}" if key.range else ""
-        yield f"{key.name} = {_written(key.value)}"
-        yield f"    {key.meaning} ({key.type}{range_}{default})"
+        console.say(f"{key.name} = {_written(key.value)}")
+        console.say(f"    {key.meaning} ({key.type}{range_}{default})")
 
 
 def _written(value: Any) -> str:

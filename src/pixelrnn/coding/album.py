@@ -6,28 +6,29 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from pixelrnn.arrays import Images
 from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import Entry, Header, read_header
-from pixelrnn.coding.find_model import find_model
 from pixelrnn.coding.index import Index, read_index
-from pixelrnn.coding.program_file import CodingModel
-from pixelrnn.coding.writing import PIXELS_AT_ONCE, TILES_AT_ONCE
+from pixelrnn.coding.program_file import CodingModel, find_model
+from pixelrnn.coding.writing import PIXELS_AT_ONCE, portions
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file
+from pixelrnn.lazy import LazySequence
 from pixelrnn.processes import renew_when_forked
 
 CLOSED = "it was closed: open it again"
 
 
-class Album(Sequence[Images]):
+class Album(LazySequence[Images]):
     """The images of a `.pxr` file, uint8 `(C, H, W)`; also a data set of torch.
 
-    It may be handed to other processes and used from several threads. Slices are lists.
+    It may be handed to other processes and used from several threads. Slices are lists. An image that is
+    asked for is decoded then, and raises `CompressedFileError` if it is damaged.
 
     Args:
         source: the file's path, or the file, open for reading bytes. A path stays where it is when the
@@ -61,7 +62,12 @@ class Album(Sequence[Images]):
         needs_model: bool = True,
         coding_model: CodingModel | None = None,
     ) -> None:
-        self._source, self._place = _located(source)
+        self._source: Path | BinaryIO
+        if isinstance(source, (str, bytes, os.PathLike)):
+            self._place = os.fsdecode(source)
+            self._source = Path(self._place).absolute()
+        else:
+            self._place, self._source = "the file", source
         self._wanted = model
         self._threads = threads
         self._renew_lock()
@@ -80,17 +86,14 @@ class Album(Sequence[Images]):
     @property
     def model(self) -> CodingModel:
         """The model of the file; raises `CompressedFileError` if it is not here."""
-        if self._model is None:
-            with self._naming():
-                self._model = find_model(self.header, self._wanted)
-        if self._model.program.channels != self.header.channels:
-            with self._naming():
+        with self._naming():
+            model = self._model = self._model or find_model(self.header, self._wanted)
+            if model.program.channels != self.header.channels:
                 raise CompressedFileError(
-                    f"its header says that its model has {self.header.channels} colours, and "
-                    f"{self._model.name} has {self._model.program.channels}: it is damaged, or was made to "
-                    "do harm"
+                    f"its header says that its model has {self.header.channels} colours, and {model.name} "
+                    f"has {model.program.channels}: it is damaged, or was made to do harm"
                 )
-        return self._model
+        return model
 
     @property
     def names(self) -> list[str]:
@@ -119,19 +122,7 @@ class Album(Sequence[Images]):
     def __repr__(self) -> str:
         return f"<Album of {len(self):,} images>"
 
-    @overload
-    def __getitem__(self, index: int) -> Images: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Images]: ...
-    def __getitem__(self, index: int | slice) -> Images | list[Images]:
-        """Decode an image, uint8 `(C, H, W)`, or several.
-
-        Raises:
-            IndexError: if there are not so many images.
-            CompressedFileError: if the image is damaged.
-        """
-        if isinstance(index, slice):
-            return [self[n] for n in range(*index.indices(len(self)))]
+    def _make(self, index: int) -> Images:
         return np.ascontiguousarray(self.pixels(index).transpose(2, 0, 1))
 
     def __iter__(self) -> Iterator[Images]:
@@ -149,22 +140,11 @@ class Album(Sequence[Images]):
             on_progress: called with the pixels done since its last call, from any thread.
             pixels_at_once: how many pixels are worked on at the same time.
         """
-        portion: list[Entry] = []
-        pixels = tiles = 0
-        for entry in self.entries:
-            portion.append(entry)
-            pixels += entry.height * entry.width
-            tiles += len(entry.messages)
-            if pixels >= pixels_at_once or tiles >= TILES_AT_ONCE:
-                yield from self._decoded(portion, on_progress)
-                portion, pixels, tiles = [], 0, 0
-        if portion:
+        for portion in portions(self.entries, _pixels_and_tiles, pixels_at_once):
             yield from self._decoded(portion, on_progress)
 
     def pixels(self, index: int) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; raises as indexing does."""
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"there is no image {index} among {len(self):,}")
         (image,) = self._decoded([self.entries[index]])
         return image
 
@@ -241,9 +221,6 @@ class Album(Sequence[Images]):
                 self._stream = self._source
         return self._stream
 
-    def _source_is_closed(self) -> bool:
-        return not isinstance(self._source, (str, Path)) and self._source.closed
-
     @contextmanager
     def _reading(self) -> Iterator[BinaryIO]:
         """Have the file to oneself; an error names it."""
@@ -257,11 +234,10 @@ class Album(Sequence[Images]):
         try:
             yield
         except CompressedFileError as error:
-            if str(error).startswith(f"{place}: "):
-                raise
-            raise CompressedFileError(f"{place}: {error}") from error
+            named = str(error).removeprefix(f"{place}: ")
+            raise CompressedFileError(f"{place}: {named}") from error
         except ValueError as error:  # what Python says of a file that was closed in the meantime
-            if not (self._is_closed or self._source_is_closed()):
+            if not (self._is_closed or getattr(self._source, "closed", False)):
                 raise
             raise CompressedFileError(f"{place}: {CLOSED}") from error
         except OSError as error:
@@ -269,11 +245,5 @@ class Album(Sequence[Images]):
             raise CompressedFileError(f"{place} cannot be read: {reason}") from error
 
 
-def _located(
-    source: str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO,
-) -> tuple[Path | BinaryIO, str]:
-    """Return a path made absolute, or an open file, and what to call it in errors."""
-    if isinstance(source, (str, bytes, os.PathLike)):
-        place = os.fsdecode(source)
-        return Path(place).absolute(), place
-    return source, "the file"
+def _pixels_and_tiles(entry: Entry) -> tuple[int, int]:
+    return entry.height * entry.width, len(entry.messages)

@@ -29,7 +29,7 @@ from pixelrnn.coding.limits import (
     threads_within,
 )
 from pixelrnn.coding.program_file import CodingModel
-from pixelrnn.coding.tiles import Jobs, Part, Tiling
+from pixelrnn.coding.tiles import Part, Tiling
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
 from pixelrnn.kernels.compiled import notify_of_compiling
 from pixelrnn.kernels.range_coder import TOTAL
@@ -100,14 +100,13 @@ class Codec:
         """
         for image in images:
             self.check(image)
-        jobs = Jobs([self._tiling.count(*image.shape) for image in images])
-        messages: list[list[bytes]] = [[b""] * count for count in jobs.counts]
+        messages = [[b""] * self._tiling.count(*image.shape) for image in images]
+        jobs = _numbered(messages)
 
         def work(job: int) -> Iterator[None]:
             n, m = jobs[job]
             part = self._tiling.part(images[n].shape, m)
-            tile = images[n][part.rows, part.columns][..., list(part.bands)]
-            messages[n][m] = yield from self._coder.encoding(np.ascontiguousarray(tile))
+            messages[n][m] = yield from self._coder.encoding(part.of(images[n]))
             if on_progress:
                 on_progress(part.size // images[n].shape[2])
             yield
@@ -115,11 +114,9 @@ class Codec:
         spread(work, len(jobs), self.threads)
         return [self._entry(*each) for each in zip(images, messages, strict=True)]
 
-    def decode(
-        self, entry: Entry, messages: Sequence[bytes], *, threads: int | None = None
-    ) -> Images:
+    def decode(self, entry: Entry, messages: Sequence[bytes]) -> Images:
         """Decode an image, uint8 `(H, W, bands)`; see `decode_many`."""
-        return next(self.decode_many([(entry, messages)], threads=threads))
+        return next(self.decode_many([(entry, messages)]))
 
     def decode_many(
         self,
@@ -145,7 +142,7 @@ class Codec:
         images: list[Images | None] = [
             np.zeros((e.bands, e.height, e.width), np.uint8).transpose(1, 2, 0) for e, _ in coded
         ]
-        jobs, damaged = Jobs([len(entry.messages) for entry, _ in coded]), set[int]()
+        jobs, damaged = _numbered([entry.messages for entry, _ in coded]), set[int]()
 
         def work(job: int) -> Iterator[None]:
             n, m = jobs[job]
@@ -167,7 +164,11 @@ class Codec:
                 on_progress(part.size // entry.bands)
             yield
 
-        spread(work, len(jobs), self._threads_for([e for e, _ in coded], threads or self.threads))
+        levels = sum(entry.num_dims for entry, _ in coded)
+        highest = max((entry.height for entry, _ in coded), default=1)
+        widest = max((entry.width for entry, _ in coded), default=1)
+        working = self._working_bytes(highest, widest)
+        spread(work, len(jobs), threads_within(levels, working, threads or self.threads))
         for n, (entry, _) in enumerate(coded):
             image, images[n] = images[n], None  # who has it may let go of it
             assert image is not None
@@ -183,9 +184,7 @@ class Codec:
         self.check(image)
         total = 0.0
         for m in range(self._tiling.count(*image.shape)):
-            part = self._tiling.part(image.shape, m)
-            tile = image[part.rows, part.columns][..., list(part.bands)]
-            found = self._coder.frequencies(np.ascontiguousarray(tile))
+            found = self._coder.frequencies(self._tiling.part(image.shape, m).of(image))
             total -= float(np.log2(found / TOTAL).sum())
         return total
 
@@ -237,12 +236,6 @@ class Codec:
             return f"it has {count:,} tiles, more than {MAX_MESSAGES_OF_IMAGE:,}"
         return ""
 
-    def _threads_for(self, entries: Sequence[Entry], wanted: int) -> int:
-        levels = sum(entry.num_dims for entry in entries)
-        widest = max((entry.width for entry in entries), default=1)
-        highest = max((entry.height for entry in entries), default=1)
-        return threads_within(levels, self._working_bytes(highest, widest), wanted)
-
     def _check_claims(self, entry: Entry) -> None:
         """Refuse what needs too much memory, or cannot be in messages of their length."""
         name, shape = entry.name or "an image", (entry.height, entry.width, entry.bands)
@@ -270,16 +263,20 @@ class Codec:
     def _entry(self, image: Images, messages: list[bytes]) -> tuple[Entry, list[bytes]]:
         """Return the entry of an image, and its messages: bare levels where coding does not pay."""
         sizes = []
-        for n in range(len(messages)):
-            part = self._tiling.part(image.shape, n)
-            is_bare = len(messages[n]) >= part.size
+        for m, message in enumerate(messages):
+            part = self._tiling.part(image.shape, m)
+            is_bare = len(message) >= part.size
             if is_bare:
-                tile = image[part.rows, part.columns][..., list(part.bands)]
-                messages[n] = tile.tobytes()
-            sizes.append(Message(len(messages[n]), is_bare))
+                messages[m] = part.of(image).tobytes()
+            sizes.append(Message(len(messages[m]), is_bare))
         crc = zlib.crc32(np.ascontiguousarray(image).data)
         height, width, bands = image.shape
         return Entry(height, width, bands, crc, tuple(sizes)), messages
+
+
+def _numbered(messages: Sequence[Sequence[object]]) -> list[tuple[int, int]]:
+    """Return (image, tile) of each message of all images."""
+    return [(n, m) for n, each in enumerate(messages) for m in range(len(each))]
 
 
 def check_pixels(entry: Entry, image: Images, *, is_damaged: bool = False) -> None:

@@ -11,9 +11,10 @@ their own, messages under that of the pixels which they decode to.
 """
 
 import io
+import itertools
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
@@ -65,11 +66,6 @@ class Header:
     channels: int
     hash: bytes
     tile: int
-
-    @property
-    def planes(self) -> Planes:
-        """Which bands are coded together, by the number of bands."""
-        return PLANES[self.channels]
 
     def to_bytes(self) -> bytes:
         """Return the header as it is written."""
@@ -169,8 +165,10 @@ class Writer:
 def _index_bytes(entries: Sequence[Entry]) -> bytes:
     out = io.BytesIO()
     out.write(varint(len(entries)))
-    for count, entry in _runs(entries):
-        out.write(varint(count) + bytes([entry.bands]) + varint(entry.height) + varint(entry.width))
+    shapes = ((entry.bands, entry.height, entry.width) for entry in entries)
+    for (bands, height, width), alike in itertools.groupby(shapes):
+        count = sum(1 for _ in alike)
+        out.write(varint(count) + bytes([bands]) + varint(height) + varint(width))
     for entry in entries:
         out.write(struct.pack("<I", entry.crc))
     for entry in entries:
@@ -193,19 +191,6 @@ def _packed(names: bytes) -> bytes:
 def most_names_bytes(packed: int) -> int:
     """Return how many bytes of names are unpacked from so many bytes."""
     return min(FREE_NAMES_BYTES + NAMES_BYTES_PER_BYTE * packed, MAX_NAMES_BYTES)
-
-
-def _runs(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry]]:
-    """Yield how many images of one shape follow each other, and the first of them."""
-    first = 0
-    for n in range(1, len(entries) + 1):
-        if n == len(entries) or _shape(entries[n]) != _shape(entries[first]):
-            yield n - first, entries[first]
-            first = n
-
-
-def _shape(entry: Entry) -> tuple[int, int, int]:
-    return entry.bands, entry.height, entry.width
 
 
 def read_header(stream: BinaryIO) -> Header:

@@ -5,6 +5,7 @@ folder is dropped; what Windows or macOS cannot write, or cannot tell apart, is 
 alike.
 """
 
+import itertools
 import re
 import unicodedata
 from array import array
@@ -22,7 +23,6 @@ Hashes = npt.NDArray[np.int64]
 
 SUFFIX = ".png"
 MAX_PART_BYTES = 200  # file systems allow 255, and a few are added
-NUM_SHOWN = 10  # of all names, where they are printed
 MAX_FOLDERS = 32  # one in the other; the innermost are kept
 FORBIDDEN = re.compile(r'[<>:"|?*]')
 # Windows takes these for devices, whatever follows the first point.
@@ -50,7 +50,7 @@ class FileNames(LazySequence[str]):
         folders = array("q")
         last = ""
         for n, name in enumerate(names):
-            stem = _stem(name) or self._digit_stem(n)
+            stem = self._stem(n, name)
             wanted[n] = hash(_key(stem + SUFFIX))
             folder = stem.rpartition("/")[0]
             if folder != last:
@@ -62,17 +62,13 @@ class FileNames(LazySequence[str]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def __repr__(self) -> str:
-        return repr(self[:NUM_SHOWN])[:-1] + (", ...]" if len(self) > NUM_SHOWN else "]")
-
     def _make(self, index: int) -> str:
         return _numbered(self._stem(index), int(self._copies[index]))
 
-    def _stem(self, index: int) -> str:
-        return _stem(self._names[index]) or self._digit_stem(index)
-
-    def _digit_stem(self, index: int) -> str:
-        return f"{index:0{self._digits}}"
+    def _stem(self, index: int, name: str | None = None) -> str:
+        """Return the name of an image without suffix and number; its own name, if it is at hand."""
+        name = self._names[index] if name is None else name
+        return _stem(name) or f"{index:0{self._digits}}"
 
     def _number(self, wanted: Hashes, folders: Hashes) -> None:
         """Give a number to each image whose name an earlier one, or a folder, has."""
@@ -134,10 +130,8 @@ def _safe(part: str) -> str:
 
 
 def _folders(stem: str) -> Iterator[str]:
-    place = stem.find("/")
-    while place >= 0:
-        yield stem[:place]
-        place = stem.find("/", place + 1)
+    parts = stem.split("/")[:-1]
+    return itertools.accumulate(parts, "{}/{}".format)
 
 
 def _key(path: str) -> str:

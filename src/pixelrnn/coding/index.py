@@ -5,6 +5,7 @@ added up before memory is taken; `limits.py` says how much is believed.
 """
 
 import io
+import itertools
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pixelrnn.coding.container import (
     MAX_BANDS,
     MAX_PIXELS,
     MAX_SIDE,
+    PLANES,
     Entry,
     Header,
     Message,
@@ -96,39 +98,31 @@ class Index(LazySequence[Entry]):
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entries in turn, many times as fast as by their numbers."""
-        names, first, place = iter(self.names), 0, 0
-        runs = self.runs
-        for run, messages in enumerate(runs.messages.tolist()):
-            shape = int(runs.heights[run]), int(runs.widths[run]), int(runs.bands[run])
-            left, at_once = int(runs.counts[run]), max(1, MESSAGES_AT_ONCE // messages)
-            while left:
-                count = min(left, at_once)
-                ends = self._ends[place : place + count * messages + 1]
-                sizes, starts = np.diff(ends).tolist(), ends[:-1:messages].tolist()
-                bare = self._bare[place : place + count * messages].tolist()
-                described = list(map(Message, sizes, bare))
-                crcs = self._crcs[first : first + count].tolist()
-                for n, (crc, start) in enumerate(zip(crcs, starts, strict=True)):
-                    part = tuple(described[n * messages : (n + 1) * messages])
-                    yield Entry(*shape, crc, part, next(names), start)
-                first, place, left = first + count, place + count * messages, left - count
+        names, first = iter(self.names), 0
+        for run, count in enumerate(self.runs.counts.tolist()):
+            end, at_once = first + count, max(1, MESSAGES_AT_ONCE // self.runs.messages[run])
+            while first < end:
+                some = range(first, min(first + at_once, end))
+                yield from self._entries(run, some, itertools.islice(names, len(some)))
+                first = some.stop
 
     def _make(self, index: int) -> Entry:
-        runs = self.runs
         run = int(np.searchsorted(self._images_before, index, side="right")) - 1
-        count = int(runs.messages[run])
-        first = int(self._messages_before[run]) + (index - int(self._images_before[run])) * count
-        ends = self._ends[first : first + count + 1]
-        sizes, bare = np.diff(ends).tolist(), self._bare[first : first + count].tolist()
-        return Entry(
-            int(runs.heights[run]),
-            int(runs.widths[run]),
-            int(runs.bands[run]),
-            int(self._crcs[index]),
-            tuple(map(Message, sizes, bare)),
-            self.names[index],
-            int(ends[0]),
-        )
+        return next(self._entries(run, range(index, index + 1), iter([self.names[index]])))
+
+    def _entries(self, run: int, images: range, names: Iterator[str]) -> Iterator[Entry]:
+        """Yield the entries of some images of a run."""
+        runs, count = self.runs, int(self.runs.messages[run])
+        shape = int(runs.heights[run]), int(runs.widths[run]), int(runs.bands[run])
+        place = int(self._messages_before[run])
+        place += (images.start - int(self._images_before[run])) * count
+        ends = self._ends[place : place + len(images) * count + 1]
+        bare = self._bare[place : place + len(images) * count]
+        messages = list(map(Message, np.diff(ends).tolist(), bare.tolist()))
+        crcs = self._crcs[images.start : images.stop].tolist()
+        for n, (crc, start) in enumerate(zip(crcs, ends[:-1:count].tolist(), strict=True)):
+            own = tuple(messages[n * count : (n + 1) * count])
+            yield Entry(*shape, crc, own, next(names), start)
 
 
 def read_index(stream: BinaryIO, header: Header) -> Index:
@@ -209,7 +203,7 @@ def _runs(reader: Reader, header: Header, count: int) -> Runs:
         reader.at += int(bytes_of.sum())
         window = min(16 * window, BLOCK)
     counts, bands, heights, widths = np.concatenate(parts).T.copy()
-    planes = np.array([len(each) for each in header.planes])[bands]
+    planes = np.array([len(each) for each in PLANES[header.channels]])[bands]
     tile = header.tile or MAX_SIDE
     messages = planes * -(-heights // tile) * -(-widths // tile)
     most = int(messages.max(initial=0))

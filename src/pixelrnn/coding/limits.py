@@ -6,9 +6,8 @@ albums stay far below; the largest models of the paper are a quarter of what pro
 """
 
 # Compressed files.
-MEMORY_BYTES = (
-    224 << 20
-)  # for an image and the maps that decode it; 32 MB are left for the code itself
+# For an image and the maps that decode it; 32 MB are left for the code itself.
+MEMORY_BYTES = 224 << 20
 MAX_INDEX_BYTES = 1 << 26  # of a file
 MAX_IMAGES = 1 << 22  # of a file: some numbers are kept of each
 MAX_MESSAGES = 1 << 22  # of a file, likewise
@@ -17,21 +16,19 @@ MAX_NAMES_BYTES = 1 << 26  # of all images together
 FREE_NAMES_BYTES = 1 << 24  # of all names, however well they are packed ...
 NAMES_BYTES_PER_BYTE = 64  # ... and more where they are not packed better than this
 
-MAX_PROGRAM_BYTES = (
-    1 << 26
-)  # of a file with an integer program; its header has a limit in `untrusted.py`
+# Of a file with an integer program; its header has a limit in `untrusted.py`.
+MAX_PROGRAM_BYTES = 1 << 26
 
 
-def memory_of(levels: int, working_bytes: int, *, threads: int = 1) -> int:
-    """Return the bytes that decoding takes.
+def memory_of(levels: int, working_bytes: int) -> int:
+    """Return the bytes that decoding on one thread takes.
 
     Args:
         levels: of the images that are decoded together, a byte each.
         working_bytes: of the maps that a message needs, see `Coder.working_bytes`; they are kept once as
             they are before the first pixel, and once for each thread.
-        threads: messages at the same time.
     """
-    return levels + (1 + threads) * working_bytes
+    return levels + 2 * working_bytes
 
 
 def threads_within(levels: int, working_bytes: int, wanted: int) -> int:

@@ -22,54 +22,33 @@ class FileSizes:
     """What images need.
 
     Attributes:
-        num_images: how many images.
-        num_dims: levels of all of them.
-        ideal_bits: minus log2 of the probability that the integer model gives them.
-        message_bytes: of all messages together.
-        file_bytes: of the file: messages, checksums, index, header.
+        ideal_bits_per_dim: minus log2 of the probability that the integer model gives them.
+        message_bits_per_dim: of the messages alone.
+        file_bits_per_dim: of the whole file: messages, checksums, index, header.
+        file_bytes: likewise.
         seconds: for writing it, on all threads.
     """
 
-    num_images: int
-    num_dims: int
-    ideal_bits: float
-    message_bytes: int
+    ideal_bits_per_dim: float
+    message_bits_per_dim: float
+    file_bits_per_dim: float
     file_bytes: int
     seconds: float
 
-    @property
-    def ideal_bits_per_dim(self) -> float:
-        """By the integer model's probabilities."""
-        return self.ideal_bits / self.num_dims
 
-    @property
-    def message_bits_per_dim(self) -> float:
-        """Of the messages alone."""
-        return self.message_bytes * BITS_PER_BYTE / self.num_dims
-
-    @property
-    def file_bits_per_dim(self) -> float:
-        """Of the whole file."""
-        return self.file_bytes * BITS_PER_BYTE / self.num_dims
-
-
-def measure_files(
-    model: CodingModel, images: Images, *, threads: int | None = None, tile: int = 0
-) -> FileSizes:
+def measure_files(model: CodingModel, images: Images) -> FileSizes:
     """Compress images into one file in memory, and compare it with what the model thinks of them.
 
     The file is decoded again, and every pixel compared.
 
     Args:
         model: the integer model.
-        images: uint8 `(N, C, H, W)`.
-        threads: tiles at the same time; by default one for each usable core.
-        tile: side of the tiles, or 0 for whole images.
+        images: uint8 `(N, C, H, W)`, which are not cut into tiles.
 
     Raises:
         CompressedFileError: if other pixels come back.
     """
-    codec = Codec(model, tile=tile, threads=threads)
+    codec = Codec(model, tile=0)
     codec.make_ready()
     pixels = [np.ascontiguousarray(image.transpose(1, 2, 0)) for image in images]
     stream, began = io.BytesIO(), time.perf_counter()
@@ -86,11 +65,12 @@ def measure_files(
         yield
 
     spread(work, len(pixels), codec.threads)
+    message_bits = BITS_PER_BYTE * sum(entry.size for entry in entries)
+    file_bytes = len(stream.getvalue())
     return FileSizes(
-        num_images=len(images),
-        num_dims=images.size,
-        ideal_bits=float(ideal_bits.sum()),
-        message_bytes=sum(entry.size for entry in entries),
-        file_bytes=len(stream.getvalue()),
-        seconds=seconds,
+        float(ideal_bits.sum()) / images.size,
+        message_bits / images.size,
+        BITS_PER_BYTE * file_bytes / images.size,
+        file_bytes,
+        seconds,
     )

@@ -31,30 +31,27 @@ class Names(LazySequence[str]):
         if text is not None:
             ends = np.flatnonzero(np.frombuffer(text, np.uint8) == 0)
             self._ends = np.append(ends, len(text)).astype(np.int32)
+            if np.diff(self._ends, prepend=-1).max() - 1 > MAX_FILE_NAME_BYTES:
+                raise CompressedFileError(NAMES_DAMAGED)
 
     def __len__(self) -> int:
         return self._count if self._text is None else len(self._ends)
-
-    @property
-    def longest(self) -> int:
-        """Bytes of the longest name."""
-        return int(np.diff(self._ends, prepend=-1).max(initial=1)) - 1
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names in turn, many times as fast as by their numbers."""
         if self._text is None:
             yield from itertools.repeat("", self._count)
             return
-        for last in range(NAMES_AT_ONCE, len(self) + NAMES_AT_ONCE, NAMES_AT_ONCE):
-            first = int(self._ends[last - NAMES_AT_ONCE - 1]) + 1 if last > NAMES_AT_ONCE else 0
-            end = int(self._ends[min(last, len(self)) - 1])
-            yield from self._text[first:end].decode().split("\0")
+        for first in range(0, len(self), NAMES_AT_ONCE):
+            last = min(first + NAMES_AT_ONCE, len(self)) - 1
+            yield from self._between(self._text, first, last).split("\0")
 
     def _make(self, index: int) -> str:
-        if self._text is None:
-            return ""
-        first = int(self._ends[index - 1]) + 1 if index else 0
-        return self._text[first : int(self._ends[index])].decode()
+        return "" if self._text is None else self._between(self._text, index, index)
+
+    def _between(self, text: bytes, first: int, last: int) -> str:
+        begin = int(self._ends[first - 1]) + 1 if first else 0
+        return text[begin : int(self._ends[last])].decode()
 
 
 def read_names(packed: bytes, count: int) -> Names:
@@ -79,7 +76,4 @@ def read_names(packed: bytes, count: int) -> Names:
         raise CompressedFileError(NAMES_DAMAGED) from error
     if not count or text.count(b"\0") != count - 1:
         raise CompressedFileError(NAMES_DAMAGED)
-    names = Names(text, count)
-    if names.longest > MAX_FILE_NAME_BYTES:
-        raise CompressedFileError(NAMES_DAMAGED)
-    return names
+    return Names(text, count)

@@ -16,19 +16,21 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from pixelrnn.coding.container import MAX_NAME_BYTES
+from pixelrnn.coding.container import HASH_BYTES, MAX_NAME_BYTES, Header
 from pixelrnn.coding.limits import MAX_PROGRAM_BYTES
 from pixelrnn.coding.program_structure import Arrays, put_together, take_apart
-from pixelrnn.errors import ModelFileError
+from pixelrnn.errors import CompressedFileError, ModelFileError
 from pixelrnn.files import replacing
 from pixelrnn.graph.program import Program
 from pixelrnn.operations.bounds import largest_magnitudes
 from pixelrnn.operations.checks import check_program
-from pixelrnn.shipped import PROGRAM, file_of
+from pixelrnn.shipped import PROGRAM, file_of, names
 from pixelrnn.untrusted import check_safetensors, read_json
 
 FORMAT = "pixelrnn-integer-program"
 FORMAT_VERSION = 1
+# What a structure raises that no program has.
+UNSOUND = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -124,18 +126,45 @@ def load_program(name_or_path: str | Path) -> CodingModel:
         program = put_together(structure, arrays)
         check_program(program)
         largest_magnitudes(program)
-        model = name_model(metadata["name"], program)
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+        if _canonical(take_apart(program)[0]) != _canonical(structure):
+            raise ValueError("there is no use for some of what it says")
+        return name_model(metadata["name"], program)
+    except UNSOUND as error:
         raise ModelFileError(f"{file} holds no sound program ({error}); get it again") from error
-    return model
+
+
+def find_model(header: Header, given: str | Path | None = None) -> CodingModel:
+    """Return the integer model that a file was written with.
+
+    Args:
+        header: of the file.
+        given: name or path of the model, if the user says which.
+
+    Raises:
+        CompressedFileError: if it is another one, or none that comes with the package.
+        ModelFileError: if the one that was given cannot be read.
+    """
+    wanted = f"{header.model} (program {header.hash.hex()})"
+    if given is not None:
+        model = load_program(given)
+        if model.hash[:HASH_BYTES] != header.hash:
+            raise CompressedFileError(
+                f"it was compressed by {wanted}, and {given} is another model (program "
+                f"{model.hash[:HASH_BYTES].hex()}): give --model the right one"
+            )
+        return model
+    # The name is the likeliest place to look; the hash decides.
+    for name in sorted(names(), key=lambda name: name != header.model):
+        try:
+            model = load_program(name)
+        except ModelFileError:  # a part of the package is missing: another model may still do
+            continue
+        if model.hash[:HASH_BYTES] == header.hash:
+            return model
+    raise CompressedFileError(
+        f"it was compressed by {wanted}, which does not come with this pixelrnn: give --model the file "
+        "that `pixelrnn models export` made, or install the pixelrnn that has it"
+    )
 
 
 def _check_format(file: Path, metadata: dict[str, str]) -> None:

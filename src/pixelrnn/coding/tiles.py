@@ -1,12 +1,12 @@
 """The tiles of images: what each message holds, counted without a list of them."""
 
-import bisect
-import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
+from pixelrnn.arrays import Images
 from pixelrnn.coding.container import MAX_SIDE, PLANES
 
 
@@ -20,16 +20,17 @@ class Part(NamedTuple):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height and width in pixels, and how many bands."""
-        return (
-            self.rows.stop - self.rows.start,
-            self.columns.stop - self.columns.start,
-            len(self.bands),
-        )
+        height, width = (side.stop - side.start for side in (self.rows, self.columns))
+        return height, width, len(self.bands)
 
     @property
     def size(self) -> int:
         """Levels of it."""
         return math.prod(self.shape)
+
+    def of(self, image: Images) -> Images:
+        """Return its levels in an image `(H, W, bands)`, in the order in which they are coded."""
+        return np.ascontiguousarray(image[self.rows, self.columns][..., list(self.bands)])
 
 
 @dataclass(frozen=True)
@@ -61,18 +62,3 @@ class Tiling:
             slice(column, min(column + side, width)),
             PLANES[self.channels][bands][plane],
         )
-
-
-class Jobs:
-    """The tiles of several images, counted through: number -> (image, tile)."""
-
-    def __init__(self, counts: Sequence[int]) -> None:
-        self.counts = counts
-        self._ends = list(itertools.accumulate(counts))
-
-    def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
-
-    def __getitem__(self, job: int) -> tuple[int, int]:
-        n = bisect.bisect_right(self._ends, job)
-        return n, job - self._ends[n] + self.counts[n]

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO
+from dataclasses import replace
+from typing import BinaryIO, TypeVar
 
 from pixelrnn.arrays import Images
 from pixelrnn.coding.codec import Codec
@@ -10,6 +11,7 @@ from pixelrnn.coding.container import Entry, Writer
 
 PIXELS_AT_ONCE = 1 << 22  # in memory: a few images of a camera, thousands of small ones
 TILES_AT_ONCE = 1 << 14  # likewise, of which something is kept, however small they are
+T = TypeVar("T")
 
 
 def write(
@@ -36,27 +38,40 @@ def write(
     """
     writer = Writer(stream, codec.header)
     number = itertools.count()
-    for portion in _portions(codec, images, pixels_at_once):
+
+    def pixels_and_tiles(named: tuple[str, Images]) -> tuple[int, int]:
+        name, image = named
+        codec.check(image, name)
+        return image.shape[0] * image.shape[1], 1
+
+    for portion in portions(images, pixels_and_tiles, pixels_at_once):
         coded = codec.encode([image for _, image in portion], on_progress)
         for (name, _), (entry, messages) in zip(portion, coded, strict=True):
-            named = Entry(entry.height, entry.width, entry.bands, entry.crc, entry.messages, name)
+            named = replace(entry, name=name)
             if keeps is None or keeps(next(number), named):
                 writer.add(named, messages)
     writer.close()
     return writer.entries
 
 
-def _portions(
-    codec: Codec, images: Iterable[tuple[str, Images]], pixels_at_once: int
-) -> Iterator[list[tuple[str, Images]]]:
-    portion: list[tuple[str, Images]] = []
-    pixels = 0
-    for name, image in images:
-        codec.check(image, name)
-        portion.append((name, image))
-        pixels += image.shape[0] * image.shape[1]
-        if pixels >= pixels_at_once or len(portion) >= TILES_AT_ONCE:
+def portions(
+    items: Iterable[T], size_of: Callable[[T], tuple[int, int]], pixels_at_once: int
+) -> Iterator[list[T]]:
+    """Yield as many items at a time as are worked on together.
+
+    Args:
+        items: images, or what stands for them.
+        size_of: returns the pixels and tiles of one.
+        pixels_at_once: how many pixels are enough.
+    """
+    portion: list[T] = []
+    pixels = tiles = 0
+    for item in items:
+        portion.append(item)
+        more_pixels, more_tiles = size_of(item)
+        pixels, tiles = pixels + more_pixels, tiles + more_tiles
+        if pixels >= pixels_at_once or tiles >= TILES_AT_ONCE:
             yield portion
-            portion, pixels = [], 0
+            portion, pixels, tiles = [], 0, 0
     if portion:
         yield portion
