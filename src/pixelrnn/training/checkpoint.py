@@ -75,7 +75,6 @@ def _of_the_trainer(state: Mapping[str, Any]) -> dict[str, Any]:
         "steps": state["global_step"],
         "num_averaged": int(state["averaging_state"]["n_averaged"]),
         "optimizer": state["optimizer_states"][0],
-        "learning_rate": records["learning_rate"],
         "records": records,
         "best": records.get("best", {}),
         "unrecorded": records.get("unrecorded", False),

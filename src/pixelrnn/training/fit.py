@@ -125,7 +125,7 @@ def _train(job: Job, fabric: Fabric, resume: bool, command: str) -> None:
             loop = Loop(job, Trainee(model, recipe, fabric, job.processes.average))
             if (saved := fabric.broadcast(saved)) is not None:
                 _go_on(loop, saved, job.run)
-            with loop.records.shown():
+            with loop.records.display:
                 loop.run()
         if is_first:
             job.run.update_result(**conclude(job, loop))
