@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from pixelrnn.errors import ModelFileError
 from pixelrnn.models.store import CHECKSUM, is_intact, write_tensors
@@ -47,16 +47,7 @@ def read(path: Path, say: Callable[[str], None] = lambda _: None) -> dict[str, A
             raise ValueError("another checksum")
         state: dict[str, Any] = _unpack(json.loads(metadata[_STRUCTURE]), tensors)
         return _of_the_trainer(state) if "callbacks" in state else state
-    # Whatever a damaged structure makes of itself.
-    except (
-        OSError,
-        SafetensorError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except Exception as error:  # whatever a damaged structure makes of itself
         raise ModelFileError(
             f"{path} is damaged or not a checkpoint of pixelrnn ({_reason(error)}); remove it to "
             "begin the run anew with --resume"

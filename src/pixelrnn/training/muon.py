@@ -12,7 +12,7 @@ learning rate serves both: all that is no matrix of a hidden layer - first and l
 states - is left to AdamW.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -67,17 +67,12 @@ class Muon(Optimizer):
         self._alike = [list(group) for _, group in by_shape]
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step; see the base class."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def step(self) -> None:  # type: ignore[override]  # nothing here steps by a closure
+        """Take a step by the gradients that there are."""
         for alike in self._alike:
             self._step_together(alike, self.param_groups[0])
         self._rest.state, self._rest.param_groups = self.state, self.param_groups[-1:]
         self._rest.step()
-        return loss
 
     def _step_together(self, alike: Sequence[Matrices], group: dict[str, Any]) -> None:
         """Step matrices of one shape: their products are one operation."""
@@ -98,8 +93,7 @@ class Muon(Optimizer):
     def _look_ahead(self, matrices: Matrices) -> Tensor:
         """Return the gradient, moved on by its momentum (Nesterov), as matrices."""
         gradient, state = matrices.parameter.grad, self.state[matrices.parameter]
-        if gradient is None:
-            raise RuntimeError("a parameter without a gradient has no step")
+        assert gradient is not None
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(gradient)
         momentum: Tensor = state["momentum"]

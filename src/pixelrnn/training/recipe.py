@@ -136,7 +136,7 @@ def suite_recipes(suite: str) -> dict[str, str]:
         >>> suite_recipes("digits")["row-lstm"]
         'digits-row-lstm'
     """
-    if suite in shipped_recipes():
+    if suite in shipped_recipes() or suite.endswith(".toml"):
         raise RecipeError(
             f"{suite} is one recipe, not a suite: `pixelrnn train {suite}` trains it; "
             f"to compare, name a second one, or a suite, one of {', '.join(suites())}"
@@ -221,7 +221,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         2
     """
     allowed = [f"training.{key}" for key in MACHINE_KEYS]
-    tables = {"training": recipe.training.model_dump(exclude_unset=True)}
+    tables = recipe.model_dump(exclude_unset=True)
     for setting in settings:
         key = setting.partition("=")[0].strip()
         if key not in allowed:
@@ -229,10 +229,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
                 f"a run goes on with {key} as it was begun; only {joined(allowed)} can be set anew"
             )
         _change(tables, setting)
-    try:
-        training = TrainingTable.model_validate(tables["training"])
-    except ValidationError as error:
-        raise RecipeError(f"training: {explain(error, TrainingTable)}") from error
+    training = recipe_from(tables, where=recipe.name).training
     return recipe.model_copy(update={"training": training})
 
 
