@@ -7,7 +7,7 @@ import torch
 
 from pixelrnn.models import MODELS
 from pixelrnn.training.devices import tuned
-from pixelrnn.training.muon import SIZE, Muon, orthogonalised
+from pixelrnn.training.optimizers import SIZE, Muon, orthogonalised
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4), (2, 3, 9), (2, 9, 3)])

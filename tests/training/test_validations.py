@@ -14,7 +14,7 @@ from pixelrnn.training import (
     train,
 )
 from pixelrnn.training.recipe import recipe_from
-from pixelrnn.training.validations import SHARE, WORK, affordable
+from pixelrnn.training.tables import SHARE, WORK, affordable
 from tests.training.test_runs import tiny_data, tiny_recipe
 
 SILENT = Console(quiet=True)

@@ -19,8 +19,8 @@ from pixelrnn.errors import NonFiniteLossError, NonFiniteResultError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import AutoregressiveModel, store
 from pixelrnn.stopping import Stop
-from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.job import Job
+from pixelrnn.training.optimizers import MovingAverage
 from pixelrnn.units import bits_per_dim
 
 BATCH_SIZE = 50

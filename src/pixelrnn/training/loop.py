@@ -18,14 +18,12 @@ from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.stopping import Stop
 from pixelrnn.training import checkpoint
-from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.batches import Batch, draw_batches
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.job import Job
-from pixelrnn.training.optimizers import make_optimizer
+from pixelrnn.training.optimizers import MovingAverage, make_optimizer
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.records import Records
-from pixelrnn.training.schedule import rate_factor
 
 Average = Callable[[Sequence[Tensor], float], float]
 
@@ -73,7 +71,7 @@ class Trainee:
         Raises:
             NonFiniteLossError: if loss or gradient are not finite; the weights are still good.
         """
-        factor = rate_factor(self._recipe.schedule, self.steps, progress, validations)
+        factor = self._recipe.schedule.rate_factor(self.steps, progress, validations)
         for group in self.optimizer.param_groups:
             group["lr"] = self._recipe.optimizer.learning_rate * factor
         self.optimizer.zero_grad()

@@ -30,7 +30,6 @@ from pixelrnn.training.tables import (
     Table,
     TrainingTable,
 )
-from pixelrnn.training.validations import fitted
 from pixelrnn.wording import joined, nearest
 
 CAME_LATER = (
@@ -79,7 +78,7 @@ class Recipe(Table):
         also = None if options.also is None else tuple(map(absolute_source, options.also))
         changes = {
             "model": model,
-            "training": fitted(self.training, data),
+            "training": self.training.fitted(data),
             "data": DataTable(
                 source=absolute_source(source), **options.model_dump() | {"also": also}
             ),

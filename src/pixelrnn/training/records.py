@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.job import Job
 from pixelrnn.training.progress import TrainingProgress
+from pixelrnn.training.tables import SHARE, WORK
 from pixelrnn.training.tensorboard import TensorBoardCurves
-from pixelrnn.training.validations import SHARE, WORK
 from pixelrnn.units import bits
 
 if TYPE_CHECKING:
