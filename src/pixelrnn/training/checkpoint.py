@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 from pixelrnn.errors import ModelFileError
 from pixelrnn.models.store import CHECKSUM, is_intact, write_tensors
+from pixelrnn.wording import first_line
 
 _STRUCTURE = "pixelrnn-checkpoint"
 
@@ -49,8 +50,8 @@ def read(path: Path, say: Callable[[str], None] = lambda _: None) -> dict[str, A
         return _of_the_trainer(state) if "callbacks" in state else state
     except Exception as error:  # whatever a damaged structure makes of itself
         raise ModelFileError(
-            f"{path} is damaged or not a checkpoint of pixelrnn ({_reason(error)}); remove it to "
-            "begin the run anew with --resume"
+            f"{path} is damaged or not a checkpoint of pixelrnn ({type(error).__name__}: "
+            f"{first_line(error)}); remove it to begin the run anew with --resume"
         ) from error
 
 
@@ -87,11 +88,6 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__} {text}" if isinstance(error, LookupError) else text
 
 
 def _unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -233,25 +234,19 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 
 
 def _read(source: str | Path) -> dict[str, Any]:
-    if str(source).endswith(".toml"):
-        text = _read_file(Path(source))
-    elif str(source) in shipped_recipes():
-        text = (resources.files("pixelrnn") / "recipes" / f"{source}.toml").read_bytes()
-    else:
-        raise RecipeError(_no_recipe(str(source)))
-    try:
-        return tomllib.loads(text.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{source} is not valid TOML: {error}") from error
-
-
-def _read_file(file: Path) -> bytes:
-    if not file.is_file():
+    file: Traversable = Path(source)
+    if not str(source).endswith(".toml"):
+        if str(source) not in shipped_recipes():
+            raise RecipeError(_no_recipe(str(source)))
+        file = resources.files("pixelrnn") / "recipes" / f"{source}.toml"
+    elif not file.is_file():
         raise RecipeError(f"there is no recipe file {file}")
     try:
-        return file.read_bytes()
+        return tomllib.loads(file.read_bytes().decode("utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {file}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{source} is not valid TOML: {error}") from error
 
 
 def _no_recipe(source: str) -> str:
