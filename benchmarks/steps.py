@@ -7,6 +7,7 @@ from torch import Tensor
 
 from benchmarks.plain import PlainModel, plain
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.training.batches import Batch
 from pixelrnn.training.loop import Trainee
 from pixelrnn.training.recipe import Recipe
 
@@ -28,7 +29,8 @@ class Steps:
         fabric = Fabric(accelerator="cpu", devices=1)
         fabric.launch()
         self.trainee = self.trained(model, recipe, fabric)
-        self.parts = images.split(len(images) // recipe.training.accumulate)
+        portions = images.split(len(images) // recipe.training.accumulate)
+        self.parts = [Batch(each) for each in portions]
 
     @staticmethod
     def trained(model: AutoregressiveModel, recipe: Recipe, fabric: Fabric) -> Trainee:
@@ -54,6 +56,6 @@ class PlainSteps(Steps):
 
 
 class _PlainTrainee(Trainee):
-    def loss(self, images: Tensor) -> Tensor:
-        """Return what is made small for images; see the base class."""
-        return cast(PlainModel, self.model).loss(images)
+    def loss(self, batch: Batch) -> Tensor:
+        """Return what is made small; see the base class."""
+        return cast(PlainModel, self.model).loss(batch.images)

@@ -226,10 +226,8 @@ def _results(
     for each in contestants:
         result = each.run.result()
         if each.first:
-            figures = {key: result.get(key) for key in ModelFigures.model_fields} | {
-                "label": each.label
-            }
-            models.append({"name": each.run.path.name, **figures})
+            figures = {key: result.get(key) for key in ModelFigures.model_fields}
+            models.append({"name": each.run.path.name, **figures, "label": each.label})
         elif found := result.get("alarms"):
             model = next(model for model in models if model["label"] == each.label)
             seed = each.recipe.training.seed

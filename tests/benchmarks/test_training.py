@@ -13,7 +13,7 @@ from pixelrnn.data import load
 from pixelrnn.errors import NonFiniteLossError, RecipeError
 from pixelrnn.models import store
 from pixelrnn.training import load_recipe, suite_recipes, train
-from pixelrnn.training.batches import draw_batches
+from pixelrnn.training.batches import Batch, draw_batches
 from pixelrnn.training.fit import initial_model
 
 TINY = ("model.features=4", "model.layers=1", "training.batch_size=4")
@@ -205,9 +205,9 @@ def test_both_versions_learn_the_same(kind, random_images):
     model = initial_model(own.for_data(load("digits")))
     losses = []
     for trainee in (PlainSteps(model, own, images).trainee, Steps(model, own, images).trainee):
-        before = trainee.step([images])
+        before = trainee.step([Batch(images)])
         for _ in range(2):
-            trainee.step([images])
-        losses.append(trainee.loss(images).item())
+            trainee.step([Batch(images)])
+        losses.append(trainee.loss(Batch(images)).item())
         assert losses[-1] < before
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

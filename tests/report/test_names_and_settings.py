@@ -9,7 +9,7 @@ from pixelrnn.errors import RecipeError
 from pixelrnn.report import build
 from pixelrnn.report.comparison import group_by_data
 from pixelrnn.report.naming import given_labels, names_of
-from pixelrnn.report.settings import differing_settings
+from pixelrnn.report.page import differing_settings
 from pixelrnn.runs import read_run
 
 

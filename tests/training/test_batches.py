@@ -11,7 +11,11 @@ IMAGES = np.arange(11 * 6, dtype=np.uint8).reshape(11, 1, 2, 3)
 
 
 def drawn(batches, num_steps, first_step=0):
-    return torch.cat([part for n in range(first_step, num_steps) for part in batches.of_step(n)])
+    return together(part for step in range(first_step, num_steps) for part in batches.of_step(step))
+
+
+def together(parts):
+    return torch.cat([part.images for part in parts])
 
 
 def first_pixels(batches, num_steps):
@@ -46,16 +50,17 @@ def test_parts_and_processes_share_a_step(parts, processes):
     for step in (0, 2, 7):
         (expected,) = whole.of_step(step)
         found = zip(*(share.of_step(step) for share in shares), strict=True)
-        assert torch.equal(torch.cat([each for part in found for each in part]), expected)
+        assert torch.equal(together(each for part in found for each in part), expected.images)
 
 
 def test_flips_mirror_the_columns_of_about_half():
     images = np.zeros((400, 1, 1, 2), dtype=np.uint8)
     images[..., 1] = 1
     (batch,) = Batches(images, batch_size=400, seed=0, flips=True).of_step(0)
-    mirrored = batch[:, 0, 0, 0].float().mean().item()
+    images = batch.images
+    mirrored = images[:, 0, 0, 0].float().mean().item()
     assert 0.4 < mirrored < 0.6
-    assert torch.equal(batch[:, 0, 0, 0], 1 - batch[:, 0, 0, 1])
+    assert torch.equal(images[:, 0, 0, 0], 1 - images[:, 0, 0, 1])
 
 
 def test_the_order_is_the_same_for_ever():
@@ -70,7 +75,7 @@ def test_the_data_are_not_written_to():
     images = IMAGES.copy()
     images.flags.writeable = False
     for part in Batches(images, batch_size=4, seed=0, flips=True).of_step(0):
-        part.add_(1)
+        part.images.add_(1)
     assert np.array_equal(images, IMAGES)
 
 
@@ -108,8 +113,8 @@ def test_places_depend_on_seed_epoch_and_index_alone():
     assert torch.equal(by_five, drawn(crops(flips=True, batch_size=1), 200))
     assert not torch.equal(by_five, drawn(crops(flips=True, seed=3), 40))
     shares = [crops(flips=True, batch_size=10, rank=rank, processes=2) for rank in (0, 1)]
-    together = [part for step in range(20) for share in shares for part in share.of_step(step)]
-    assert torch.equal(torch.cat(together), by_five)
+    parts = (part for step in range(20) for share in shares for part in share.of_step(step))
+    assert torch.equal(together(parts), by_five)
 
 
 def test_places_share_no_random_bits_with_order_and_flips():

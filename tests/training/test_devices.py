@@ -6,7 +6,7 @@ import torch
 
 from pixelrnn.kernels.threads import end, share
 from pixelrnn.training import devices
-from pixelrnn.training.devices import no_subnormals
+from pixelrnn.training.devices import tuned
 from pixelrnn.training.tables import TrainingTable
 
 SUBNORMAL = torch.finfo(torch.float32).tiny / 4
@@ -29,7 +29,7 @@ def test_no_thread_of_a_run_computes_with_subnormal_numbers(before):
     assert (halves_in_all_threads() > 0).all()
     torch.set_flush_denormal(before)
     try:
-        with no_subnormals():
+        with tuned():
             assert (halves_in_all_threads() == 0).all()
         assert ((torch.full((1,), SUBNORMAL) / 2).item() == 0) == before
         assert ((halves_in_all_threads() == 0) == before).all()

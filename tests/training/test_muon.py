@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from pixelrnn.models import MODELS
-from pixelrnn.training.devices import no_subnormals
-from pixelrnn.training.muon import SIZE, Muon, orthogonalised
+from pixelrnn.training.devices import tuned
+from pixelrnn.training.optimizers import SIZE, Muon, orthogonalised
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4), (2, 3, 9), (2, 9, 3)])
@@ -26,7 +26,7 @@ def test_nothing_stays_nothing():
 @pytest.mark.parametrize("size", [1e-17, 1e-20, 1e-25, 1e-37])
 def test_momentum_that_is_all_but_gone_makes_no_steps(size):
     torch.manual_seed(0)
-    with no_subnormals():  # as in a run: squares become zero sooner
+    with tuned():  # as in a run: squares become zero sooner
         assert orthogonalised(size * torch.randn(2, 4, 4)).abs().max() < 0.02
 
 

@@ -18,8 +18,8 @@ from pixelrnn.errors import NonFiniteLossError, OutputError, RecipeError, Traini
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import MODELS, build, store
 from pixelrnn.training import RunFolder, dry_run, records, resume, train
-from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.loop import Trainee
+from pixelrnn.training.optimizers import MovingAverage
 from pixelrnn.training.recipe import recipe_from
 from pixelrnn.training.records import Records
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -251,7 +252,7 @@ def test_a_full_disk_ends_the_curves_and_not_the_run(tmp_path):
     assert "the run goes on" in line
     if os.path.exists("/dev/full"):  # noqa: PTH110
         curves = TensorBoardCurves(tmp_path, said.append)
-        curves._file = open("/dev/full", "wb")  # noqa: PTH123, SIM115
+        curves._file = Path("/dev/full")
         curves.add(1, {"a": 1.0})
         assert "No space left" in said[1]
 

@@ -14,7 +14,7 @@ from pixelrnn.training import (
     train,
 )
 from pixelrnn.training.recipe import recipe_from
-from pixelrnn.training.validations import SHARE, WORK, affordable, plan
+from pixelrnn.training.tables import SHARE, WORK, affordable
 from tests.training.test_runs import tiny_data, tiny_recipe
 
 SILENT = Console(quiet=True)
@@ -142,10 +142,16 @@ def test_a_limited_time_with_a_number_given(tmp_path, clock):
     assert sum(bool(row["validation_bits_per_dim"]) for row in rows) == 40
 
 
-def test_plan_stays_within_the_limit():
-    assert plan(10, 0, 1.0, 5.0) == (10, 10.0)
-    assert plan(10, 2, 1.0, 5.0, limit_seconds=10.0) == (5, 10.0)
-    assert plan(10, 2, 1.0, 5.0, limit_seconds=0.0) == (0, 0.0)
+def test_what_is_forecast_stays_within_the_limit(tmp_path, clock, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        records.TrainingProgress, "forecast", lambda self, *found: said.append((clock.now, *found))
+    )
+    recipe = tiny_recipe(training__max_minutes=0.5, training__validations=4)
+    train(recipe, tmp_path / "run", data=tiny_data(), console=SILENT)
+    ((at, presentations, seconds, _),) = said
+    assert at + seconds == pytest.approx(30)
+    assert presentations < 80
 
 
 def test_the_command_that_began_a_run_is_kept(tmp_path, monkeypatch):

@@ -57,7 +57,7 @@ def main():
             found[kind] = distance(ours.model, trained(recipe, fabric).model)
             found["average"] = distance(ours.model, ours.average.model)
         if not processes.is_first:
-            ours.loss = lambda images: ours.model.nats(images) * float("nan")
+            ours.loss = lambda batch: ours.model.nats(batch.images) * float("nan")
         try:
             ours.step(draw_batches(recipe.training, load("digits"), processes.rank, 2).of_step(0))
         except NonFiniteLossError as error:

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelrnn.report.compared import ComparedModel, Difference, Pair, difference
-from pixelrnn.report.families import by_model
-from pixelrnn.report.naming import given_labels, names_of
+from pixelrnn.report.naming import by_model, given_labels, names_of
 from pixelrnn.runs import Baseline, Run
 from pixelrnn.uncertainty import (
     Pictures,
@@ -109,16 +108,6 @@ class Group:
         """The models behind the best, and by how much."""
         behind = [(model, self.behind(model)) for model in self.evaluated]
         return [(model, gap) for model, gap in behind if gap is not None]
-
-    @property
-    def tied(self) -> list[tuple[ComparedModel, Difference]]:
-        """Those of them whose distance to the best does not survive."""
-        return [(model, gap) for model, gap in self.gaps if not gap.survives]
-
-    @property
-    def paired(self) -> bool:
-        """Whether all evaluated models are known image by image."""
-        return all(model.per_image is not None for model in self.evaluated)
 
     def differ(self, key: str) -> bool:
         """Return whether a field of the results, such as "data_sha256.train", is not the same in all."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,22 +25,16 @@ MAP_PIXELS = 258  # the longer side
 MAX_GRID = 20
 
 
-@dataclass(frozen=True)
-class Scale:
-    """The colours of several maps: one range for all, and whether it ends below the largest value."""
+class Scale(NamedTuple):
+    """The colours of several maps: one range for all, and how a colour bar of it ends.
+
+    Attributes:
+        norm: from values to colours.
+        extend: "max" if the range ends below the largest value, else "neither".
+    """
 
     norm: Normalize
-    clipped: bool
-
-    @property
-    def end(self) -> float:
-        """The largest value that has a colour of its own."""
-        return float(self.norm.vmax or 0.0)
-
-    @property
-    def extend(self) -> str:
-        """How a colour bar ends."""
-        return "max" if self.clipped else "neither"
+    extend: str
 
 
 def pixel_map(evaluation: EvaluationArrays) -> Floats:
@@ -54,14 +49,11 @@ def shared_scale(models: Sequence[ComparedModel]) -> Scale | None:
         return None
     values = np.concatenate(maps)
     # The first pixels, guessed from nothing, would take the whole scale to themselves.
-    least, largest, shown = (
-        float(values.min()),
-        float(values.max()),
-        float(np.quantile(values, 0.99)),
-    )
-    clipped = largest > 1.3 * shown
+    least, shown, largest = map(float, np.quantile(values, (0, 0.99, 1)))
     low = min(0.0, least) if least < 0.5 * shown else least
-    return Scale(Normalize(low, shown if clipped else largest), clipped)
+    if largest > 1.3 * shown:
+        return Scale(Normalize(low, shown), "max")
+    return Scale(Normalize(low, largest), "neither")
 
 
 def bits_caption(values: Floats) -> str:

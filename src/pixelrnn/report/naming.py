@@ -1,11 +1,37 @@
-"""What the page calls each run: the names that are given, or else what tells the runs apart."""
+"""Which runs are one model, and what the page calls each: a given name, or what tells them apart."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pixelrnn.errors import RecipeError
 from pixelrnn.runs import Run
 from pixelrnn.wording import without_surrogates
+
+
+def by_model(runs: Sequence[Run], labels: Mapping[Path, str]) -> list[tuple[Run, ...]]:
+    """Return the runs by model, in the order given; the runs of one by their seeds, the lowest first.
+
+    Runs of one model differ in their seed alone, and were measured on the same test images. Those that
+    the user calls differently, by `labels`, are kept apart; those that were not measured stand alone.
+    """
+    alike: dict[Any, list[Run]] = {}
+    for run in runs:
+        result = run.result
+        data = (result.data_sha256.model_dump_json(), result.num_levels, result.split)
+        kind = (labels.get(run.path), result.label, run.recipe_but_seed, data, result.num_images)
+        alone = id(run) if result.test_bits_per_dim is None else None
+        alike.setdefault((*kind, result.finished, alone), []).append(run)
+    places = {id(run): place for place, run in enumerate(runs)}
+    found = [family for members in alike.values() for family in _by_seed(members)]
+    return sorted(found, key=lambda family: min(places[id(run)] for run in family))
+
+
+def _by_seed(members: Sequence[Run]) -> list[tuple[Run, ...]]:
+    """Return them as one, if each has a seed of its own."""
+    if len({run.seed for run in members} - {None}) < len(members):
+        return [(run,) for run in members]
+    return [tuple(sorted(members, key=lambda run: run.seed or 0))]
 
 
 def names_of(runs: Sequence[Run], given: Mapping[Path, str]) -> list[str]:
@@ -24,8 +50,7 @@ def names_of(runs: Sequence[Run], given: Mapping[Path, str]) -> list[str]:
         >>> names_of([], {})
         []
     """
-    names = _by_themselves([run for run in runs if run.path not in given])
-    rest = iter(names)
+    rest = iter(_by_themselves([run for run in runs if run.path not in given]))
     found = [given[run.path] if run.path in given else next(rest) for run in runs]
     for name in found:
         if found.count(name) > 1:
@@ -77,15 +102,13 @@ def _clean(label: str) -> str:
 
 
 def _by_themselves(runs: Sequence[Run]) -> list[str]:
-    namesakes: dict[str, list[int]] = {}
-    for index, run in enumerate(runs):
-        namesakes.setdefault(run.result.label, []).append(index)
-    names = [run.result.label for run in runs]
-    for label, indices in namesakes.items():
-        if len(indices) > 1:
-            words = _telling_apart([runs[index] for index in indices])
-            for index, word in zip(indices, words, strict=True):
-                names[index] = f"{label} ({word})"
+    names = []
+    for run in runs:
+        label = run.result.label
+        alike = [each for each in runs if each.result.label == label]
+        words = zip(alike, _telling_apart(alike), strict=True)
+        word = next(word for each, word in words if each is run)
+        names.append(f"{label} ({word})" if len(alike) > 1 else label)
     return names
 
 

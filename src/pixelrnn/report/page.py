@@ -1,9 +1,10 @@
 """The page: run folders read, grouped and laid out by the template, written in one piece."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -11,12 +12,17 @@ from pixelrnn.errors import ModelFileError, OutputError
 from pixelrnn.files import FOLDER, not_a_file, replacing
 from pixelrnn.report.benchmark import TrainingSpeed, read_training_speed
 from pixelrnn.report.charts import STYLE
+from pixelrnn.report.compared import ComparedModel
 from pixelrnn.report.comparison import Group, group_by_data
 from pixelrnn.report.figures import write_figures
-from pixelrnn.report.settings import differing_settings
+from pixelrnn.report.formats import MISSING
 from pixelrnn.report.templates import environment
 from pixelrnn.runs import Run, read_run
 from pixelrnn.wording import without_surrogates
+
+MAX_DEPTH = 6  # of tables in tables; a recipe has three
+MAX_ROWS = 100
+MAX_LETTERS = 80
 
 
 def build(
@@ -88,6 +94,31 @@ def _page(
             one_environment=len({m.run.environment.model_dump_json() for m in models}) == 1,
         )
     )
+
+
+def differing_settings(models: Sequence[ComparedModel]) -> dict[str, list[str]]:
+    """Return the settings that are not the same in all recipes, such as "training.seed": one value each.
+
+    Example:
+        >>> differing_settings([])
+        {}
+    """
+    recipes = [_flat(model.run.recipe) for model in models]
+    keys = dict.fromkeys(key for recipe in recipes for key in recipe if key != "name")
+    rows = {key: [recipe.get(key, MISSING) for recipe in recipes] for key in keys}
+    differing = [(key, values) for key, values in rows.items() if len(set(values)) > 1]
+    return dict(differing[:MAX_ROWS])
+
+
+def _flat(table: Mapping[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in table.items():
+        if isinstance(value, dict) and depth < MAX_DEPTH:
+            found |= _flat(value, f"{before}{key}.", depth + 1)
+        else:
+            text = "..." if isinstance(value, dict | list) and depth >= MAX_DEPTH else str(value)
+            found[before + key] = text if len(text) <= MAX_LETTERS else f"{text[:MAX_LETTERS]}…"
+    return found
 
 
 def _title(groups: Sequence[Group]) -> str:

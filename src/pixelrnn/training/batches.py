@@ -7,6 +7,8 @@ over processes, sees the same images in the same order.
 """
 
 import functools
+from dataclasses import KW_ONLY, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +22,21 @@ from pixelrnn.training.tables import TrainingTable
 _ORDER, _FLIPS, _PLACES = range(3)
 
 
+class Batch(NamedTuple):
+    """What a model is trained on at a time.
+
+    Attributes:
+        images: uint8 `(B, C, H, W)`.
+    """
+
+    images: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Batches:
     """The images of every step of a run, or of one process's share in it.
 
-    Args:
+    Attributes:
         images: uint8 `(N, C, H, W)`.
         batch_size: images of an optimiser step, over all parts and processes.
         parts: portions in which a process computes its share.
@@ -36,60 +49,43 @@ class Batches:
     Example:
         >>> images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
         >>> batches = Batches(images, batch_size=2, seed=0)
-        >>> sorted(int(level) for step in range(5) for level in batches.of_step(step)[0].flatten())
+        >>> sorted(int(level) for step in range(5) for level in batches.of_step(step)[0].images)
         [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     """
 
-    def __init__(
-        self,
-        images: Images,
-        *,
-        batch_size: int,
-        seed: int,
-        parts: int = 1,
-        rank: int = 0,
-        processes: int = 1,
-        flips: bool = False,
-        uncut: Uncut | None = None,
-    ) -> None:
-        self._images = images
-        self._batch_size, self._size = batch_size, batch_size // (parts * processes)
-        self._seed, self._flips, self._uncut = seed, flips, uncut
-        self._rank, self._processes = rank, processes
+    images: Images
+    _: KW_ONLY
+    batch_size: int
+    seed: int
+    parts: int = 1
+    rank: int = 0
+    processes: int = 1
+    flips: bool = False
+    uncut: Uncut | None = None
 
-    def of_step(self, step: int) -> list[Tensor]:
-        """Return the images of a step, counted from 0: a part each, uint8 `(B, C, H, W)`."""
-        first, distance = step * self._batch_size, self._size * self._processes
-        starts = range(first + self._rank * self._size, first + self._batch_size, distance)
-        return [self._batch(np.arange(start, start + self._size)) for start in starts]
+    def of_step(self, step: int) -> list[Batch]:
+        """Return what is shown in a step, counted from 0: a batch for each part."""
+        size = self.batch_size // (self.parts * self.processes)
+        first, distance = step * self.batch_size, size * self.processes
+        starts = range(first + self.rank * size, first + self.batch_size, distance)
+        return [self._batch(range(start, start + size)) for start in starts]
 
-    def _batch(self, places: npt.NDArray[np.int64]) -> Tensor:
-        epochs, within = np.divmod(places, len(self._images))
-        pairs = list(zip(epochs.tolist(), within.tolist(), strict=True))
-        indices = [self._order(epoch)[place] for epoch, place in pairs]
-        batch = self._images[indices]
-        if self._uncut:
-            for place, ((epoch, _), i) in enumerate(zip(pairs, indices, strict=True)):
-                bits = int(self._bits(_PLACES, epoch)[i])
-                patch = self._uncut.patch(i, batch.shape[-1], random_bits=bits)
-                if patch is not None:
-                    batch[place] = patch
-        if self._flips:
-            mirrored = np.array(
-                [
-                    self._bits(_FLIPS, epoch)[i] & 1
-                    for (epoch, _), i in zip(pairs, indices, strict=True)
-                ],
-                dtype=bool,
-            )
-            batch[mirrored] = batch[mirrored, ..., ::-1]
-        return torch.from_numpy(batch)
-
-    def _order(self, epoch: int) -> npt.NDArray[np.intp]:
-        return _permutation(self._seed, epoch, len(self._images))
-
-    def _bits(self, purpose: int, epoch: int) -> npt.NDArray[np.uint64]:
-        return _random_bits(self._seed, epoch, purpose, len(self._images))
+    def _batch(self, places: range) -> Batch:
+        count = len(self.images)
+        epochs = [place // count for place in places]
+        indices = [
+            int(_permutation(self.seed, epoch, count)[place % count])
+            for epoch, place in zip(epochs, places, strict=True)
+        ]
+        images = self.images[indices]
+        for image, epoch, index in zip(images, epochs, indices, strict=True):
+            if self.uncut:
+                bits = int(_random_bits(self.seed, epoch, _PLACES, count)[index])
+                patch = self.uncut.patch(index, image.shape[-1], random_bits=bits)
+                image[:] = image if patch is None else patch
+            if self.flips and int(_random_bits(self.seed, epoch, _FLIPS, count)[index]) & 1:
+                image[:] = image[..., ::-1]
+        return Batch(torch.from_numpy(images))
 
 
 def draw_batches(

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from pixelrnn.errors import ModelFileError
 from pixelrnn.models.store import CHECKSUM, is_intact, write_tensors
+from pixelrnn.wording import first_line
 
 _STRUCTURE = "pixelrnn-checkpoint"
 
@@ -47,19 +48,10 @@ def read(path: Path, say: Callable[[str], None] = lambda _: None) -> dict[str, A
             raise ValueError("another checksum")
         state: dict[str, Any] = _unpack(json.loads(metadata[_STRUCTURE]), tensors)
         return _of_the_trainer(state) if "callbacks" in state else state
-    # Whatever a damaged structure makes of itself.
-    except (
-        OSError,
-        SafetensorError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except Exception as error:  # whatever a damaged structure makes of itself
         raise ModelFileError(
-            f"{path} is damaged or not a checkpoint of pixelrnn ({_reason(error)}); remove it to "
-            "begin the run anew with --resume"
+            f"{path} is damaged or not a checkpoint of pixelrnn ({type(error).__name__}: "
+            f"{first_line(error)}); remove it to begin the run anew with --resume"
         ) from error
 
 
@@ -75,7 +67,6 @@ def _of_the_trainer(state: Mapping[str, Any]) -> dict[str, Any]:
         "steps": state["global_step"],
         "num_averaged": int(state["averaging_state"]["n_averaged"]),
         "optimizer": state["optimizer_states"][0],
-        "learning_rate": records["learning_rate"],
         "records": records,
         "best": records.get("best", {}),
         "unrecorded": records.get("unrecorded", False),
@@ -97,11 +88,6 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__} {text}" if isinstance(error, LookupError) else text
 
 
 def _unpack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:

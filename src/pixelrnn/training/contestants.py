@@ -41,7 +41,7 @@ def recipes_for(
     """
     names = [names] if isinstance(names, str) else list(names)
     if len(names) == 1:
-        files = _suite(names[0])
+        files = suite_recipes(names[0])
         recipes = {kind: load_recipe(name, settings, data=data) for kind, name in files.items()}
     else:
         recipes = _several(names, data, settings)
@@ -84,15 +84,6 @@ def with_seed(recipe: Recipe, number: int) -> Recipe:
             f"training.seed = {recipe.training.seed} leaves no room for the seeds after it"
         )
     return recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
-
-
-def _suite(name: str) -> dict[str, str]:
-    if name.endswith(".toml"):
-        raise RecipeError(
-            f"{name} is one recipe: `pixelrnn train {name}` trains it; to compare, name a second one, or a "
-            f"suite, one of {', '.join(suites())}"
-        )
-    return suite_recipes(name)
 
 
 def _several(names: Sequence[str], data: str | None, settings: Sequence[str]) -> dict[str, Recipe]:

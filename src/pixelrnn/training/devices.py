@@ -80,17 +80,21 @@ def threads(count: int | None, processes: int = 1) -> Iterator[None]:
 
 
 @contextmanager
-def no_subnormals() -> Iterator[None]:
-    """Let arithmetic give zero for numbers below the normal ones, in all threads inside the `with`.
+def tuned() -> Iterator[None]:
+    """Have the processor and the allocator suit training, in all threads inside the `with`.
 
-    Decay takes the weights of dead features among them, with which a processor is several times as slow.
+    Arithmetic gives zero for numbers below the normal ones: decay takes the weights of dead features among
+    them, with which a processor is several times as slow. And glibc, where it is there, keeps what is
+    freed for the next step's arrays: otherwise every large one is new pages, which the system clears first.
     """
     smallest = torch.tensor(torch.finfo(torch.float32).tiny)
     before = bool(smallest / 2 == 0)
     _set_flushing(True)
+    _set_allocator(_KEEPING)
     try:
         yield
     finally:
+        _set_allocator(_DEFAULTS)
         _set_flushing(before)
 
 
@@ -98,19 +102,6 @@ def _set_flushing(on: bool) -> None:
     """Set it for this thread and those that it starts: compiled loops have to start theirs anew."""
     torch.set_flush_denormal(on)
     end_workers()
-
-
-@contextmanager
-def kept_memory() -> Iterator[None]:
-    """Have glibc, where it is there, keep what is freed inside the `with` for the next step's arrays.
-
-    Otherwise every large array is new pages, which the system has to clear first.
-    """
-    _set_allocator(_KEEPING)
-    try:
-        yield
-    finally:
-        _set_allocator(_DEFAULTS)
 
 
 def _set_allocator(values: Mapping[int, int]) -> None:

@@ -20,13 +20,7 @@ from pixelrnn.models import AutoregressiveModel, build
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.runs import RunFolder
 from pixelrnn.training import checkpoint
-from pixelrnn.training.devices import (
-    kept_memory,
-    make_fabric,
-    no_subnormals,
-    reset_peak_memory,
-    threads,
-)
+from pixelrnn.training.devices import make_fabric, reset_peak_memory, threads, tuned
 from pixelrnn.training.environment import environment
 from pixelrnn.training.image_source import require_there
 from pixelrnn.training.job import Job
@@ -80,12 +74,7 @@ def train(
             f"train takes a recipe, not {type(recipe).__name__}: give load_recipe({str(recipe)!r})"
         )
     run, console = RunFolder(Path(out)), console or Console(stderr=True)
-    with (
-        stopping.listening(lambda: _stopped(run)) as signals,
-        usual_torch(),
-        no_subnormals(),
-        kept_memory(),
-    ):
+    with stopping.listening(lambda: _stopped(run)) as signals, usual_torch(), tuned():
         if data is None:
             data = load(recipe.data.source, recipe.data.options())
         images = as_data_set(data)
@@ -125,7 +114,7 @@ def _train(job: Job, fabric: Fabric, resume: bool, command: str) -> None:
             loop = Loop(job, Trainee(model, recipe, fabric, job.processes.average))
             if (saved := fabric.broadcast(saved)) is not None:
                 _go_on(loop, saved, job.run)
-            with loop.records.shown():
+            with loop.records.display:
                 loop.run()
         if is_first:
             job.run.update_result(**conclude(job, loop))

@@ -19,8 +19,8 @@ from pixelrnn.errors import NonFiniteLossError, NonFiniteResultError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import AutoregressiveModel, store
 from pixelrnn.stopping import Stop
-from pixelrnn.training.averaging import MovingAverage
 from pixelrnn.training.job import Job
+from pixelrnn.training.optimizers import MovingAverage
 from pixelrnn.units import bits_per_dim
 
 BATCH_SIZE = 50
@@ -42,15 +42,22 @@ class GoodWeights:
         average: the averaged weights.
 
     Attributes:
-        last: the last validation, whose weights are in the folder; None before the first.
-        best: the one with the lowest bits/dim, the first of equal ones.
+        validations: all so far; the weights of the last are in the folder.
     """
 
     def __init__(self, job: Job, average: MovingAverage) -> None:
         self._job, self._average = job, average
-        self.last: Validation | None = None
-        self.best: Validation | None = None
+        self.validations: list[Validation] = []
         self._best_step, self._best_weights = -1, dict[str, Tensor]()
+
+    @property
+    def best(self) -> Validation | None:
+        """The one with the lowest bits/dim, the first of equal ones."""
+        return min(self.validations, default=None)
+
+    @property
+    def _last_is_best(self) -> bool:
+        return not self.validations or self.validations[-1] == self.best
 
     def validate(self, step: int) -> float:
         """Return bits/dim on the validation images, and keep the weights.
@@ -63,10 +70,10 @@ class GoodWeights:
             Stop: if a signal came.
         """
         result = self._validation_bits_per_dim(step)
-        self.last = Validation(result, step)
-        if self.best is None or result < self.best.bits_per_dim:
+        self.validations.append(Validation(result, step))
+        if self._last_is_best:
             weights = self._average.model.state_dict()
-            self.best, self._best_step = self.last, step
+            self._best_step = step
             self._best_weights = {key: value.cpu().clone() for key, value in weights.items()}
         if self._job.processes.is_first:
             self._write()
@@ -87,7 +94,7 @@ class GoodWeights:
 
     def save_unvalidated(self) -> None:
         """Keep the weights as they are if none were validated yet."""
-        if self.last is None:
+        if not self.validations:
             store.save(self._average.model, self._job.run.path)
 
     def result(self) -> AutoregressiveModel:
@@ -107,9 +114,9 @@ class GoodWeights:
             store.save(self._average.model, self._job.run.path)  # now the best, and calibrated
         else:
             self._write()
-        if self.last is None or self.best is None:
+        if self.best is None:
             return {}
-        both = {"last": self.last, "best": self.best}
+        both = {"last": self.validations[-1], "best": self.best}
         return {"kept": self._job.recipe.training.keep} | {
             name: {
                 "image_presentations": self._job.presentations(found.step),
@@ -120,19 +127,16 @@ class GoodWeights:
 
     def _asks_for_another(self) -> bool:
         """Return whether the result is not the weights of the last step."""
-        return self._job.recipe.training.keep == "best" and self.best != self.last
+        return self._job.recipe.training.keep == "best" and not self._last_is_best
 
     def _write(self) -> None:
         """Write the result, and the weights beside it where they differ; what is good is never lost."""
-        folder, model, keep = (
-            self._job.run.path,
-            self._average.model,
-            self._job.recipe.training.keep,
-        )
+        folder, model = self._job.run.path, self._average.model
+        keep = self._job.recipe.training.keep
         beside = folder / BESIDE[keep]
-        if self.best == self.last or not self._best_weights:
+        if self._last_is_best or not self._best_weights:
             store.save(model, folder)
-            if self.best == self.last:
+            if self._last_is_best:
                 beside.unlink(missing_ok=True)
         elif keep == "last":
             store.save(model, folder, name=beside.name, weights=self._best_weights)
@@ -152,20 +156,18 @@ class GoodWeights:
 
     def recall(self, metrics: Iterable[Mapping[str, Any]]) -> None:
         """Take up the figures from the rows of the metrics."""
-        validated = [
+        self.validations = [
             Validation(float(row["validation_bits_per_dim"]), int(row["step"]))
             for row in metrics
             if row["validation_bits_per_dim"] not in (None, "")
         ]
-        if validated:
-            self.last, self.best = validated[-1], min(validated)
-            if self.best.step != self._best_step:
-                self._best_weights = {}
+        if self.best and self.best.step != self._best_step:
+            self._best_weights = {}
 
     def say_where(self, step: int) -> str:
         """Return a sentence on where the good weights are, once the loss is no longer finite."""
         file = self._job.run.path / store.MODEL_FILE
-        if self.last is None:
+        if not self.validations:
             split = "validation" if self._job.data.count("validation") else "train"
             images = self._job.data.images(split)[:BATCH_SIZE]
             try:

@@ -23,25 +23,20 @@ def absolute_source(source: str) -> str:
     if _is_name(source):
         return source
     require_utf8(source, "the images")
-    if not is_there(source):
+    if existing_path(source) is None:
         return source
     return os.path.abspath(Path(source).expanduser())  # noqa: PTH100 - a link stays one
 
 
 def require_there(source: str, run: Path) -> None:
     """Raise `DataError` if the images that a run was begun with are no longer where they were."""
-    if _is_name(source) or is_there(source):
+    if _is_name(source) or existing_path(source) is not None:
         return
     seen_from = "" if Path(source).is_absolute() else ", seen from where it was begun"
     raise DataError(
         f"the images of {run} were in {source}{seen_from}, and there is nothing now: put them back, "
         "or say with --data where they are"
     )
-
-
-def is_there(source: str) -> bool:
-    """Return whether a path of images leads to something."""
-    return existing_path(source) is not None
 
 
 def _is_name(source: str) -> bool:

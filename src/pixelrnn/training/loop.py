@@ -8,7 +8,7 @@ part of the images; gradients are averaged, and what depends on the clock or on 
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lightning_fabric import Fabric
@@ -18,14 +18,12 @@ from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.stopping import Stop
 from pixelrnn.training import checkpoint
-from pixelrnn.training.averaging import MovingAverage
-from pixelrnn.training.batches import draw_batches
+from pixelrnn.training.batches import Batch, draw_batches
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.job import Job
-from pixelrnn.training.optimizers import make_optimizer
+from pixelrnn.training.optimizers import MovingAverage, make_optimizer
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.records import Records
-from pixelrnn.training.schedule import LearningRate
 
 Average = Callable[[Sequence[Tensor], float], float]
 
@@ -43,7 +41,6 @@ class Trainee:
         model: the model, on its device.
         average: the moving average of its weights.
         optimizer: steps the weights.
-        rate: the learning rate, over the recipe's.
         steps: optimiser steps taken.
     """
 
@@ -59,27 +56,29 @@ class Trainee:
         self.optimizer = make_optimizer(recipe.optimizer, model)
         self._weights = list(self.model.parameters())  # walking over the modules takes a while
         self.average = MovingAverage(self.model, recipe.training.ema_decay)
-        self.rate = LearningRate(recipe.schedule)
         self.steps = 0
 
-    def step(self, parts: Sequence[Tensor], progress: float = 0.0) -> float:
+    def step(
+        self, parts: Sequence[Batch], progress: float = 0.0, validations: Iterable[float] = ()
+    ) -> float:
         """Take one optimiser step, and return its loss, over all processes.
 
         Args:
-            parts: the images of this process, in portions of equal size.
+            parts: what this process is shown, in batches of equal size.
             progress: how much of the run is done, from 0 to 1.
+            validations: the results so far, in bits/dim.
 
         Raises:
             NonFiniteLossError: if loss or gradient are not finite; the weights are still good.
         """
+        factor = self._recipe.schedule.rate_factor(self.steps, progress, validations)
         for group in self.optimizer.param_groups:
-            factor = self.rate.factor(self.steps, progress)
             group["lr"] = self._recipe.optimizer.learning_rate * factor
         self.optimizer.zero_grad()
         total = 0.0
-        for images in parts:
+        for batch in parts:
             with self._fabric.autocast():
-                loss = self.loss(self._fabric.to_device(images)) / len(parts)
+                loss = self.loss(self._fabric.to_device(batch)) / len(parts)
             loss.backward()
             total += float(loss.detach())
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
@@ -92,9 +91,9 @@ class Trainee:
         self.steps += 1
         return mean
 
-    def loss(self, images: Tensor) -> Tensor:
-        """Return what is made small for images, uint8 `(B, C, H, W)`: nats a sub-pixel."""
-        return self.model.nats(images) / images.numel()
+    def loss(self, batch: Batch) -> Tensor:
+        """Return what is made small: nats per sub-pixel."""
+        return self.model.nats(batch.images) / batch.images.numel()
 
     def _require_finite(self, **values: float) -> None:
         for what, value in values.items():
@@ -112,7 +111,6 @@ class Trainee:
             "average": self.average.model.state_dict(),
             "num_averaged": self.average.count,
             "optimizer": self.optimizer.state_dict(),
-            "learning_rate": self.rate.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -121,7 +119,6 @@ class Trainee:
         self.model.load_state_dict(state["model"])
         self.average.model.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.rate.load_state_dict(state["learning_rate"])
 
 
 class Now(NamedTuple):
@@ -167,7 +164,8 @@ class Loop:
             self._end_if_stopped(now.signal)
             while not self.records.complete:
                 parts = self._batches.of_step(self.trainee.steps)
-                self.records.add(self.trainee.step(parts, now.progress))
+                validations = (found.bits_per_dim for found in self.weights.validations)
+                self.records.add(self.trainee.step(parts, now.progress, validations))
                 now = self._agree()
                 self._end_step(now)
         except NonFiniteLossError as error:

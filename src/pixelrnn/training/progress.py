@@ -1,11 +1,9 @@
 """What a person sees while a model trains: one bar with bits/dim, speed and the time left."""
 
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pixelrnn.untrusted import printable
 from pixelrnn.wording import duration, two_digits
@@ -16,7 +14,7 @@ def say_on(console: Console, text: str) -> None:
     console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
-class TrainingProgress:
+class TrainingProgress(Progress):
     """A progress bar on a terminal; elsewhere, a line for every validation.
 
     Args:
@@ -26,41 +24,25 @@ class TrainingProgress:
     """
 
     def __init__(self, label: str, total: int, console: Console) -> None:
-        self._label, self._total, self._console = label, total, console
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
-        self._validation = ""
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn("[bold]{task.description}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.percentage:3.0f}%"),
-                TextColumn("{task.fields[figures]}"),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[left]}"),
-                console=self._console,
-            )
-            self._task = self._bar.add_task(self._label, total=1.0, figures="starting", left="")
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar:
-            self._bar.stop()
+        super().__init__(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:3.0f}%"),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._label, self._total, self._validation = label, total, ""
+        self._task = self.add_task(label, total=1.0, figures="starting", left="")
 
     def validated(self, bits_per_dim: float, presentations: int, minutes: float) -> None:
         """Show a validation result."""
         self._validation = f"validation {bits_per_dim:.3f}"
-        if not self._bar:
+        if self.disable:
             say_on(
-                self._console,
+                self.console,
                 f"{self._label}: {presentations:,} of {self._total:,} images, "
                 f"validation {bits_per_dim:.4f} bits/dim, {duration(minutes * 60)}",
             )
@@ -75,20 +57,20 @@ class TrainingProgress:
         """
         end = datetime.now().astimezone() + timedelta(seconds=seconds)
         say_on(
-            self._console,
+            self.console,
             f"{self._label}: about {presentations:,} image presentations expected, "
             f"by {end:%H:%M} ({duration(seconds)} from now, {two_digits(steps_per_second)} steps/s)",
         )
 
-    def update(
+    def show(
         self, progress: float, train_bits_per_dim: float, images_per_second: float, minutes: float
     ) -> None:
         """Show how far the run is, from 0 to 1, and its latest figures."""
-        if not self._bar:
+        if self.disable:
             return
         figures = f"train {train_bits_per_dim:.3f} {self._validation} bits/dim"
         left = minutes * 60 * (1 - progress) / progress if progress else 0.0
-        self._bar.update(
+        self.update(
             self._task,
             completed=progress,
             figures=f"{figures}  {images_per_second:,.0f} images/s",

@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from pixelrnn.training.tables import (
     Table,
     TrainingTable,
 )
-from pixelrnn.training.validations import fitted
 from pixelrnn.wording import joined, nearest
 
 CAME_LATER = (
@@ -79,7 +79,7 @@ class Recipe(Table):
         also = None if options.also is None else tuple(map(absolute_source, options.also))
         changes = {
             "model": model,
-            "training": fitted(self.training, data),
+            "training": self.training.fitted(data),
             "data": DataTable(
                 source=absolute_source(source), **options.model_dump() | {"also": also}
             ),
@@ -136,7 +136,7 @@ def suite_recipes(suite: str) -> dict[str, str]:
         >>> suite_recipes("digits")["row-lstm"]
         'digits-row-lstm'
     """
-    if suite in shipped_recipes():
+    if suite in shipped_recipes() or suite.endswith(".toml"):
         raise RecipeError(
             f"{suite} is one recipe, not a suite: `pixelrnn train {suite}` trains it; "
             f"to compare, name a second one, or a suite, one of {', '.join(suites())}"
@@ -221,7 +221,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         2
     """
     allowed = [f"training.{key}" for key in MACHINE_KEYS]
-    tables = {"training": recipe.training.model_dump(exclude_unset=True)}
+    tables = recipe.model_dump(exclude_unset=True)
     for setting in settings:
         key = setting.partition("=")[0].strip()
         if key not in allowed:
@@ -229,33 +229,24 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
                 f"a run goes on with {key} as it was begun; only {joined(allowed)} can be set anew"
             )
         _change(tables, setting)
-    try:
-        training = TrainingTable.model_validate(tables["training"])
-    except ValidationError as error:
-        raise RecipeError(f"training: {explain(error, TrainingTable)}") from error
+    training = recipe_from(tables, where=recipe.name).training
     return recipe.model_copy(update={"training": training})
 
 
 def _read(source: str | Path) -> dict[str, Any]:
-    if str(source).endswith(".toml"):
-        text = _read_file(Path(source))
-    elif str(source) in shipped_recipes():
-        text = (resources.files("pixelrnn") / "recipes" / f"{source}.toml").read_bytes()
-    else:
-        raise RecipeError(_no_recipe(str(source)))
-    try:
-        return tomllib.loads(text.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{source} is not valid TOML: {error}") from error
-
-
-def _read_file(file: Path) -> bytes:
-    if not file.is_file():
+    file: Traversable = Path(source)
+    if not str(source).endswith(".toml"):
+        if str(source) not in shipped_recipes():
+            raise RecipeError(_no_recipe(str(source)))
+        file = resources.files("pixelrnn") / "recipes" / f"{source}.toml"
+    elif not file.is_file():
         raise RecipeError(f"there is no recipe file {file}")
     try:
-        return file.read_bytes()
+        return tomllib.loads(file.read_bytes().decode("utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {file}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{source} is not valid TOML: {error}") from error
 
 
 def _no_recipe(source: str) -> str:

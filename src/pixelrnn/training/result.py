@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from pixelrnn.data import SPLITS, DataSet
@@ -13,7 +14,7 @@ from pixelrnn.training.devices import peak_memory_mb
 from pixelrnn.training.job import Job
 from pixelrnn.training.loop import Loop
 from pixelrnn.training.recipe import Recipe
-from pixelrnn.uncertainty import count_pictures, evenly_spread, standard_error
+from pixelrnn.uncertainty import evenly_spread
 
 TRAIN_IMAGES_EVALUATED = 1000
 
@@ -27,9 +28,8 @@ def conclude(job: Job, loop: Loop) -> dict[str, Any]:
     }
     model = loop.weights.result()
     measured = _measured(model, job.data)
-    with suppress(
-        ExportError, NotImplementedError
-    ):  # it may be of no use for integers, or untraceable
+    # It may be of no use for integers, or untraceable.
+    with suppress(ExportError, NotImplementedError):
         model.calibrate(job.data.images("train"))
     return {
         **measured,
@@ -61,10 +61,10 @@ def describe(recipe: Recipe, data: DataSet) -> dict[str, Any]:
 def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
     """Return bits/dim on the validation images, and on training images evenly spread."""
     spread = evenly_spread(data.count("train"), TRAIN_IMAGES_EVALUATED)
-    measured = _figures(_evaluated(model, data, "train", spread), "train")
+    measured = _of_split(_evaluated(model, data, "train", spread), "train")
     if data.count("validation"):
         found = _evaluated(model, data, "validation", slice(None))
-        measured |= _figures(found, "validation")
+        measured |= _of_split(found, "validation")
         if data.parts:
             measured["validation_parts"] = _parts(found, parts_of(data, "validation"))
     return measured
@@ -77,28 +77,21 @@ def _evaluated(model: AutoregressiveModel, data: DataSet, split: str, chosen: An
     )
 
 
-def _figures(found: Evaluation, split: str) -> dict[str, Any]:
-    return {
-        f"{split}_bits_per_dim": found.bits_per_dim,
-        f"{split}_bits_per_dim_standard_error": found.standard_error,
-        f"{split}_num_images": found.num_images,
-        f"{split}_num_pictures": found.num_pictures,
-    }
+def _of_split(found: Evaluation, split: str) -> dict[str, Any]:
+    names = {"standard_error": "bits_per_dim_standard_error"}
+    return {f"{split}_{names.get(key, key)}": value for key, value in _figures(found).items()}
+
+
+def _figures(found: Evaluation) -> dict[str, Any]:
+    keys = ("bits_per_dim", "standard_error", "num_images", "num_pictures")
+    return {key: getattr(found, key) for key in keys}
 
 
 def _parts(found: Evaluation, parts: Sequence[tuple[str, slice]]) -> list[dict[str, Any]]:
     """Return what is said of each set of a mixture by itself."""
     figures = []
     for name, part in parts:
-        values = found.bits_per_dim_per_image[part]
         pictures = None if found.pictures is None else found.pictures[part]
-        figures.append(
-            {
-                "data": name,
-                "bits_per_dim": float(values.mean()),
-                "standard_error": standard_error(values, pictures),
-                "num_images": len(values),
-                "num_pictures": count_pictures(len(values), pictures),
-            }
-        )
+        own = _figures(replace(found, nats=found.nats[part], pictures=pictures))
+        figures.append({"data": name} | own)
     return figures

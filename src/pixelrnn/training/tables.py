@@ -1,13 +1,18 @@
 """The tables of a recipe: their keys, defaults and ranges."""
 
+import math
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pixelrnn.data import DataOptions
+from pixelrnn.data import DataOptions, DataSet
 
 # What a run computes on, and not what it computes: it may go on with others.
 MACHINE_KEYS = ("accelerator", "devices", "num_nodes", "threads")
+# A validation reads its images forward only, training forward and backward: about three times the work.
+WORK = 1 / 3
+SHARE = 1 / 5  # of the time of a run that does not say how many it wants
 
 
 class Table(BaseModel):
@@ -89,6 +94,14 @@ class TrainingTable(StrictTable):
             )
         return self
 
+    def fitted(self, data: DataSet) -> Self:
+        """Return the table with few enough validations for these images, unless it says how many."""
+        presentations = self.total_steps(data.count("train")) * self.batch_size
+        number = affordable(self.validations, presentations, data.count("validation"))
+        if "validations" in self.model_fields_set or number == self.validations:
+            return self
+        return self.model_copy(update={"validations": number})
+
     def total_steps(self, num_images: int) -> int:
         """Return the optimiser steps of the whole run, the last batch always full."""
         presentations = self.image_presentations or (self.epochs or 0) * num_images
@@ -111,3 +124,56 @@ class ScheduleTable(StrictTable):
     warmup_steps: int = Field(default=0, ge=0, description="steps of linear rise from zero")
     factor: float = Field(default=0.5, gt=0, lt=1, description="plateau: multiply by this")
     patience: int = Field(default=2, ge=0, description="plateau: validations without improvement")
+
+    def rate_factor(self, step: int, progress: float, validations: Iterable[float] = ()) -> float:
+        """Return the factor by which the optimiser's learning rate is multiplied.
+
+        Args:
+            step: the optimiser step, from 0.
+            progress: how much of the run is done, from 0 to 1.
+            validations: the results so far, in bits/dim.
+
+        Example:
+            >>> table = ScheduleTable(kind="cosine", warmup_steps=10)
+            >>> table.rate_factor(4, progress=0.0), round(table.rate_factor(500, progress=0.5), 3)
+            (0.5, 0.5)
+        """
+        warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        match self.kind:
+            case "constant":
+                return warmup
+            case "cosine":
+                return warmup * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+            case "plateau":
+                return warmup * self._after_plateaus(validations)
+
+    def _after_plateaus(self, validations: Iterable[float]) -> float:
+        factor, best, without_improvement = 1.0, math.inf, 0
+        for result in validations:
+            without_improvement = 0 if result < best else without_improvement + 1
+            best = min(best, result)
+            if without_improvement > self.patience:
+                factor, without_improvement = factor * self.factor, 0
+        return factor
+
+
+def affordable(wanted: int, presentations: int, num_images: int) -> int:
+    """Return how many validations a run should have so that they take a fifth of its time at most.
+
+    It depends on numbers of images alone, so that a run is the same however fast the machine is.
+
+    Args:
+        wanted: no more than these.
+        presentations: training images shown in the whole run.
+        num_images: validation images.
+
+    Example:
+        >>> affordable(40, presentations=100_000, num_images=150)
+        40
+        >>> affordable(40, presentations=2_000, num_images=150)
+        10
+    """
+    if not num_images:
+        return wanted
+    most = SHARE / (1 - SHARE) * presentations / (WORK * num_images)
+    return max(1, min(wanted, int(most + 1e-9)))
