@@ -71,7 +71,8 @@ def assemble(
         left_aside: what is not among them, and why.
         num_levels: unless the options say.
     """
-    items = [(split, header) for split, headers in carve(parts).items() for header in headers]
+    rows = {split: np.array(headers, dtype=object) for split, headers in parts.items()}
+    items = [(split, header) for split, headers in carve(rows).items() for header in headers]
     everything = [header for _, header in items]
     _check_sizes(everything, options, path)
     side, channels = options.patch_size, max(header.channels for header in everything)
@@ -80,20 +81,19 @@ def assemble(
         split, header = item
         picture = _with_channels(read(header), channels)
         if not side:
-            return Cut(picture[np.newaxis])
+            return Cut(split, picture[np.newaxis])
         is_kept = options.random_crops and split == "train"
-        return Cut(cut_patches(picture, side, side), id(header), picture if is_kept else None)
+        return Cut(
+            split, cut_patches(picture, side, side), id(header), picture if is_kept else None
+        )
 
-    cuts: dict[str, list[Cut]] = {split: [] for split in SPLITS}
-    for (split, _), found in zip(items, _all(cut, items, path), strict=True):
-        cuts[split].append(found)
     return DataSet(
         name=path.resolve().name + (f" ({side}x{side} patches)" if side else ""),
         num_levels=options.num_levels or num_levels,
         source=str(path),
         notes=_notes(everything, channels, options, left_aside),
         split_rule=describe_rule(parts, "as in the sub-folders", order),
-        **gather(cuts),
+        **gather(_all(cut, items, path)),
     )
 
 

@@ -43,7 +43,7 @@ def read_metrics(path: Path) -> list[MetricsRow]:
     Example:
         >>> read_metrics(Path("none.csv"))
         Traceback (most recent call last):
-        pixelrnn.errors.ModelFileError: none.csv cannot be read (No such file or directory); ...
+        pixelrnn.errors.ModelFileError: none.csv cannot be read: No such file or directory; ...
     """
     text = read_text(path, REMEDY, MAX_BYTES)
     try:
