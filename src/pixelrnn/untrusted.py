@@ -60,10 +60,10 @@ def opened(
         >>> with opened(Path("/")) as stream:
         ...     pass
         Traceback (most recent call last):
-        pixelrnn.errors.DataError: / is a folder, not a file
+        pixelrnn.errors.DataError: / cannot be read: it is a folder
     """
     if kind := not_a_file(path):  # opening a pipe would wait for a writer
-        raise error(f"{path} is {kind}, not a file")
+        raise error(f"{path} cannot be read: it is {kind}")
     try:
         with path.open("rb") as stream:
             yield stream

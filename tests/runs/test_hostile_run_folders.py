@@ -153,7 +153,7 @@ def test_endless_files_and_pipes_are_refused(folder):
     assert "metrics.csv has more than" in str(peak_bytes(folder)[1])
     (folder / "metrics.csv").unlink()
     os.mkfifo(folder / "metrics.csv")
-    assert "metrics.csv is a pipe" in str(peak_bytes(folder)[1])
+    assert "metrics.csv cannot be read: it is a pipe" in str(peak_bytes(folder)[1])
 
 
 @pytest.mark.parametrize(

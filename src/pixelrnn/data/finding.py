@@ -55,11 +55,7 @@ class Found(NamedTuple):
         Raises:
             DataError: if they cannot be read.
         """
-        try:
-            return self.layout.read(self.path, options)[0]
-        except OSError as error:
-            reason = error.strerror or error
-            raise DataError(f"{error.filename or self.path} cannot be read: {reason}") from error
+        return self.layout.read(self.path, options)[0]
 
 
 def find(folder: Path) -> list[Found]:

@@ -39,7 +39,10 @@ def read_text(path: Path, remedy: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
             raise ModelFileError(
                 f"{path} has more than {max_bytes:,} bytes, which no run writes; {remedy}"
             )
-        return content.decode()
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            raise ValueError("it is not UTF-8") from None
 
 
 def read_content(path: Path, remedy: str) -> Any:
