@@ -50,11 +50,7 @@ class Found(NamedTuple):
             return str(error)
 
     def load(self, options: DataOptions) -> DataSet:
-        """Return its images.
-
-        Raises:
-            DataError: if they cannot be read.
-        """
+        """Return its images; raises a `DataError` if they cannot be read."""
         return self.layout.read(self.path, options)[0]
 
 

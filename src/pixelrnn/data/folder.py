@@ -97,20 +97,6 @@ def assemble(
     )
 
 
-def read_all(
-    headers: Sequence[ImageHeader], folder: Path, read: ReadPixels = read_pixels
-) -> list[Images]:
-    """Read images of any sizes, each uint8 `(C, H, W)`; all are of colours if one is."""
-    channels = max(header.channels for header in headers)
-    return [_with_channels(picture, channels) for picture in _all(read, headers, folder)]
-
-
-def folder_pictures(path: Path, count: int | None = None) -> list[Images]:
-    """Return the images of a folder and its sub-folders, the first `count`, each at its own size."""
-    files = [path / name for name in _listed(path).images[:count]]
-    return read_all(_all(read_header, files, path), path)
-
-
 def no_images(folder: Path, listing: Listing) -> str:
     """Return the message about a folder that has no images."""
     aside = f"; left aside: {grouped(listing.left_aside)}" if listing.left_aside else ""
