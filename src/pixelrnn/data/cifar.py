@@ -116,10 +116,8 @@ class Version:
         for name in (*train_files, self.test_file):
             if name not in batches:
                 raise DataError(f"{path} has no {name}: it is incomplete, fetch it again")
-        train, test = (
-            join([batches[name].part for name in train_files]),
-            batches[self.test_file].part,
-        )
+        train = join([batches[name].part for name in train_files])
+        test = batches[self.test_file].part
         mismatch, counts = self._mismatch(path, batches), (len(train), len(test))
         note = f"the official files of {self.title}, of the published checksums"
         if mismatch and counts == OFFICIAL_COUNTS:
@@ -167,9 +165,9 @@ class Version:
         if (md5 := _md5(content)) == self.md5s[name]:
             return ""
         # The same images and labels, however they are pickled.
-        records = np.column_stack([*part.columns[1:2], part.images.reshape(len(part), -1)]).astype(
-            np.uint8
-        )
+        assert part.labels is not None
+        pixels = part.images.reshape(len(part), -1)
+        records = np.column_stack([part.labels.astype(np.uint8), pixels])
         same_set = (other for other in VERSIONS if other.name == self.name)
         if _md5(records.tobytes()) in {other.md5s.get(f"{name}.bin") for other in same_set}:
             return ""

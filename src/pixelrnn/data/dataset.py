@@ -188,9 +188,10 @@ class DataSet:
     @property
     def num_classes(self) -> int:
         """How many classes the labels tell apart; 0 if there are no labels."""
-        labels = self.labels_of("all")
-        highest = -1 if labels is None else int(labels.max(initial=-1))
-        return len(self.class_names) or highest + 1
+        labels = [part.labels for part in self.parts.values() if part.labels is not None]
+        return len(self.class_names) or 1 + max(
+            (int(each.max(initial=-1)) for each in labels), default=-1
+        )
 
     def sha256(self, split: str) -> str:
         """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits.

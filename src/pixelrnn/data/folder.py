@@ -43,7 +43,8 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
         DataError: if there are no images, if one cannot be read without losing something, or if
             their sizes differ from what is asked; the message names them.
     """
-    listing = _listed(path)
+    listing = list_images(path)
+    _raise_refused(listing.unreadable, path)
     headers = {
         split: _all(read_header, files, path) for split, files in _parts(path, listing).items()
     }
@@ -79,7 +80,8 @@ def assemble(
 
     def cut(item: tuple[str, ImageHeader]) -> Cut:
         split, header = item
-        picture = _with_channels(read(header), channels)
+        pixels = read(header)
+        picture = np.broadcast_to(pixels, (channels, *pixels.shape[1:]))
         if not side:
             return Cut(split, picture[np.newaxis])
         is_kept = options.random_crops and split == "train"
@@ -104,12 +106,6 @@ def no_images(folder: Path, listing: Listing) -> str:
         f"{folder} has no images ({', '.join(sorted(SUFFIXES))}), nor have its sub-folders{aside}: name "
         "a folder that has"
     )
-
-
-def _listed(path: Path) -> Listing:
-    listing = list_images(path)
-    _raise_refused(listing.unreadable, path)
-    return listing
 
 
 def _parts(path: Path, listing: Listing) -> dict[str, list[Path]]:
@@ -140,10 +136,6 @@ def _parts(path: Path, listing: Listing) -> dict[str, list[Path]]:
         for folder, found in by_folder.items()
     ]
     return parts
-
-
-def _with_channels(picture: Images, channels: int) -> Images:
-    return np.broadcast_to(picture, (channels, *picture.shape[1:]))
 
 
 def _all(read: Callable[[T], R], items: Iterable[T], folder: Path) -> list[R]:
