@@ -50,15 +50,32 @@ def measured_images(source: str, split: str, count: int | None) -> MeasuredImage
     """Return the images of a split; of a folder or album of differing sizes, all of them."""
     from pixelrnn.data import load
     from pixelrnn.data.folder import SizesError
-    from pixelrnn.data.loading import load_pictures
 
     try:
         data = load(source)
     except SizesError:
-        pictures = load_pictures(source, count)
+        pictures = _pictures(Path(source).expanduser(), count)
         digest = hashlib.sha256()
         for picture in pictures:
             digest.update(f"uint8 {picture.shape}\n".encode() + picture.tobytes())
         return MeasuredImages(Path(source).name, "all", pictures, 256, digest.hexdigest())
     images = list(data.images(split)[:count])
     return MeasuredImages(data.name, split, images, data.num_levels, data.sha256(split))
+
+
+def _pictures(path: Path, count: int | None) -> "list[Images]":
+    """Return the first images of a folder or album, each at its own size; all of colours if one is."""
+    import numpy as np
+
+    from pixelrnn.coding import Album
+    from pixelrnn.data import albums, image_files, listing
+
+    if path.is_dir():
+        files = [path / name for name in listing.list_images(path).images[:count]]
+        pictures = [image_files.read_pixels(image_files.read_header(file)) for file in files]
+    else:
+        with Album(path) as album:
+            headers = albums.headers(path, album)[:count]
+            pictures = list(map(albums.reader(album), headers))
+    channels = max(map(len, pictures))
+    return [np.broadcast_to(picture, (channels, *picture.shape[1:])) for picture in pictures]

@@ -44,6 +44,7 @@ LAYERS = (
         "ordering",
         "uncertainty",
         "shipped",
+        "npz",
         "untrusted",
         "processes",
     ),

@@ -13,6 +13,7 @@ from pixelrnn.assessment import FILE_KEYS, assess, record
 from pixelrnn.coding import Album, Codec, fitting_name, load_program, write
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet
+from pixelrnn.data.splits import Part
 from pixelrnn.errors import OutputError
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import store
@@ -23,7 +24,15 @@ from pixelrnn.uncertainty import evenly_spread, standard_error
 
 def data_set(shape, count=13, levels=5):
     images = np.random.default_rng(0).integers(levels, size=(count, *shape), dtype=np.uint8)
-    return DataSet("made up", levels, images, images, images, "here", "none", (), "by hand")
+    return DataSet.from_array(
+        images, images, images, num_levels=levels, channels="first", name="made up"
+    )
+
+
+def of_pictures(data, numbers):
+    """The same images, cut from so many pictures."""
+    parts = {split: Part(part.images, pictures=numbers) for split, part in data.parts.items()}
+    return dataclasses.replace(data, parts=parts)
 
 
 @pytest.fixture
@@ -53,9 +62,9 @@ def test_samples_and_completions_are_those_of_the_seed(run, save, kind, channels
     found = kept(run)
     np.testing.assert_array_equal(found["samples"], model.sample(32, size=(6, 5), seed=0))
     np.testing.assert_array_equal(found["completed_indices"], [0, 3, 6, 9])
-    np.testing.assert_array_equal(found["completed_images"], data.test[[0, 3, 6, 9]])
+    np.testing.assert_array_equal(found["completed_images"], data.images("test")[[0, 3, 6, 9]])
     known = keep("top:0.5", 6, 5)
-    again = complete(model, data.test[[0, 3, 6, 9]], known, count=3, seed=0)
+    again = complete(model, data.images("test")[[0, 3, 6, 9]], known, count=3, seed=0)
     np.testing.assert_array_equal(found["completions"], again.images)
     np.testing.assert_array_equal(found["known"], known)
     originals = found["completed_images"][:, None]
@@ -66,7 +75,7 @@ def test_the_hidden_half_is_over_all_test_images(run, save, likelihood, channels
     model, data = save("pixelcnn", likelihood, channels, noise=0.3), data_set((channels, 7, 4))
     assess(run, data, [])
     result = run.result()
-    scored = complete(model, data.test, keep("top:0.5", 7, 4)).hidden_bits_per_dim
+    scored = complete(model, data.images("test"), keep("top:0.5", 7, 4)).hidden_bits_per_dim
     assert result["hidden_half_bits_per_dim"] == pytest.approx(scored.mean(), abs=1e-5)
     assert result["seconds_per_sample"] > 0
     first = kept(run)["hidden_bits_per_dim"]
@@ -123,13 +132,13 @@ def test_the_file_is_one_that_the_kept_integers_write_and_read(run, save, kind, 
     model, data = save(kind, channels=channels, noise=0.3), data_set((channels, 6, 5))
     assess(run, data, [])
     result, kept_model = run.result(), load_program(run.path / "integer.safetensors")
-    file = file_of(kept_model, data.test)
-    dims = data.test.size
+    file = file_of(kept_model, data.images("test"))
+    dims = data.images("test").size
     assert result["file_num_images"] == 13
     assert result["file_bytes"] == len(file)
     assert result["file_bits_per_dim"] == pytest.approx(8 * len(file) / dims)
     with Album(io.BytesIO(file), coding_model=kept_model) as album:
-        np.testing.assert_array_equal(np.stack(list(album)), data.test)
+        np.testing.assert_array_equal(np.stack(list(album)), data.images("test"))
         message_bytes = sum(entry.size for entry in album.entries)
     assert result["message_bits_per_dim"] == pytest.approx(8 * message_bytes / dims)
     assert result["seconds_per_image_compressing"] > 0
@@ -141,7 +150,7 @@ def test_integers_cost_little_more_than_floats(run, save, kind, likelihood):
     # Its own samples: others surprise it by more bits than any level costs in integers.
     images = save(kind, likelihood, channels=3, noise=0.3).sample(13, size=(6, 5), seed=1)
     evaluation = assess(
-        run, dataclasses.replace(data_set((3, 6, 5)), train=images, test=images), []
+        run, DataSet.from_array(images, images, images, num_levels=5, channels="first"), []
     )
     result = run.result()
     assert result["float_bits_per_dim"] == pytest.approx(evaluation.bits_per_dim, abs=1e-9)
@@ -153,7 +162,7 @@ def test_of_many_images_the_first_are_measured(run, save, monkeypatch):
     model, data = save("pixelcnn", noise=0.3), data_set((1, 6, 5))
     monkeypatch.setattr(assessment, "FILE_IMAGES", 4)
     evaluation = assess(run, data, [])
-    result, first = run.result(), data.test[:4]
+    result, first = run.result(), data.images("test")[:4]
     assert (result["num_images"], result["file_num_images"]) == (13, 4)
     assert result["float_bits_per_dim"] == pytest.approx(evaluate(model, first).bits_per_dim)
     assert abs(result["float_bits_per_dim"] - evaluation.bits_per_dim) > 1e-3
@@ -176,14 +185,14 @@ def test_the_export_is_of_the_training_images(run, save, monkeypatch):
     monkeypatch.setattr("pixelrnn.models.lowering.CALIBRATION_IMAGES", 3)
     data = data_set((1, 6, 5))
     looked_at = evenly_spread(data.count("train"), 3)
-    train = data.train.copy()
+    train = data.images("train").copy()
     train[looked_at] = 0
-    data = dataclasses.replace(data, train=train)
+    data = DataSet.from_array(train, *map(data.images, ("validation", "test")), num_levels=5)
     assess(run, data, [])
     kept_model = load_program(run.path / "integer.safetensors")
-    program = export(model.lower(data.train[looked_at]))
+    program = export(model.lower(data.images("train")[looked_at]))
     assert kept_model.hash == assessment.name_model("x", program).hash
-    other = export(model.lower(data.train[1:4]))
+    other = export(model.lower(data.images("train")[1:4]))
     assert kept_model.hash != assessment.name_model("x", other).hash
 
 
@@ -208,7 +217,9 @@ def test_a_model_that_has_no_integers_is_evaluated_all_the_same(run, too_large, 
     assert "is not measured as a file: the weights of this model" in caplog.text
     result = run.result()
     assert result["test_bits_per_dim"] == evaluation.bits_per_dim
-    assert evaluation.bits_per_dim == pytest.approx(evaluate(model, data.test).bits_per_dim)
+    assert evaluation.bits_per_dim == pytest.approx(
+        evaluate(model, data.images("test")).bits_per_dim
+    )
     assert not result.keys() & set(FILE_KEYS)
     assert not (run.path / "integer.safetensors").exists()
 
@@ -259,7 +270,7 @@ def test_compiling_is_told(run, save, monkeypatch):
 
 def recorded(run, data):
     """Evaluate the model of a run, and keep the figures."""
-    found = evaluate(store.load(run.path), data.test)
+    found = evaluate(store.load(run.path), data.images("test"))
     record(run, data, found)
     return found
 
@@ -306,7 +317,7 @@ def test_which_picture_each_image_is_of_is_kept(run, save, patches):
     data = data_set((1, 6, 5))
     numbers = np.repeat([4, 2, 7], [6, 4, 3])
     if patches:
-        data = dataclasses.replace(data, pictures=(numbers, numbers, numbers))
+        data = of_pictures(data, numbers)
     found = assess(run, data, [])
     result = run.result()
     with np.load(run.evaluation_file) as archive:
@@ -322,6 +333,6 @@ def test_which_picture_each_image_is_of_is_kept(run, save, patches):
 def test_one_picture_leaves_no_standard_error_behind(run, save):
     save("pixelcnn", noise=0.3)
     one = np.zeros(13, int)
-    assess(run, dataclasses.replace(data_set((1, 6, 5)), pictures=(one, one, one)), [])
+    assess(run, of_pictures(data_set((1, 6, 5)), one), [])
     assert run.result()["test_bits_per_dim_standard_error"] is None
     assert "NaN" not in run.result_file.read_text()

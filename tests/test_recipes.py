@@ -200,7 +200,7 @@ def test_the_papers_models_build_and_take_a_step(kind):
 
 def test_a_dry_run_says_parameters_memory_and_time():
     levels = np.random.default_rng(0).integers(256, size=(40, 3, 4, 4), dtype=np.uint8)
-    data = DataSet("noise", 256, levels, levels[:4], levels[:4], "made up", "none", (), "by hand")
+    data = DataSet.from_array(levels, levels[:4], levels[:4], name="noise")
     line = dry_run(load_recipe("cifar10-45k-softmax-row-lstm"), data)
     assert line.startswith("Row LSTM: 41,220 parameters, ")
     assert re.search(r"images/s .*, [\d,]+ MB; the whole recipe, 13 steps of 32, would take ", line)

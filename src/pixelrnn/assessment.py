@@ -28,7 +28,7 @@ from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.operations.export import export
 from pixelrnn.ordering import place_low_in_the_middle
-from pixelrnn.runs import Baseline, EvaluationArrays, RunFolder, SamplesArrays
+from pixelrnn.runs import Baseline, EvaluationArrays, RunFolder, SamplesArrays, locked_folder
 from pixelrnn.runs.result import FileFigures
 
 logger = logging.getLogger("pixelrnn.assessment")
@@ -75,7 +75,7 @@ def record(run: RunFolder, data: DataSet, evaluation: Evaluation) -> None:
         OutputError: if the folder cannot be written to.
         InUseError: if another process is at work in it.
     """
-    with run.locked("evaluating"):
+    with locked_folder(run.path, "evaluating"):
         figures = _figures(evaluation)
         if not _is_recorded(run, data, evaluation):
             _arrays(data, evaluation).write(run.evaluation_file)
@@ -124,7 +124,7 @@ def assess(
         InUseError: if another process is at work in it.
         NonFiniteResultError: if the result is not finite; nothing is written.
     """
-    with run.locked("evaluating"), usual_torch():
+    with locked_folder(run.path, "evaluating"), usual_torch():
         if model is None:
             model = store.load(run.path)
             require_fit(model, data)

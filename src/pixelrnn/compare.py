@@ -169,7 +169,9 @@ def _train_or_go_on(
     if run.result().get("finished"):
         say_on(console, f"{contestant}: already trained in {run.path}")
         if run.recipe_file.is_file():
-            run.write_recipe(recipe)  # an earlier version had fewer keys, and images may have moved
+            run.write_recipe(
+                recipe.to_toml()
+            )  # an earlier version had fewer keys, and images may have moved
         return
     if str(contestant) != LABELS[recipe.model.kind]:
         say_on(console, f"{contestant}: in {run.path}")

@@ -6,20 +6,27 @@ Nothing is believed because it is written down: sizes are looked at before the b
 import json
 import math
 import struct
+import tarfile
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from pixelrnn.errors import ModelFileError
-from pixelrnn.wording import as_ascii, without_surrogates
+from pixelrnn.errors import DataError, ModelFileError, PixelRNNError
+from pixelrnn.files import not_a_file
+from pixelrnn.wording import first_line, without_surrogates
 
 # Of a safetensors file: a model of the paper has an eighth of a megabyte.
 MAX_HEADER_BYTES = 1 << 21
 # Photographs shrink two or three times, black and white digits ten times.
 UNPACKED_BYTES, UNPACKED_RATIO = 1 << 26, 32
-DEFLATE_LIMIT = 1032  # deflate cannot shrink anything more than so many times
-# Of the records that end a zip archive; the second, and what leads to it, of one of more than 4 GB.
-END_BYTES, ZIP64_BYTES = 22, 56 + 20
+# What libraries raise for damaged bytes; a RuntimeError is that of recursion, too.
+DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, RuntimeError),
+    *(struct.error, zlib.error, tarfile.TarError, zipfile.BadZipFile),
+)
 
 
 def unpacked_limit(packed_bytes: int) -> int:
@@ -32,18 +39,41 @@ def unpacked_limit(packed_bytes: int) -> int:
     return UNPACKED_BYTES + UNPACKED_RATIO * packed_bytes
 
 
-def most_unpacked(member: zipfile.ZipInfo) -> int:
-    """Return the bytes that a member of a zip file can unpack to; more is a lie.
+@contextmanager
+def opened(
+    path: Path, remedy: str = "fetch it again", error: type[PixelRNNError] = DataError
+) -> Iterator[IO[bytes]]:
+    """Open a file from elsewhere to read it inside the `with`.
+
+    Whatever its bytes make a library raise there is one line that names the file.
+
+    Args:
+        path: the file.
+        remedy: what to do if it is damaged.
+        error: what is raised.
 
     Raises:
-        ValueError: if it is packed in a way that numpy does not write.
+        PixelRNNError: of the class `error`, if it is no file, cannot be read, is truncated or damaged, or
+            holds more than there is memory for.
+
+    Example:
+        >>> with opened(Path("/")) as stream:
+        ...     pass
+        Traceback (most recent call last):
+        pixelrnn.errors.DataError: / cannot be read: it is a folder
     """
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(
-            f"{as_ascii(member.filename)} is packed in a way that numpy does not write"
-        )
-    is_deflated = member.compress_type == zipfile.ZIP_DEFLATED
-    return member.compress_size * (DEFLATE_LIMIT if is_deflated else 1)
+    if kind := not_a_file(path):  # opening a pipe would wait for a writer
+        raise error(f"{path} cannot be read: it is {kind}")
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except MemoryError as found:
+        raise error(f"{path} holds more than there is memory for") from found
+    except DAMAGED as found:
+        if reason := getattr(found, "strerror", None):
+            advice = f"; {remedy}" if isinstance(found, FileNotFoundError) else ""
+            raise error(f"{path} cannot be read: {reason}{advice}") from found
+        raise error(f"{path} is truncated or damaged ({first_line(found)}): {remedy}") from found
 
 
 def check_safetensors(file: Path, *, most_bytes: int) -> None:
@@ -54,14 +84,8 @@ def check_safetensors(file: Path, *, most_bytes: int) -> None:
     Raises:
         ModelFileError: if it is no file, too large, or no safetensors file.
     """
-    try:
-        if file.exists() and not file.is_file():
-            raise ModelFileError(f"{file} is no file that can be read twice: give a regular file")
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            start = stream.read(8)
-    except OSError as error:
-        raise ModelFileError(f"{file} cannot be read: {error.strerror or error}") from error
+    with opened(file, "get it again", ModelFileError) as stream:
+        size, start = file.stat().st_size, stream.read(8)
     if size > most_bytes:
         raise ModelFileError(
             f"{file} has {size:,} bytes, more than the {most_bytes:,} that are read"
@@ -101,27 +125,6 @@ def read_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON: {error}") from error
     return value
-
-
-def directory_bytes(file: IO[bytes]) -> int:
-    """Return how long the list of members is that `zipfile` will read, and keep, of an archive.
-
-    Args:
-        file: open for reading bytes; where it stands afterwards means nothing.
-
-    Raises:
-        zipfile.BadZipFile: if there is no such list.
-    """
-    size = file.seek(0, 2)
-    file.seek(max(0, size - END_BYTES - (1 << 16)))  # a comment of 2^16 bytes may follow
-    tail = file.read()
-    at = tail.rfind(b"PK\5\6")
-    if not 0 <= at <= len(tail) - END_BYTES:
-        raise zipfile.BadZipFile("it is not a whole .npz file")
-    record = tail[max(0, at - ZIP64_BYTES) : at]
-    if record[:4] == b"PK\6\6":  # of more than 4 GB: the sizes are here
-        return int.from_bytes(record[40:48], "little")
-    return int.from_bytes(tail[at + 12 : at + 16], "little")
 
 
 def printable(text: str) -> str:

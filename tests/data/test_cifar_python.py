@@ -170,7 +170,7 @@ def test_what_is_larger_than_any_file_is_not_read(folder, monkeypatch):
 def test_a_pipe_among_the_files(folder):
     (folder / "test_batch").unlink()
     os.mkfifo(folder / "test_batch")
-    with pytest.raises(DataError, match="test_batch is a pipe"):
+    with pytest.raises(DataError, match="test_batch cannot be read: it is a pipe"):
         load(folder)
 
 

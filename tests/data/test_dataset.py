@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pixelrnn.data import SPLITS, DataSet, load
-from pixelrnn.data.splits import carve, number_pictures
+from pixelrnn.data.splits import Part, carve
 from pixelrnn.errors import DataError
 
 
@@ -14,20 +14,25 @@ def images(count, value=0):
     return np.full((count, 1, 2, 3), value, np.uint8)
 
 
+def made(*columns, num_levels=256, **settings):
+    """A data set of what each of its splits has."""
+    parts = dict(zip(SPLITS, (Part(*each) for each in columns), strict=True))
+    return DataSet("some", num_levels, parts, "source", split_rule="by hand", **settings)
+
+
 def data_set(train=3, validation=2, test=1, value=0, num_levels=256):
-    parts = [images(count, value) for count in (train, validation, test)]
-    return DataSet("some", num_levels, *parts, "source", "licence", (), "by hand")
+    parts = [(images(count, value),) for count in (train, validation, test)]
+    return made(*parts, num_levels=num_levels)
 
 
 def test_all_is_the_three_splits_one_after_the_other():
-    parts = [images(n, value) for n, value in ((3, 1), (2, 2), (1, 3))]
-    data = DataSet("some", 256, *parts, "source", "licence", (), "by hand")
+    data = made(*((images(n, value),) for n, value in ((3, 1), (2, 2), (1, 3))))
     np.testing.assert_array_equal(data.images("all")[:, 0, 0, 0], [1, 1, 1, 2, 2, 3])
 
 
 def test_images_are_contiguous_and_read_only():
     turned = np.zeros((4, 1, 3, 2), np.uint8).transpose(0, 1, 3, 2)
-    data = DataSet("some", 256, turned, turned, turned, "source", "licence", (), "by hand")
+    data = made((turned,), (turned,), (turned,))
     for split in SPLITS:
         assert data.images(split).flags.c_contiguous
         with pytest.raises(ValueError, match="read-only"):
@@ -63,7 +68,7 @@ def test_sha256_is_over_shape_and_bytes():
 @pytest.mark.parametrize("wrong", [np.zeros((1, 2, 3), np.uint8), np.zeros((1, 1, 2, 3), np.int8)])
 def test_wrong_arrays_are_a_bug_not_a_user_error(wrong):
     with pytest.raises(ValueError, match="must be"):
-        DataSet("some", 256, wrong, wrong, wrong, "source", "licence", (), "by hand")
+        made((wrong,), (wrong,), (wrong,))
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 9, 10, 37])
@@ -81,9 +86,8 @@ def test_carving_is_by_index_and_loses_nothing(count):
 
 def test_images_are_pictures_of_their_own_unless_they_are_patches():
     assert data_set().pictures_of("test") is None
-    parts = [images(count) for count in (3, 2, 1)]
-    numbers = number_pictures({"train": "aab", "validation": "cc", "test": "d"})
-    data = DataSet("some", 256, *parts, "source", "licence", (), "by hand", numbers)
+    numbers = [np.array(each) for each in ([0, 0, 1], [2, 2], [3])]
+    data = made(*((images(len(each)), None, each) for each in numbers))
     assert data.pictures_of("train").tolist() == [0, 0, 1]
     assert data.pictures_of("test").tolist() == [3]
     assert data.pictures_of("all").tolist() == [0, 0, 1, 2, 2, 3]
@@ -91,35 +95,28 @@ def test_images_are_pictures_of_their_own_unless_they_are_patches():
         data.pictures_of("tset")
 
 
-def test_pictures_must_be_one_number_an_image():
-    parts = [images(count) for count in (3, 2, 1)]
-    with pytest.raises(ValueError, match="one number for each image"):
-        DataSet(
-            "some",
-            256,
-            *parts,
-            "",
-            "",
-            (),
-            "",
-            number_pictures({"train": "aab", "validation": "c", "test": "d"}),
-        )
+@pytest.mark.parametrize("column", ["labels", "pictures"])
+def test_a_column_must_have_one_number_an_image(column):
+    with pytest.raises(ValueError, match=f"{column} must have one number for each image"):
+        Part(images(3), **{column: np.array([1, 2])})
+
+
+def test_splits_of_two_shapes_are_a_bug_not_a_user_error():
+    with pytest.raises(ValueError, match="with one"):
+        made((images(3),), (images(3)[..., :2],), (images(3),))
 
 
 def test_labels_are_one_number_an_image():
     assert (data_set().labels_of("all"), data_set().num_classes) == (None, 0)
-    parts = [images(count) for count in (3, 2, 0)]
-    labels = tuple(np.array(numbers, np.int64) for numbers in ([0, 4, 1], [2, 2], []))
-    settings = {"source": "", "licence": "", "notes": (), "split_rule": "", "labels": labels}
-    data = DataSet("some", 256, *parts, **settings)
+    labels = [np.array(numbers, np.int64) for numbers in ([0, 4, 1], [2, 2], [])]
+    parts = [(images(len(each)), each) for each in labels]
+    data = made(*parts)
     assert data.labels_of("validation").tolist() == [2, 2]
     assert data.labels_of("all").tolist() == [0, 4, 1, 2, 2]
     assert (data.num_classes, data.class_names) == (5, ())
-    assert DataSet("some", 256, *parts, **settings, class_names=tuple("abcdefg")).num_classes == 7
+    assert made(*parts, class_names=tuple("abcdefg")).num_classes == 7
     with pytest.raises(DataError, match="there is no split"):
         data.labels_of("tset")
-    with pytest.raises(ValueError, match="labels must have one number for each image"):
-        DataSet("some", 256, *parts[::-1], **settings)
 
 
 def test_the_labels_of_the_digits_are_in_the_order_of_their_images():

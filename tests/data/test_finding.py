@@ -276,7 +276,7 @@ def test_a_pipe_called_like_a_file_of_mnist(tmp_path):
     files = mnist_files()
     del files["train-images-idx3-ubyte"]
     os.mkfifo(write(tmp_path / "mine", files) / "train-images-idx3-ubyte")
-    assert "train-images-idx3-ubyte is a pipe" in refused(tmp_path / "mine")
+    assert "train-images-idx3-ubyte cannot be read: it is a pipe" in refused(tmp_path / "mine")
 
 
 def test_a_folder_called_like_a_file_of_mnist(tmp_path):

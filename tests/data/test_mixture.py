@@ -69,10 +69,10 @@ def test_every_image_that_is_no_patch_is_a_picture_of_its_own(scans, small):
         assert len(set(zip(numbers.tolist(), found, strict=True))) == len(set(found))
 
 
-def test_without_patches_there_are_no_pictures_to_count(small):
+def test_without_patches_every_image_is_a_picture(small):
     np.save(small.parent / "other.npy", np.zeros((20, 4, 4, 3), np.uint8))
     data = load(small, DataOptions(also=(str(small.parent / "other.npy"),)))
-    assert data.pictures is None
+    assert len(set(data.pictures_of("all").tolist())) == data.count("all") == 40
     assert data.uncut is None
 
 

@@ -92,7 +92,7 @@ def test_a_hole_on_the_disk_is_not_read(tmp_path):
 
 def test_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match="is a pipe, not an idx file"):
+    with pytest.raises(DataError, match="cannot be read: it is a pipe"):
         read_idx(tmp_path / "pipe", num_axes=3)
-    with pytest.raises(DataError, match="is a folder, not an idx file"):
+    with pytest.raises(DataError, match="cannot be read: it is a folder"):
         read_idx(tmp_path, num_axes=3)

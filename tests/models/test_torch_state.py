@@ -68,7 +68,7 @@ def test_so_does_its_export(unusual_torch):
 
 def small_digits():
     images = load("digits").images("train")[:40]
-    return DataSet("few", 17, images, images[:8], images[:8], "here", "none", (), "by hand")
+    return DataSet.from_array(images, images[:8], images[:8], num_levels=17, name="few")
 
 
 @pytest.mark.parametrize("model", ["pixelcnn", "row-lstm", "diagonal-bilstm"])

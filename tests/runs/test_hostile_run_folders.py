@@ -81,7 +81,6 @@ def test_reading_everything_would_be_seen(folder):
     [
         ("bits_map", npy((1, 8, 8), "<f8", bytes(100_000_000))),  # more than its header says
         ("bits_map", npy((1, 8, 8), "<f8", bytes(100))),  # less
-        ("bits_map", npy((1, 8, 8), "<f8", bytes(512), version=2)),
         ("bits_map", npy((1, 8, 8), "|V50000000")),
         ("bits_map", npy((1, 8, 8), "|O", bytes(512))),
         ("bits_map", npy("(" * 200 + "8" + ")" * 200, "<f8", bytes(512))),
@@ -107,7 +106,7 @@ def test_an_archive_of_very_many_members_is_refused_before_they_are_listed(tmp_p
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(5000):
             archive.writestr(f"{number}.npy", b"")
-    with pytest.raises(PixelRNNError, match="far too many members"):
+    with pytest.raises(PixelRNNError, match="far too many arrays"):
         SamplesArrays.read(path, num_levels=2)
 
 
@@ -154,7 +153,7 @@ def test_endless_files_and_pipes_are_refused(folder):
     assert "metrics.csv has more than" in str(peak_bytes(folder)[1])
     (folder / "metrics.csv").unlink()
     os.mkfifo(folder / "metrics.csv")
-    assert "metrics.csv cannot be read (it is not a file)" in str(peak_bytes(folder)[1])
+    assert "metrics.csv cannot be read: it is a pipe" in str(peak_bytes(folder)[1])
 
 
 @pytest.mark.parametrize(

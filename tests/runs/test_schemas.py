@@ -136,7 +136,7 @@ def test_arrays_that_do_not_fit_together_are_named(run, changes, word):
 def test_a_pipe_is_not_opened(run, name):
     """It would be waited for, for ever."""
     os.mkfifo(run.path / name)
-    with pytest.raises((ModelFileError, RecipeError), match="it is not a file"):
+    with pytest.raises((ModelFileError, RecipeError), match="cannot be read: it is a pipe"):
         {
             "result.json": run.result,
             "samples.npz": lambda: SamplesArrays.read(run.samples_file, num_levels=2),

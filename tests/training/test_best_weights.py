@@ -175,7 +175,7 @@ def test_a_loss_that_is_not_finite_leaves_both(tmp_path, monkeypatch, played):
 
 def test_the_best_of_no_validation_is_refused_before_anything_is_written(tmp_path):
     full = tiny_data()
-    data = DataSet("tiny", 5, full.train, full.train[:0], full.test, "made", "none", (), "by hand")
+    data = DataSet("tiny", 5, full.parts | {"validation": full.parts["train"][:0]}, "made")
     with pytest.raises(RecipeError, match=r"training\.keep = best needs validation images"):
         train(recipe("best"), tmp_path / "run", data=data, console=SILENT)
     assert not (tmp_path / "run").exists()

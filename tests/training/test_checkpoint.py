@@ -69,7 +69,7 @@ OLD = Path(__file__).with_name("trainer_run")
 def test_a_run_that_the_trainer_of_lightning_began_goes_on(tmp_path):
     """Written by version 0.1, stopped at step 3 of 6; Muon, averaged weights, a plateau schedule."""
     before = RunFolder(shutil.copytree(OLD, tmp_path / "run"))
-    assert [row["step"] for row in before.read_metrics()] == ["1", "2", "3"]
+    assert [row["step"] for row in before.read_metrics()] == [1, 2, 3]
     run = resume(tmp_path / "run", console=Console(quiet=True))
     expected = store.load(OLD / "at-the-end.safetensors").state_dict()
     found = store.load(run.path).state_dict()

@@ -30,8 +30,8 @@ def tiny_data(channels=1):
     draw = np.random.default_rng(0)
     base = draw.integers(5, size=(1, channels, 4, 6))
     images = ((base + draw.integers(2, size=(30, channels, 4, 6))) % 5).astype(np.uint8)
-    return DataSet(
-        "tiny", 5, images[:20], images[20:25], images[25:], "made", "none", (), "by hand"
+    return DataSet.from_array(
+        images[:20], images[20:25], images[25:], num_levels=5, channels="first", name="tiny"
     )
 
 
@@ -293,7 +293,7 @@ def test_a_run_does_not_go_on_with_other_images(tmp_path, monkeypatch):
             train(tiny_recipe(), tmp_path / "run", data=tiny_data(), console=SILENT)
     before = RunFolder(tmp_path / "run").result()
     other = tiny_data()
-    changed = DataSet("tiny", 5, other.train[::-1], other.validation, other.test, "", "", (), "")
+    changed = DataSet("tiny", 5, other.parts | {"train": other.parts["train"][::-1]}, "")
     monkeypatch.setattr("pixelrnn.training.fit.load", lambda *_: changed)
     with pytest.raises(RecipeError, match="are not those that the run"):
         resume(tmp_path / "run", console=SILENT)
@@ -310,7 +310,7 @@ def test_a_device_that_is_not_there_is_named_and_nothing_is_written(tmp_path):
 
 def test_no_validation_images_is_fine(tmp_path):
     full = tiny_data()
-    data = DataSet("tiny", 5, full.train, full.train[:0], full.test, "made", "none", (), "by hand")
+    data = DataSet("tiny", 5, full.parts | {"validation": full.parts["train"][:0]}, "made")
     run = train(tiny_recipe(), tmp_path / "run", data=data, console=SILENT)
     assert "validation_bits_per_dim" not in run.result()
 

@@ -28,6 +28,7 @@ from pixelrnn.errors import (
 )
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import PixelCNNConfig, build, store
+from pixelrnn.runs import locked_folder
 from pixelrnn.training import (
     RunFolder,
     checkpoint,
@@ -102,7 +103,7 @@ def test_a_checkpoint_of_another_model_is_refused(half):
 
 
 def test_a_second_training_is_refused(half):
-    with RunFolder(half).locked("training"), pytest.raises(InUseError, match="in use by process"):
+    with locked_folder(half, "training"), pytest.raises(InUseError, match="in use by process"):
         resume(half, console=SILENT)
     resume(half, console=SILENT)
 

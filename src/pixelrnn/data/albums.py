@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pixelrnn.arrays import Images
 from pixelrnn.data.dataset import DataSet
-from pixelrnn.data.folder import assemble, read_all
+from pixelrnn.data.folder import assemble
 from pixelrnn.data.image_files import ImageHeader, without_alpha
 from pixelrnn.data.options import DataOptions
 from pixelrnn.errors import DataError
@@ -40,23 +40,16 @@ def load_album(path: Path, options: DataOptions) -> DataSet:
     with Album(path) as album:
         return assemble(
             path,
-            {"train": _headers(path, album)},
+            {"train": headers(path, album)},
             "in the order of the file, ",
             options,
-            read=_reader(album),
+            read=reader(album),
             num_levels=album.model.program.num_levels,
         )
 
 
-def album_pictures(path: Path, count: int | None = None) -> list[Images]:
-    """Return the images of an album, the first `count`, each at its own size."""
-    from pixelrnn.coding import Album  # noqa: PLC0415
-
-    with Album(path) as album:
-        return read_all(_headers(path, album)[:count], path, _reader(album))
-
-
-def _headers(path: Path, album: "Album") -> list[ImageHeader]:
+def headers(path: Path, album: "Album") -> list[ImageHeader]:
+    """Return what is known of each image of an album, which is at `path`."""
     if not len(album):
         raise DataError(f"{path} holds no images: compress some into it")
     return [
@@ -73,7 +66,7 @@ def _headers(path: Path, album: "Album") -> list[ImageHeader]:
     ]
 
 
-def _reader(album: "Album") -> Callable[[ImageHeader], Images]:
+def reader(album: "Album") -> Callable[[ImageHeader], Images]:
     """Return what reads an image; at the first call all are decoded, on all cores."""
     pictures = cache(lambda: list(album.in_turn()))
 

@@ -10,21 +10,23 @@ with that of the file, before any memory is taken for the images. Nothing is eve
 """
 
 import re
-import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
+
+import numpy as np
 
 from pixelrnn.arrays import Images
-from pixelrnn.data.archives import reporting_damage
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.listing import some
-from pixelrnn.data.npy import WANTED, read_images, read_labels
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import SPLITS, Labels, split_images
+from pixelrnn.data.splits import SPLITS, Labels, Part, split_images
 from pixelrnn.errors import DataError
-from pixelrnn.untrusted import directory_bytes, most_unpacked, unpacked_limit
+from pixelrnn.npz import open_npz, read_body, read_header
+from pixelrnn.untrusted import opened, unpacked_limit
 from pixelrnn.wording import as_ascii
+
+T = TypeVar("T")
 
 # What the splits are called, and the names of the arrays that hold their images and labels.
 PARTS = {"train": ["train"], "validation": ["validation", "val"], "test": ["test"]}
@@ -35,10 +37,8 @@ NAMES = {
 READ = "; ".join(f"{split}: {', '.join(names)}" for split, names in NAMES.items())
 KINDS_OF_LABELS = ("labels", "label", "targets", "target", "y")
 LABELS = re.compile(r"y|y_.*|labels?|targets?|.*_(labels?|targets?)", re.IGNORECASE)
-MAX_MEMBERS = 1000
-MAX_DIRECTORY_BYTES = 1 << 21  # of the list of members, which is read as a whole
-SLACK_BYTES = 1 << 14  # a member may claim so many more than it can have
 SHOWN_NAMES = 12
+WANTED = "uint8 (N, H, W) for grey or (N, H, W, 3) for RGB"
 
 
 def load_arrays(path: Path, options: DataOptions) -> DataSet:
@@ -51,62 +51,48 @@ def load_arrays(path: Path, options: DataOptions) -> DataSet:
         DataError: if the file is damaged, holds anything but uint8 images, or a value that is not
             below `num_levels`.
     """
-    with reporting_damage(path, "save it again"), path.open("rb") as stream:
+    aside: list[str] = []
+    with opened(path, "save it again") as stream:
         if path.suffix.lower() == ".npz":
-            arrays, labels, aside = _read_npz(path, stream)
+            parts, aside = _read_npz(path, stream)
         else:
-            images = read_images(stream, path.stat().st_size, str(path))
-            arrays, labels, aside = {"train": images}, {}, []
+            parts = {"train": Part(_read_images(stream, path.stat().st_size, str(path)))}
     return DataSet(
         name=path.name,
         num_levels=options.num_levels or 256,
         source=str(path),
         notes=(f"left aside: {some(aside, SHOWN_NAMES)}",) if aside else (),
-        **split_images(arrays, "as in the file", labels, f"{path} has "),
+        **split_images(parts, "as in the file", f"{path} has "),
     )
 
 
-def _read_npz(
-    path: Path, file: IO[bytes]
-) -> tuple[dict[str, Images], dict[str, Labels], list[str]]:
-    """Return the arrays of images by split, those of labels, and the names left aside."""
-    if directory_bytes(file) > MAX_DIRECTORY_BYTES:
-        raise DataError(f"{path} holds far too many arrays: it must hold {WANTED}")
-    archive = zipfile.ZipFile(file)
-    members = _members(path, archive)
+def _read_npz(path: Path, file: IO[bytes]) -> tuple[dict[str, Part], list[str]]:
+    """Return the images and labels of each split, and the names of the arrays left aside."""
+    archive, members = open_npz(file)
     chosen = _chosen(path, list(members))
-    _check_sizes(path, [members[name] for name in chosen.values()])
-    images = {}
-    for split, name in chosen.items():
-        with archive.open(members[name]) as stream:
-            size = members[name].file_size
-            images[split] = read_images(stream, size, f"{path} ({as_ascii(name)})")
+    claimed = sum(members[name].file_size for name in chosen.values())
+    packed = path.stat().st_size
+    if claimed > unpacked_limit(packed):
+        raise DataError(
+            f"{path} has {packed:,} bytes and claims to unpack to {claimed:,}, more than the "
+            f"{unpacked_limit(packed):,} that are unpacked: save the images as .npy, which is not packed"
+        )
     of_labels = label_names(list(chosen), set(members) - set(chosen.values()))
-    labels = {}
-    for split, name in of_labels.items():
+
+    def read(name: str, reader: Callable[..., T], *about: Any) -> T:
         with archive.open(members[name]) as stream:
-            where = f"{path} ({as_ascii(members[name].filename)})"
-            labels[split] = read_labels(stream, len(images[split]), split, where)
-    known = {split: numbers for split, numbers in labels.items() if numbers is not None}
-    if len(known) < len(labels):
-        known, of_labels = {}, {}
+            return reader(stream, members[name].file_size, f"{path} ({as_ascii(name)})", *about)
+
+    images = {split: read(name, _read_images) for split, name in chosen.items()}
+    labels = {
+        split: read(name, _read_labels, split, len(images[split]))
+        for split, name in of_labels.items()
+    }
+    if any(each is None for each in labels.values()):
+        labels, of_labels = {}, {}
     aside = set(members).difference(chosen.values(), of_labels.values())
-    return images, known, sorted(map(as_ascii, aside))
-
-
-def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Return the arrays of an `.npz` by name, as its index has them."""
-    members: dict[str, zipfile.ZipInfo] = {}
-    if len(archive.filelist) > MAX_MEMBERS:
-        raise DataError(f"{path} holds {len(archive.filelist):,} arrays: it must hold {WANTED}")
-    for member in archive.infolist():
-        name = member.filename.removesuffix(".npy")
-        if name in members:
-            raise DataError(f"{path} has two arrays named {as_ascii(name)}: save it again")
-        members[name] = member
-    if not members:
-        raise DataError(f"{path} holds no arrays: it must hold {WANTED}")
-    return members
+    parts = {split: Part(each, labels.get(split)) for split, each in images.items()}
+    return parts, sorted(map(as_ascii, aside))
 
 
 def _chosen(path: Path, names: list[str]) -> dict[str, str]:
@@ -115,6 +101,8 @@ def _chosen(path: Path, names: list[str]) -> dict[str, str]:
     Raises:
         DataError: if it cannot be told.
     """
+    if not names:
+        raise DataError(f"{path} holds no arrays: it must hold {WANTED}")
     found = {split: [name for name in names if name in NAMES[split]] for split in SPLITS}
     for split, several in found.items():
         if len(several) > 1:
@@ -160,17 +148,64 @@ def label_names(splits: list[str], names: Collection[str]) -> dict[str, str]:
     return found
 
 
-def _check_sizes(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    """Refuse arrays that claim more than can be, or more than is unpacked from a file of its size."""
-    for member in members:
-        if member.file_size > most_unpacked(member) + SLACK_BYTES:
-            raise DataError(
-                f"{path}: {as_ascii(member.filename)} claims to unpack to {member.file_size:,} bytes from "
-                f"{member.compress_size:,}, which cannot be: the file is damaged"
-            )
-    claimed, packed = sum(member.file_size for member in members), path.stat().st_size
-    if claimed > unpacked_limit(packed):
+def _read_images(stream: IO[bytes], num_bytes: int, where: str) -> Images:
+    """Return the images `(N, C, H, W)` of one `.npy` stream that is `num_bytes` long."""
+    header = read_header(stream)
+    shape, dtype = header.shape, header.dtype
+    found = f"{where} holds {dtype} {shape}, but must hold {WANTED}"
+    if dtype.hasobject:
+        raise DataError(f"{found}: Python objects are not read; stack the images into one array")
+    require_images(shape, dtype, found, "save")
+    if len(shape) == 4 and shape[3] not in (1, 3):
+        hint = f"{shape[3]} channels are neither 1 nor 3"
+        if shape[1] in (1, 3):
+            hint = "put the channels last, with x.transpose(0, 2, 3, 1)"
+        elif shape[3] in (2, 4):
+            hint = "drop the alpha channel, if it is opaque, with x[..., :-1]"
+        raise DataError(f"{found}: {hint}")
+    array = read_body(stream, header, num_bytes)
+    return array.reshape(*shape[:3], -1).transpose(0, 3, 1, 2)
+
+
+def _read_labels(
+    stream: IO[bytes], num_bytes: int, where: str, split: str, count: int
+) -> Labels | None:
+    """Return the labels `(N,)` of one `.npy` stream; `None` if they are not whole numbers from 0."""
+    try:
+        header = read_header(stream)
+    except ValueError:
+        return None
+    shape = header.shape
+    if header.dtype.kind not in "iu" or shape[1:] not in ((), (1,)) or not shape:
+        return None
+    if shape[0] != count:
         raise DataError(
-            f"{path} has {packed:,} bytes and claims to unpack to {claimed:,}, more than the "
-            f"{unpacked_limit(packed):,} that are unpacked: save the images as .npy, which is not packed"
+            f"{where} holds {shape[0]:,} labels for {count:,} images of {split}: save them again, or leave "
+            "the labels out"
         )
+    labels = read_body(stream, header, num_bytes).astype(np.int64).reshape(-1)
+    return labels if labels.min(initial=0) >= 0 else None
+
+
+def require_images(shape: tuple[int, ...], dtype: np.dtype[Any], found: str, verb: str) -> None:
+    """Raise a DataError unless arrays of this shape and type may hold images, wherever their channels are.
+
+    Args:
+        shape: as a header says.
+        dtype: likewise.
+        found: the error's beginning: what there is, and what must be.
+        verb: how images are handed over, "save" or "give".
+    """
+    problem = ""
+    if dtype.kind == "f":
+        problem = f"if its values are 0 ... 1, {verb} (x * 255).round().astype('uint8')"
+    elif dtype != np.uint8:
+        problem = "convert with x.astype('uint8') if every value is 0 ... 255"
+    elif len(shape) not in (3, 4):
+        problem = "a single image needs a first axis, x[None]"
+    elif any(type(side) is not int for side in shape):  # to Python, True is a number
+        problem = "its shape is damaged; save it again"
+    elif min(shape) < 1:
+        problem = "there are no pixels in it"
+    if problem:
+        raise DataError(f"{found}: {problem}")

@@ -21,7 +21,7 @@ from pixelrnn.data.catalogue import CATALOGUE, read_table
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.pickles import PickledArray, read_pickle
-from pixelrnn.data.splits import Labels, split_images
+from pixelrnn.data.splits import Part, join, split_images
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 
@@ -32,11 +32,10 @@ PICKLE = b"\x80"  # what a pickle of any protocol but the first two begins with
 
 
 class Batch(NamedTuple):
-    """What one file holds: images `(N, 3, 32, 32)` and labels `(N,)`; what is not as published, or ""."""
+    """What one file holds, images `(3, 32, 32)` with labels; what of it is not as published, or ""."""
 
-    images: Images
-    labels: Labels
-    mismatch: str = ""
+    part: Part
+    mismatch: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +100,8 @@ class Version:
         Raises:
             DataError: if they are not those of a file of this version.
         """
-        batch = (_read_records if self.form == "binary" else _read_dictionary)(self, content, where)
-        return batch._replace(mismatch=self._file_mismatch(name, content, batch))
+        part = (_read_records if self.form == "binary" else _read_dictionary)(self, content, where)
+        return Batch(part, self._file_mismatch(name, content, part))
 
     def data_set(
         self, path: Path, batches: Mapping[str, Batch], options: DataOptions
@@ -117,8 +116,9 @@ class Version:
         for name in (*train_files, self.test_file):
             if name not in batches:
                 raise DataError(f"{path} has no {name}: it is incomplete, fetch it again")
-        train, test = _joined([batches[name] for name in train_files]), batches[self.test_file]
-        mismatch, counts = self._mismatch(path, batches), (len(train.images), len(test.images))
+        train = join([batches[name].part for name in train_files])
+        test = batches[self.test_file].part
+        mismatch, counts = self._mismatch(path, batches), (len(train), len(test))
         note = f"the official files of {self.title}, of the published checksums"
         if mismatch and counts == OFFICIAL_COUNTS:
             if path.is_file():
@@ -137,11 +137,7 @@ class Version:
             licence=entry.licence,
             notes=(note,),
             class_names=entry.class_names,
-            **split_images(
-                {"train": train.images, "test": test.images},
-                "as published",
-                {"train": train.labels, "test": test.labels},
-            ),
+            **split_images({"train": train, "test": test}, "as published"),
         )
         return data, mismatch
 
@@ -163,14 +159,15 @@ class Version:
         count = max(1, sum(map(self.is_train, batches)))
         return [self.train_files[0].replace("1", str(number + 1)) for number in range(count)]
 
-    def _file_mismatch(self, name: str, content: bytes, batch: Batch) -> str:
+    def _file_mismatch(self, name: str, content: bytes, part: Part) -> str:
         if name not in self.md5s:
             return f"no checksum of {name} is known"
         if (md5 := _md5(content)) == self.md5s[name]:
             return ""
         # The same images and labels, however they are pickled.
-        images = batch.images.reshape(len(batch.images), -1)
-        records = np.column_stack([batch.labels.astype(np.uint8), images])
+        assert part.labels is not None
+        pixels = part.images.reshape(len(part), -1)
+        records = np.column_stack([part.labels.astype(np.uint8), pixels])
         same_set = (other for other in VERSIONS if other.name == self.name)
         if _md5(records.tobytes()) in {other.md5s.get(f"{name}.bin") for other in same_set}:
             return ""
@@ -226,12 +223,7 @@ def _read_batches(path: Path, known: Sequence[Version]) -> tuple[Version, dict[s
     return next(iter(found)), batches
 
 
-def _joined(batches: Sequence[Batch]) -> Batch:
-    images, labels, _ = zip(*batches, strict=True)
-    return Batch(np.concatenate(images), np.concatenate(labels))
-
-
-def _read_records(version: Version, content: bytes, where: str) -> Batch:
+def _read_records(version: Version, content: bytes, where: str) -> Part:
     columns = len(version.label_columns)
     if not content or len(content) % (columns + PIXEL_BYTES):
         raise DataError(
@@ -241,11 +233,10 @@ def _read_records(version: Version, content: bytes, where: str) -> Batch:
     records = np.frombuffer(content, np.uint8).reshape(-1, columns + PIXEL_BYTES)
     if (records[:, :columns] >= version.label_columns).any():
         raise DataError(f"{where} has a label that {version.title} lacks: fetch it again")
-    images = np.ascontiguousarray(records[:, columns:]).reshape(IMAGES)
-    return Batch(images, records[:, columns - 1].astype(np.int64))
+    return Part(records[:, columns:].reshape(IMAGES), records[:, columns - 1].astype(np.int64))
 
 
-def _read_dictionary(version: Version, content: bytes, where: str) -> Batch:
+def _read_dictionary(version: Version, content: bytes, where: str) -> Part:
     found = read_pickle(content, where)
     if not isinstance(found, dict):
         raise DataError(f"{where} holds no dictionary: it is not {version.label}")
@@ -260,7 +251,7 @@ def _read_dictionary(version: Version, content: bytes, where: str) -> Batch:
         raise DataError(f"{where} has a label that {version.title} lacks: fetch it again")
     if len(labels) != len(images):
         raise DataError(f"{where} has {len(images):,} images and {len(labels):,} labels")
-    return Batch(images, np.array(labels, np.int64))
+    return Part(images, np.array(labels, np.int64))
 
 
 def _pixels(value: object, where: str) -> Images:

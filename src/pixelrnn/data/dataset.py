@@ -1,21 +1,19 @@
 """A data set: three splits of uint8 images, where they come from, and what was done to them."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelrnn.arrays import Images
-from pixelrnn.data.splits import SPLITS, Labels, Three
+from pixelrnn.data.splits import SPLITS, Labels, Part, join
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
 
 if TYPE_CHECKING:
     from pixelrnn.data.patches import Uncut
-
-T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,20 +23,14 @@ class DataSet:
     Attributes:
         name: of the set or file, with what makes its numbers incomparable, such as a binarisation.
         num_levels: pixel values are 0 ... num_levels - 1.
-        train: uint8 `(N, C, H, W)`, C-contiguous and read-only; likewise the two others.
-        validation: carved from the training images; may be empty.
-        test: may be empty.
+        parts: "train", "validation" and "test", with one C, H, W; the last two may be empty. Images of one
+            picture have one number, in all of them.
         source: where the images come from.
         licence: what its owners allow.
         notes: what was converted, left out or only in part read.
         split_rule: how the splits were made, in words.
-        pictures: for each split in the order of `SPLITS`, which picture each image was cut from, int
-            `(N,)`, images of one picture having one number, in all splits. `None` where each image is a
-            picture of its own.
         uncut: where training images are patches that are cut anew in each epoch, what from.
-        parts: of a mixture, each set's name and how many images it has in each split; see `mixture`.
-        labels: for each split in the order of `SPLITS`, the class of each image, int64 `(N,)`, from 0.
-            `None` where there are none.
+        sets: of a mixture, each set's name and how many images it has in each split; see `mixture`.
         class_names: of the classes 0, 1, ..., where they are known; else empty.
 
     Raises:
@@ -46,25 +38,22 @@ class DataSet:
 
     Example:
         >>> import numpy as np
-        >>> grey = np.zeros((3, 1, 4, 5), np.uint8)
-        >>> data = DataSet("dark", 2, grey, grey[:1], grey[:0], "made up", "none", (), "by hand")
+        >>> grey = Part(np.zeros((3, 1, 4, 5), np.uint8))
+        >>> parts = {"train": grey, "validation": grey[:1], "test": grey[:0]}
+        >>> data = DataSet("dark", 2, parts, "made up", split_rule="by hand")
         >>> data.channels, data.height, data.width, data.images("all").shape
         (1, 4, 5, (4, 1, 4, 5))
     """
 
     name: str
     num_levels: int
-    train: Images
-    validation: Images
-    test: Images
+    parts: Mapping[str, Part]
     source: str
     licence: str = "the owner's"
     notes: tuple[str, ...] = ()
     split_rule: str = ""
-    pictures: Three[Pictures] | None = None
     uncut: "Uncut | None" = None
-    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    labels: Three[Labels] | None = None
+    sets: tuple[tuple[str, tuple[int, ...]], ...] = ()
     class_names: tuple[str, ...] = ()
 
     @classmethod
@@ -118,21 +107,17 @@ class DataSet:
         return from_torch(train, validation, test, **settings)
 
     def __post_init__(self) -> None:
-        shapes = {getattr(self, split).shape[1:] for split in SPLITS}
-        if len(shapes) != 1 or len(shapes.copy().pop()) != 3:
-            raise ValueError(f"splits must be (N, C, H, W) with one C, H, W, not {shapes}")
-        for split in SPLITS:
-            images = getattr(self, split)
-            if images.dtype != np.uint8:
-                raise ValueError(f"{split} must be uint8, not {images.dtype}")
-            self._check_levels(split, images)
-            frozen = np.ascontiguousarray(images).view()
-            frozen.flags.writeable = False
-            object.__setattr__(self, split, frozen)
-        for name in ("pictures", "labels"):
-            counts = [numbers.shape for numbers in getattr(self, name) or ()]
-            if counts and counts != [(self.count(split),) for split in SPLITS]:
-                raise ValueError(f"{name} must have one number for each image, not {counts}")
+        shapes = {part.images.shape[1:] for part in self.parts.values()}
+        if tuple(self.parts) != SPLITS or len(shapes) != 1:
+            raise ValueError(f"parts must be {SPLITS} with one (C, H, W), not {shapes}")
+        for split, part in self.parts.items():
+            highest = int(part.images.max(initial=0))
+            if highest >= self.num_levels:
+                raise DataError(
+                    f"{self.name} has a pixel of value {highest} in {split}, but data.num_levels = "
+                    f"{self.num_levels} allows 0 ... {self.num_levels - 1}: give data.num_levels = "
+                    f"{highest + 1} or more, or leave it out"
+                )
 
     def __repr__(self) -> str:
         """Say how many images of what kind there are, without the arrays."""
@@ -140,33 +125,24 @@ class DataSet:
         shape = (self.channels, self.height, self.width)
         return f"DataSet({self.name!r}, {counts}, shape={shape}, num_levels={self.num_levels})"
 
-    def _check_levels(self, split: str, images: Images) -> None:
-        highest = int(images.max(initial=0))
-        if highest >= self.num_levels:
-            raise DataError(
-                f"{self.name} has a pixel of value {highest} in {split}, but data.num_levels = "
-                f"{self.num_levels} allows 0 ... {self.num_levels - 1}: give data.num_levels = "
-                f"{highest + 1} or more, or leave it out"
-            )
-
     @property
     def channels(self) -> int:
         """1 for grey, 3 for RGB."""
-        return int(self.train.shape[1])
+        return int(self.parts["train"].images.shape[1])
 
     @property
     def height(self) -> int:
         """Rows of an image."""
-        return int(self.train.shape[2])
+        return int(self.parts["train"].images.shape[2])
 
     @property
     def width(self) -> int:
         """Columns of an image."""
-        return int(self.train.shape[3])
+        return int(self.parts["train"].images.shape[3])
 
     def count(self, split: str) -> int:
         """Return how many images `split` has, which may be none."""
-        return int(self._split(split).shape[0])
+        return len(self.part(split))
 
     def images(self, split: str) -> Images:
         """Return the images of a split, uint8 `(N, C, H, W)` with N > 0.
@@ -177,7 +153,7 @@ class DataSet:
         Raises:
             DataError: if there is no such split, or if it is empty.
         """
-        images = self._split(split)
+        images = self.part(split).images
         if not len(images):
             raise DataError(
                 f"{self.name} has no {split} images: it has {self.count('all')} in all "
@@ -193,7 +169,7 @@ class DataSet:
         Raises:
             DataError: if there is no such split.
         """
-        return _of_split(self.pictures, split)
+        return self.part(split).pictures
 
     def labels_of(self, split: str) -> Labels | None:
         """Return the class of each image of a split, int64 `(N,)`; `None` where there are no labels.
@@ -207,37 +183,36 @@ class DataSet:
             >>> digits.labels_of("train")[:4].tolist(), digits.num_classes, digits.class_names[3]
             ([0, 1, 2, 3], 10, '3')
         """
-        return _of_split(self.labels, split)
+        return self.part(split).labels
 
     @property
     def num_classes(self) -> int:
         """How many classes the labels tell apart; 0 if there are no labels."""
-        highest = [int(labels.max(initial=-1)) for labels in self.labels or ()]
-        return len(self.class_names) or max(highest, default=-1) + 1
+        labels = [part.labels for part in self.parts.values() if part.labels is not None]
+        return len(self.class_names) or 1 + max(
+            (int(each.max(initial=-1)) for each in labels), default=-1
+        )
 
     def sha256(self, split: str) -> str:
         """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits.
 
         Where training images are cut anew, it covers the pictures that they are cut from, too.
         """
-        images = self._split(split)
         uncut = self.uncut.pictures if self.uncut and split == "train" else ()
         digest = hashlib.sha256()
-        for array in (images, *uncut):
+        for array in (self.part(split).images, *uncut):
             digest.update(f"uint8 {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    def _split(self, split: str) -> Images:
-        images = _of_split((self.train, self.validation, self.test), split)
-        assert images is not None
-        return images
+    def part(self, split: str) -> Part:
+        """Return the images of a split, which may be none, and what is known of each.
 
-
-def _of_split(parts: Three[npt.NDArray[T]] | None, split: str) -> npt.NDArray[T] | None:
-    """Return what one split has, or "all" of them have; `None` where there is nothing to have."""
-    if split not in (*SPLITS, "all"):
-        raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, all")
-    if parts is None:
-        return None
-    return np.concatenate(parts) if split == "all" else parts[SPLITS.index(split)]
+        Raises:
+            DataError: if there is no such split.
+        """
+        if split == "all":
+            return join(list(self.parts.values()))
+        if split not in self.parts:
+            raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, all")
+        return self.parts[split]

@@ -5,7 +5,7 @@ import numpy as np
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import split_images
+from pixelrnn.data.splits import Part, split_images
 
 NUM_LEVELS = CATALOGUE["digits"].levels
 NUM_TEST = CATALOGUE["digits"].counts[2]
@@ -24,7 +24,7 @@ def load_digits(options: DataOptions) -> DataSet:
 
     read, entry = read_digits(), CATALOGUE["digits"]
     images = read.images.astype(np.uint8)[:, np.newaxis]
-    labels = read.target.astype(np.int64)
+    digits = Part(images, read.target.astype(np.int64))
     return DataSet(
         name="digits",
         num_levels=options.num_levels or NUM_LEVELS,
@@ -32,8 +32,7 @@ def load_digits(options: DataOptions) -> DataSet:
         licence=entry.licence,
         class_names=entry.class_names,
         **split_images(
-            {"train": images[:-NUM_TEST], "test": images[-NUM_TEST:]},
+            {"train": digits[:-NUM_TEST], "test": digits[-NUM_TEST:]},
             f"the last {NUM_TEST} images (other writers)",
-            {"train": labels[:-NUM_TEST], "test": labels[-NUM_TEST:]},
         ),
     )

@@ -50,16 +50,8 @@ class Found(NamedTuple):
             return str(error)
 
     def load(self, options: DataOptions) -> DataSet:
-        """Return its images.
-
-        Raises:
-            DataError: if they cannot be read.
-        """
-        try:
-            return self.layout.read(self.path, options)[0]
-        except OSError as error:
-            reason = error.strerror or error
-            raise DataError(f"{error.filename or self.path} cannot be read: {reason}") from error
+        """Return its images; raises a `DataError` if they cannot be read."""
+        return self.layout.read(self.path, options)[0]
 
 
 def find(folder: Path) -> list[Found]:

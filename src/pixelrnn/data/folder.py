@@ -43,7 +43,8 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
         DataError: if there are no images, if one cannot be read without losing something, or if
             their sizes differ from what is asked; the message names them.
     """
-    listing = _listed(path)
+    listing = list_images(path)
+    _raise_refused(listing.unreadable, path)
     headers = {
         split: _all(read_header, files, path) for split, files in _parts(path, listing).items()
     }
@@ -71,44 +72,31 @@ def assemble(
         left_aside: what is not among them, and why.
         num_levels: unless the options say.
     """
-    items = [(split, header) for split, headers in carve(parts).items() for header in headers]
+    rows = {split: np.array(headers, dtype=object) for split, headers in parts.items()}
+    items = [(split, header) for split, headers in carve(rows).items() for header in headers]
     everything = [header for _, header in items]
     _check_sizes(everything, options, path)
     side, channels = options.patch_size, max(header.channels for header in everything)
 
     def cut(item: tuple[str, ImageHeader]) -> Cut:
         split, header = item
-        picture = _with_channels(read(header), channels)
+        pixels = read(header)
+        picture = np.broadcast_to(pixels, (channels, *pixels.shape[1:]))
         if not side:
-            return Cut(picture[np.newaxis])
+            return Cut(split, picture[np.newaxis])
         is_kept = options.random_crops and split == "train"
-        return Cut(cut_patches(picture, side, side), id(header), picture if is_kept else None)
+        return Cut(
+            split, cut_patches(picture, side, side), id(header), picture if is_kept else None
+        )
 
-    cuts: dict[str, list[Cut]] = {split: [] for split in SPLITS}
-    for (split, _), found in zip(items, _all(cut, items, path), strict=True):
-        cuts[split].append(found)
     return DataSet(
         name=path.resolve().name + (f" ({side}x{side} patches)" if side else ""),
         num_levels=options.num_levels or num_levels,
         source=str(path),
         notes=_notes(everything, channels, options, left_aside),
         split_rule=describe_rule(parts, "as in the sub-folders", order),
-        **gather(cuts),
+        **gather(_all(cut, items, path)),
     )
-
-
-def read_all(
-    headers: Sequence[ImageHeader], folder: Path, read: ReadPixels = read_pixels
-) -> list[Images]:
-    """Read images of any sizes, each uint8 `(C, H, W)`; all are of colours if one is."""
-    channels = max(header.channels for header in headers)
-    return [_with_channels(picture, channels) for picture in _all(read, headers, folder)]
-
-
-def folder_pictures(path: Path, count: int | None = None) -> list[Images]:
-    """Return the images of a folder and its sub-folders, the first `count`, each at its own size."""
-    files = [path / name for name in _listed(path).images[:count]]
-    return read_all(_all(read_header, files, path), path)
 
 
 def no_images(folder: Path, listing: Listing) -> str:
@@ -118,12 +106,6 @@ def no_images(folder: Path, listing: Listing) -> str:
         f"{folder} has no images ({', '.join(sorted(SUFFIXES))}), nor have its sub-folders{aside}: name "
         "a folder that has"
     )
-
-
-def _listed(path: Path) -> Listing:
-    listing = list_images(path)
-    _raise_refused(listing.unreadable, path)
-    return listing
 
 
 def _parts(path: Path, listing: Listing) -> dict[str, list[Path]]:
@@ -154,10 +136,6 @@ def _parts(path: Path, listing: Listing) -> dict[str, list[Path]]:
         for folder, found in by_folder.items()
     ]
     return parts
-
-
-def _with_channels(picture: Images, channels: int) -> Images:
-    return np.broadcast_to(picture, (channels, *picture.shape[1:]))
 
 
 def _all(read: Callable[[T], R], items: Iterable[T], folder: Path) -> list[R]:

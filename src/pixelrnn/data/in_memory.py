@@ -4,16 +4,17 @@ torch is not imported here: a tensor is known by what it can do.
 """
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.arrays import Images
+from pixelrnn.data.arrays import require_images
 from pixelrnn.data.dataset import DataSet
-from pixelrnn.data.npy import require_images
-from pixelrnn.data.splits import SPLITS, Labels, split_images
+from pixelrnn.data.splits import SPLITS, Part, split_images
 from pixelrnn.errors import DataError
 
 IN_MEMORY = "in memory"  # the source of such images in a recipe
@@ -29,20 +30,12 @@ def from_array(
     *given: Any, num_levels: int = 256, channels: Channels | None = None, name: str = IN_MEMORY
 ) -> DataSet:
     """Return images in memory as a data set; see `DataSet.from_array`."""
-    parts = {
-        split: _channels_first(array, channels, split) for split, array in _by_split(given).items()
-    }
-    return _data_set(parts, None, num_levels, name)
+    return _data_set(given, partial(_channels_first, channels), num_levels, name)
 
 
 def from_torch(*given: Any, num_levels: int = 256, name: str = IN_MEMORY) -> DataSet:
     """Return a data set of torch as one of ours; see `DataSet.from_torch`."""
-    parts, labels = {}, {}
-    for split, dataset in _by_split(given).items():
-        parts[split], numbers = _stack(dataset, f"the {split} data set")
-        if numbers is not None:
-            labels[split] = numbers
-    return _data_set(parts, labels if len(labels) == len(parts) else None, num_levels, name)
+    return _data_set(given, _stack, num_levels, name)
 
 
 def as_data_set(images: Any) -> DataSet:
@@ -63,21 +56,21 @@ def as_data_set(images: Any) -> DataSet:
     )
 
 
-def _by_split(given: Sequence[Any]) -> dict[str, Any]:
-    parts = {split: each for split, each in zip(SPLITS, given, strict=False) if each is not None}
+def _data_set(
+    given: Sequence[Any], read: Callable[[Any, str], Part], num_levels: int, name: str
+) -> DataSet:
+    parts = {
+        split: read(each, split)
+        for split, each in zip(SPLITS, given, strict=False)
+        if each is not None or split == "train"
+    }
     if "validation" in parts and "test" not in parts:
         raise DataError("validation images came without test images: give both, or the latter")
-    return parts
-
-
-def _data_set(
-    parts: Mapping[str, Images], labels: Mapping[str, Labels] | None, num_levels: int, name: str
-) -> DataSet:
-    split = split_images(parts, "as given", labels)
+    split = split_images(parts, "as given")
     return DataSet(name=name, num_levels=num_levels, source=IN_MEMORY, **split)
 
 
-def _channels_first(images: Any, channels: Channels | None, split: str) -> Images:
+def _channels_first(channels: Channels | None, images: Any, split: str) -> Part:
     array = _array(images)
     found = f"{split} images are {array.dtype} {array.shape}, but must be {WANTED}"
     require_images(array.shape, array.dtype, found, "give")
@@ -87,7 +80,7 @@ def _channels_first(images: Any, channels: Channels | None, split: str) -> Image
         array = array.transpose(0, 3, 1, 2)
     if array.shape[1] not in (1, 3):
         raise DataError(f"{found}: {array.shape[1]} channels are neither 1 nor 3")
-    return np.ascontiguousarray(array)
+    return Part(array)
 
 
 def _guess(shape: tuple[int, ...], found: str) -> Channels:
@@ -108,8 +101,9 @@ def _array(images: Any) -> Array:
     return images
 
 
-def _stack(dataset: Sequence[Any], name: str) -> tuple[Images, Labels | None]:
-    """Return the images of a data set of torch, `(N, C, H, W)`, and its labels, `(N,)`, if it has some."""
+def _stack(dataset: Sequence[Any], split: str) -> Part:
+    """Return the images of a data set of torch, with their labels if all have one."""
+    name = f"the {split} data set"
     try:
         count = len(dataset)
     except TypeError as error:
@@ -129,7 +123,7 @@ def _stack(dataset: Sequence[Any], name: str) -> tuple[Images, Labels | None]:
                 f"{images[0].shape}: resize them in the data set's transform"
             )
     is_labelled = all(0 <= label < MOST_CLASSES for label in labels)
-    return np.stack(images), np.array(labels, np.int64) if is_labelled else None
+    return Part(np.stack(images), np.array(labels, np.int64) if is_labelled else None)
 
 
 def _label(item: Any) -> int:

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from pixelrnn.arrays import Images
-from pixelrnn.data.albums import album_pictures, load_album
+from pixelrnn.data.albums import load_album
 from pixelrnn.data.arrays import load_arrays
 from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.cifar import load_cifar
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.digits import load_digits
 from pixelrnn.data.finding import find_one, folder_of_part, load_official
-from pixelrnn.data.folder import folder_pictures, load_folder
+from pixelrnn.data.folder import load_folder
 from pixelrnn.data.in_memory import IN_MEMORY
 from pixelrnn.data.mixture import mixed
 from pixelrnn.data.options import DataOptions
@@ -114,20 +113,6 @@ def options_of(source: str | Path) -> frozenset[str]:
     return _reader(source).options if is_there else LEVELS
 
 
-def load_pictures(source: str | Path, count: int | None = None) -> list[Images]:
-    """Return the images of a folder or an album, each uint8 `(C, H, W)` at its own size.
-
-    Args:
-        source: the path.
-        count: the first so many; by default all.
-
-    Raises:
-        DataError: if one cannot be read without losing something.
-    """
-    path = _require_path(source)
-    return (folder_pictures if path.is_dir() else album_pictures)(path, count)
-
-
 def existing_path(source: str | Path) -> Path | None:
     """Return the path of what a source leads to; None if there is nothing."""
     try:
@@ -201,7 +186,9 @@ def _reader(source: str | Path) -> _Reader:
         name = str(source)
         load_named = INSTALLED.get(name, partial(load_official, name))
         return _Reader(CATALOGUE[name].options, load_named)
-    path = _require_path(source)
+    path = existing_path(source)
+    if path is None:
+        raise DataError(f"{nothing_called(str(source))}, or {KINDS}")
     if (kind := not_a_file(path)) == FOLDER:
         found = find_one(path)
         if found is None:
@@ -221,10 +208,3 @@ def _file_reader(path: Path) -> _Reader:
             f"{path} is one of several files that make a set: give their folder, {folder}"
         )
     raise DataError(f"{path} is not a kind of file that is read: give {KINDS}")
-
-
-def _require_path(source: str | Path) -> Path:
-    path = existing_path(source)
-    if path is None:
-        raise DataError(f"{nothing_called(str(source))}, or {KINDS}")
-    return path

@@ -15,7 +15,7 @@ from pixelrnn.data.catalogue import CATALOGUE
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.mnist_files import read_amat, read_idx
 from pixelrnn.data.options import DataOptions
-from pixelrnn.data.splits import SPLITS, Labels, split_images
+from pixelrnn.data.splits import SPLITS, Part, split_images
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.wording import joined
@@ -34,8 +34,8 @@ AMAT_FILES = [remote.name for remote in CATALOGUE["mnist"].fixed_files]
 TRAIN_KEY, TEST_KEY = 1601_06759_0, 1601_06759_1
 
 
-# Images and labels of the splits, and how it is known that they are somebody else's; "" if they are not.
-_Contents = tuple[dict[str, Images], dict[str, Labels], str]
+# The splits that there are, and how it is known that they are somebody else's; "" if they are not.
+_Contents = tuple[dict[str, Part], str]
 
 
 class Mnist:
@@ -69,12 +69,13 @@ class Mnist:
             options = options.model_copy(update={"binarisation": "fixed"})
         is_fixed = options.binarisation == "fixed"
         read = _read_fixed(path) if is_fixed else _read_idx(path, options.binarisation)
-        entry, (images, labels, mismatch) = CATALOGUE[self.name], read
+        entry, (parts, mismatch) = CATALOGUE[self.name], read
+        has_labels = parts["train"].labels is not None
         source = f"{entry.source}; {FIXED_SOURCE}" if is_fixed else entry.source
         notes = [f"binarisation: {options.binarisation}"]
         if mismatch:
             notes.append(f"not the official MNIST: {mismatch}")
-        if not is_fixed and not labels:
+        if not is_fixed and not has_labels:
             notes.append("there are no labels beside the images")
         data = DataSet(
             name=_base_name(path, mismatch) + BINARISED[options.binarisation],
@@ -82,8 +83,8 @@ class Mnist:
             source=str(path) if mismatch else f"{source}; read from {path}",
             licence="the owner's" if mismatch else entry.licence,
             notes=tuple(notes),
-            class_names=entry.class_names if labels and not mismatch else (),
-            **split_images(images, "as published", labels, f"{path} has "),
+            class_names=entry.class_names if has_labels and not mismatch else (),
+            **split_images(parts, "as published", f"{path} has "),
         )
         return data, mismatch
 
@@ -138,15 +139,16 @@ def _base_name(folder: Path, mismatch: str) -> str:
 
 
 def _read_fixed(folder: Path) -> _Contents:
-    images = {
-        split: read_amat(folder / name) for split, name in zip(SPLITS, AMAT_FILES, strict=True)
+    parts = {
+        split: Part(read_amat(folder / name))
+        for split, name in zip(SPLITS, AMAT_FILES, strict=True)
     }
     mismatches = [
         f"{remote.name} has not the checksum that is known, {remote.checksum.replace(':', ' ')}"
         for remote in CATALOGUE["mnist"].fixed_files
         if not remote.is_published(folder / remote.name)
     ]
-    return images, {}, next(iter(mismatches), "")
+    return parts, next(iter(mismatches), "")
 
 
 def _read_idx(folder: Path, binarisation: str) -> _Contents:
@@ -162,18 +164,19 @@ def _read_idx(folder: Path, binarisation: str) -> _Contents:
         arrays[name], md5 = read_idx(paths[name], num_axes=3 if "images" in name else 1)
         if md5 != official:
             mismatches.append(f"{paths[name].name} holds contents of md5 {md5}, not {official}")
-    images, labels = {}, {}
+    parts = {}
     for split, part, key in (("train", "train", TRAIN_KEY), ("test", "t10k", TEST_KEY)):
         of_images, of_labels = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
-        images[split] = binarise(arrays[of_images][:, np.newaxis], binarisation, key)
+        images, labels = arrays[of_images][:, np.newaxis], None
         if has_labels:
-            labels[split] = arrays[of_labels].astype(np.int64)
-            if len(labels[split]) != len(images[split]):
+            labels = arrays[of_labels].astype(np.int64)
+            if len(labels) != len(images):
                 raise DataError(
-                    f"{paths[of_images]} has {len(images[split]):,} images and {paths[of_labels].name} "
-                    f"{len(labels[split]):,} labels: they do not belong together"
+                    f"{paths[of_images]} has {len(images):,} images and {paths[of_labels].name} "
+                    f"{len(labels):,} labels: they do not belong together"
                 )
-    return images, labels, next(iter(mismatches), "")
+        parts[split] = Part(binarise(images, binarisation, key), labels)
+    return parts, next(iter(mismatches), "")
 
 
 def binarise(images: Images, binarisation: str, key: int) -> Images:

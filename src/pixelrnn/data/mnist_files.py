@@ -16,10 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.arrays import Images
-from pixelrnn.data.archives import reporting_damage
 from pixelrnn.errors import DataError
-from pixelrnn.files import not_a_file
-from pixelrnn.untrusted import unpacked_limit
+from pixelrnn.untrusted import opened, unpacked_limit
 
 GZIP = b"\x1f\x8b"
 MAX_IDX_BYTES = 1 << 30  # the largest relative of MNIST, EMNIST by class, has 0.55 GB of images
@@ -46,9 +44,7 @@ def read_idx(path: Path, num_axes: int) -> tuple[npt.NDArray[np.uint8], str]:
         >>> read_idx(path, num_axes=1)[0].tolist()
         [7, 9]
     """
-    if kind := not_a_file(path):
-        raise DataError(f"{path} is {kind}, not an idx file of {HOLDS[num_axes]}")
-    with reporting_damage(path), path.open("rb") as stored:
+    with opened(path) as stored:
         is_packed = stored.read(2) == GZIP
         stored.seek(0)
         size = path.stat().st_size
@@ -88,12 +84,10 @@ def read_amat(path: Path) -> Images:
     Raises:
         DataError: if it holds anything else, or not a whole number of images.
     """
-    if kind := not_a_file(path):
-        raise DataError(f"{path} is {kind}, not an .amat file")
-    with reporting_damage(path):
+    with opened(path) as stream:
         if path.stat().st_size > MAX_AMAT_BYTES:
             raise DataError(f"{path} is larger than any file of binarised MNIST")
-        text = np.fromfile(path, np.uint8)
+        text = np.frombuffer(stream.read(), np.uint8)
     digits = text[(text == ord("0")) | (text == ord("1"))]
     num_spaces = int(np.isin(text, np.frombuffer(b" \r\n\t", np.uint8)).sum())
     if not digits.size or digits.size % (SIDE * SIDE) or digits.size + num_spaces != text.size:

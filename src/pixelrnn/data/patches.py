@@ -1,6 +1,6 @@
 """Cutting pictures into square patches: on a grid, or anywhere."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.arrays import Images
-from pixelrnn.data.splits import SPLITS, Three, number_pictures
-from pixelrnn.uncertainty import Pictures
+from pixelrnn.data.splits import SPLITS, Part
 
 RANDOM_CROPS = "in each epoch training patches are cut at other places, anywhere in their pictures"
 
@@ -57,11 +56,13 @@ class Cut(NamedTuple):
     """A picture that was read.
 
     Attributes:
+        split: that it belongs to.
         patches: what was cut from it, uint8 `(N, C, side, side)`; or it alone, `(1, C, H, W)`.
         scene: what tells it from others; `None` of one that is whole.
         uncut: itself, `(C, H, W)`, if its patches are to be cut anew in each epoch.
     """
 
+    split: str
     patches: Images
     scene: Hashable = None
     uncut: Images | None = None
@@ -70,27 +71,29 @@ class Cut(NamedTuple):
 class CutImages(TypedDict):
     """What a `DataSet` is told of images that were cut from pictures."""
 
-    train: Images
-    validation: Images
-    test: Images
-    pictures: Three[Pictures] | None
+    parts: dict[str, Part]
     uncut: Uncut | None
 
 
-def gather(cuts: Mapping[str, Sequence[Cut]]) -> CutImages:
-    """Return the patches of all pictures of each split, in order, and what they were cut from."""
-    everything = [cut for split in SPLITS for cut in cuts[split]]
-    nothing = everything[0].patches[:0]
-    scenes = {split: [cut.scene for cut in cuts[split] for _ in cut.patches] for split in SPLITS}
-    uncut = [(cut.uncut, len(cut.patches)) for cut in cuts["train"] if cut.uncut is not None]
-    numbers = np.repeat(np.arange(len(uncut)), [count for _, count in uncut])
-    return CutImages(
-        train=np.concatenate([nothing, *(cut.patches for cut in cuts["train"])]),
-        validation=np.concatenate([nothing, *(cut.patches for cut in cuts["validation"])]),
-        test=np.concatenate([nothing, *(cut.patches for cut in cuts["test"])]),
-        pictures=None if everything[0].scene is None else number_pictures(scenes),
-        uncut=Uncut(tuple(picture for picture, _ in uncut), numbers) if uncut else None,
-    )
+def gather(cuts: Sequence[Cut]) -> CutImages:
+    """Return the patches of all pictures by split, in order, and what they were cut from.
+
+    Pictures are numbered from 0, over all splits, in the order in which they come.
+    """
+    numbers: dict[Hashable, int] = {}
+    parts = {}
+    for split in SPLITS:
+        own = [cut for cut in cuts if cut.split == split]
+        of_scene = [numbers.setdefault(cut.scene, len(numbers)) for cut in own]
+        pictures = np.repeat(np.array(of_scene, np.intp), [len(cut.patches) for cut in own])
+        parts[split] = Part(
+            images=np.concatenate([cuts[0].patches[:0], *(cut.patches for cut in own)]),
+            pictures=None if cuts[0].scene is None else pictures,
+        )
+    kept = [(cut.uncut, len(cut.patches)) for cut in cuts if cut.uncut is not None]
+    of_patch = np.repeat(np.arange(len(kept)), [count for _, count in kept])
+    uncut = Uncut(tuple(picture for picture, _ in kept), of_patch) if kept else None
+    return CutImages(parts=parts, uncut=uncut)
 
 
 def cut_patches(picture: Images, side: int, stride: int) -> Images:

@@ -75,15 +75,10 @@ def load_photos(options: DataOptions) -> DataSet:
         ((1464, 3, 32, 32), 7)
     """
     side, entry = options.patch_size or PATCH_SIZE, CATALOGUE["photos"]
-    of_split = {split: [photo for photo in PHOTOGRAPHS if photo.split == split] for split in SPLITS}
-    cuts = {
-        split: [_cut(photo, side, is_kept=bool(options.random_crops)) for photo in photos]
-        for split, photos in of_split.items()
-    }
-    files = (
-        f"{split}: {', '.join(photo.file for photo in photos)}"
-        for split, photos in of_split.items()
-    )
+    files = [
+        f"{split}: {', '.join(photo.file for photo in PHOTOGRAPHS if photo.split == split)}"
+        for split in SPLITS
+    ]
     return DataSet(
         name="photos" if side == PATCH_SIZE else f"photos ({side}x{side} patches)",
         num_levels=options.num_levels or entry.levels,
@@ -95,22 +90,22 @@ def load_photos(options: DataOptions) -> DataSet:
             *([RANDOM_CROPS] if options.random_crops else []),
         ),
         split_rule=f"whole photographs; {'; '.join(files)}",
-        **gather(cuts),
+        **gather([_cut(photo, side, options) for photo in PHOTOGRAPHS]),
     )
 
 
-def _cut(photograph: Photograph, side: int, *, is_kept: bool) -> Cut:
+def _cut(photograph: Photograph, side: int, options: DataOptions) -> Cut:
     whole = picture = _read_photograph(photograph)
-    stride = max(1, side // 2)
-    if photograph.split != "train":
-        stride = side
+    is_trained_on = photograph.split == "train"
+    if not is_trained_on:
         _, height, width = whole.shape
         top, left = max(0, height - HELD_OUT_ROWS) // 2, max(0, width - HELD_OUT_COLUMNS) // 2
         picture = whole[:, top : top + HELD_OUT_ROWS, left : left + HELD_OUT_COLUMNS]
     if side > min(picture.shape[1:]):
         raise DataError(f"patches of {side}x{side} pixels do not fit {photograph.file}: ask less")
-    patches = cut_patches(picture, side, stride)
-    return Cut(patches, photograph.scene, whole if is_kept else None)
+    patches = cut_patches(picture, side, max(1, side // 2) if is_trained_on else side)
+    uncut = whole if options.random_crops and is_trained_on else None
+    return Cut(photograph.split, patches, photograph.scene, uncut)
 
 
 def _folder_of(photograph: Photograph) -> Path:

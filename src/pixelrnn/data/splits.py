@@ -1,11 +1,11 @@
-"""The rules by which splits are made, for anything that comes one per image: pixels, labels, files.
+"""Splits: what one holds, and the rules by which they are made.
 
 Splits are a function of an image's index (or of its whole photograph) and of nothing else: no
 random generator, whose stream may change from version to version, says what is held out.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
-from itertools import compress
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
 
 import numpy as np
@@ -15,10 +15,7 @@ from pixelrnn.arrays import Images
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
 
-T = TypeVar("T")
-Rows = TypeVar("Rows", list[Any], npt.NDArray[Any])
 Labels = npt.NDArray[np.int64]
-Three = tuple[T, T, T]
 
 SPLITS = ("train", "validation", "test")
 VALIDATION_RULE = "validation: training images whose index % 10 is 9; train: the others"
@@ -27,14 +24,70 @@ WHOLE_RULE = (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some images, and what is known of each: row n of every column belongs to image n.
+
+    Attributes:
+        images: uint8 `(N, C, H, W)`; C-contiguous and read-only, whatever was given.
+        labels: the class of each, int64 `(N,)`, from 0.
+        pictures: which picture each was cut from, int `(N,)`; `None` where each is one of its own.
+
+    Example:
+        >>> part = Part(np.zeros((3, 1, 4, 5), np.uint8), labels=np.arange(3))
+        >>> len(part), part[part.labels > 0].labels.tolist(), len(join([part, part]))
+        (3, [1, 2], 6)
+    """
+
+    images: Images
+    labels: Labels | None = None
+    pictures: Pictures | None = None
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+            raise ValueError(
+                f"images must be uint8 (N, C, H, W), not {self.images.dtype} {self.images.shape}"
+            )
+        for name in ("labels", "pictures"):
+            numbers = getattr(self, name)
+            if numbers is not None and numbers.shape != (len(self),):
+                raise ValueError(f"{name} must have one number for each image")
+        frozen = np.ascontiguousarray(self.images).view()
+        frozen.flags.writeable = False
+        object.__setattr__(self, "images", frozen)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: Any) -> "Part":
+        taken: list[Any] = [column if column is None else column[rows] for column in self.columns]
+        return Part(*taken)
+
+    @property
+    def columns(self) -> tuple[Any, ...]:
+        """All that has a row for each image."""
+        return self.images, self.labels, self.pictures
+
+
+def join(parts: Sequence[Part]) -> Part:
+    """Return parts as one; a column that one of them lacks is missing."""
+    columns = zip(*(part.columns for part in parts), strict=True)
+    return Part(*map(_concatenated, columns))
+
+
+def _concatenated(columns: Sequence[npt.NDArray[Any] | None]) -> Any:
+    known = [column for column in columns if column is not None]
+    return np.concatenate(known) if len(known) == len(columns) else None
+
+
+Rows = TypeVar("Rows", Part, npt.NDArray[Any])
+
+
 class Split(TypedDict):
     """What a `DataSet` is told of its splits."""
 
-    train: Images
-    validation: Images
-    test: Images
+    parts: dict[str, Part]
     split_rule: str
-    labels: Three[Labels] | None
 
 
 def carve(parts: Mapping[str, Rows]) -> dict[str, Rows]:
@@ -44,9 +97,9 @@ def carve(parts: Mapping[str, Rows]) -> dict[str, Rows]:
         parts: one row per image, of "train" alone, of "train" and "test", or of all three.
 
     Example:
-        >>> carve({"train": list(range(12))})
+        >>> {split: rows.tolist() for split, rows in carve({"train": np.arange(12)}).items()}
         {'train': [0, 1, 2, 3, 4, 5, 6, 7, 10, 11], 'validation': [8], 'test': [9]}
-        >>> carve({"train": list(range(12)), "test": [7]})["validation"]
+        >>> carve({"train": np.arange(12), "test": np.array([7])})["validation"].tolist()
         [9]
     """
     train = parts["train"]
@@ -56,8 +109,7 @@ def carve(parts: Mapping[str, Rows]) -> dict[str, Rows]:
         masks = {"train": digit < 8, "validation": digit == 8, "test": digit == 9}
     elif "validation" not in parts:
         masks = {"train": digit < 9, "validation": digit == 9}
-    rows = dict(parts) | {split: _where(train, mask) for split, mask in masks.items()}
-    return {split: rows[split] for split in SPLITS}
+    return {split: train[masks[split]] if split in masks else parts[split] for split in SPLITS}
 
 
 def describe_rule(parts: Collection[str], given: str, order: str = "") -> str:
@@ -73,60 +125,18 @@ def describe_rule(parts: Collection[str], given: str, order: str = "") -> str:
     return f"test: {given}; {order}{VALIDATION_RULE}" if "test" in parts else order + WHOLE_RULE
 
 
-def split_images(
-    parts: Mapping[str, Images],
-    given: str,
-    labels: Mapping[str, Labels] | None = None,
-    whose: str = "",
-) -> Split:
-    """Return the splits of images, and of their labels, if there are any; see `carve` and `describe_rule`.
+def split_images(parts: Mapping[str, Part], given: str, whose: str = "") -> Split:
+    """Return the splits of images, with what is known of each; see `carve` and `describe_rule`.
 
     Args:
-        parts: uint8 `(N, C, H, W)` each.
+        parts: those that are given.
         given: where they come from.
-        labels: int64 `(N,)`, of the same splits.
         whose: what has the images, for the error.
 
     Raises:
         DataError: if images have more than one shape.
     """
-    shapes = {split: images.shape[1:] for split, images in parts.items()}
+    shapes = {split: part.images.shape[1:] for split, part in parts.items()}
     if len(set(shapes.values())) > 1:
         raise DataError(f"{whose}images of more than one shape (C, H, W): {shapes}")
-    images = carve(parts)
-    return Split(
-        train=images["train"],
-        validation=images["validation"],
-        test=images["test"],
-        split_rule=describe_rule(parts, given),
-        labels=in_split_order(carve(labels)) if labels else None,
-    )
-
-
-def in_split_order(parts: Mapping[str, T]) -> Three[T]:
-    """Return what each split has, in the order of `SPLITS`."""
-    return parts["train"], parts["validation"], parts["test"]
-
-
-def number_pictures(keys: Mapping[str, Iterable[Hashable]]) -> Three[Pictures]:
-    """Number pictures from 0, over all splits, in the order in which they come.
-
-    Args:
-        keys: of each split, for each image what tells the picture that it is from.
-
-    Example:
-        >>> numbers = number_pictures({"train": "aab", "validation": "", "test": "cc"})
-        >>> [each.tolist() for each in numbers]
-        [[0, 0, 1], [], [2, 2]]
-    """
-    known: dict[Hashable, int] = {}
-    return in_split_order(
-        {
-            split: np.array([known.setdefault(key, len(known)) for key in keys[split]], np.intp)
-            for split in SPLITS
-        }
-    )
-
-
-def _where(rows: Rows, mask: npt.NDArray[np.bool_]) -> Rows:
-    return rows[mask] if isinstance(rows, np.ndarray) else list(compress(rows, mask))
+    return Split(parts=carve(parts), split_rule=describe_rule(parts, given))

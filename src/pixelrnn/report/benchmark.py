@@ -55,6 +55,6 @@ def read_training_speed(path: Path) -> TrainingSpeed:
     Example:
         >>> read_training_speed(Path("none.json"))
         Traceback (most recent call last):
-        pixelrnn.errors.ModelFileError: none.json cannot be read (No such file or directory); ...
+        pixelrnn.errors.ModelFileError: none.json cannot be read: No such file or directory; ...
     """
     return read_record(path, TrainingSpeed, REMEDY)

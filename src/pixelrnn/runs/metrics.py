@@ -19,7 +19,9 @@ class MetricsRow(Record):
     model_config = pydantic.ConfigDict(allow_inf_nan=True)
 
     step: int | None = pydantic.Field(None, description="optimiser steps so far")
-    image_presentations: float | None = pydantic.Field(description="training images shown so far")
+    image_presentations: int | float | None = pydantic.Field(
+        description="training images shown so far"
+    )
     minutes: float | None = pydantic.Field(None, description="time spent on the run")
     learning_rate: float | None = pydantic.Field(None, description="of this step")
     train_bits_per_dim: float | None = pydantic.Field(
@@ -35,7 +37,7 @@ COLUMNS = tuple(MetricsRow.model_fields)
 
 
 def read_metrics(path: Path) -> list[MetricsRow]:
-    """Read `metrics.csv`.
+    """Read `metrics.csv` but for half a last line, which a kill may leave.
 
     Raises:
         ModelFileError: the file is missing, too long, or lacks a column, or a cell is not a number.
@@ -43,11 +45,11 @@ def read_metrics(path: Path) -> list[MetricsRow]:
     Example:
         >>> read_metrics(Path("none.csv"))
         Traceback (most recent call last):
-        pixelrnn.errors.ModelFileError: none.csv cannot be read (No such file or directory); ...
+        pixelrnn.errors.ModelFileError: none.csv cannot be read: No such file or directory; ...
     """
     text = read_text(path, REMEDY, MAX_BYTES)
     try:
-        return list(_rows(path, csv.DictReader(text.splitlines())))
+        return list(_rows(path, csv.DictReader(text[: text.rfind("\n") + 1].splitlines())))
     except csv.Error as error:  # a cell of more than 128 KiB
         raise ModelFileError(f"{path} cannot be read ({error}); {REMEDY}") from None
 

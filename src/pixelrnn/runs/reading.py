@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from pixelrnn.errors import ModelFileError
-from pixelrnn.untrusted import read_json
+from pixelrnn.untrusted import opened, read_json
 from pixelrnn.wording import first_line
 
 FORMAT_VERSION = 1
@@ -31,23 +31,18 @@ def read_text(path: Path, remedy: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
     Example:
         >>> read_text(Path("none/result.json"), "train that run again")
         Traceback (most recent call last):
-        pixelrnn.errors.ModelFileError: none/result.json cannot be read (No such file ...); ...
+        pixelrnn.errors.ModelFileError: none/result.json cannot be read: No such file ...; ...
     """
-    try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for a writer
-            raise ModelFileError(f"{path} cannot be read (it is not a file); {remedy}")
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
+    with opened(path, remedy, ModelFileError) as file:
+        content = file.read(max_bytes + 1)
         if len(content) > max_bytes:
             raise ModelFileError(
                 f"{path} has more than {max_bytes:,} bytes, which no run writes; {remedy}"
             )
-        return content.decode("utf-8")
-    except OSError as error:
-        reason = error.strerror or error
-        raise ModelFileError(f"{path} cannot be read ({reason}); {remedy}") from None
-    except UnicodeDecodeError:
-        raise ModelFileError(f"{path} cannot be read (it is not UTF-8); {remedy}") from None
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            raise ValueError("it is not UTF-8") from None
 
 
 def read_content(path: Path, remedy: str) -> Any:

@@ -7,27 +7,19 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pydantic
 
 from pixelrnn import locks
 from pixelrnn.errors import ModelFileError, OutputError, RecipeError
 from pixelrnn.files import make_folder, replacing, require_utf8, write_json
-from pixelrnn.runs.metrics import COLUMNS
+from pixelrnn.runs.metrics import COLUMNS, read_metrics
 from pixelrnn.runs.reading import FORMAT_VERSION, first_problem, read_content
 from pixelrnn.runs.result import Result
 from pixelrnn.untrusted import read_json
 
 LOCK_FILE = ".lock"
-_MAY_BE_EMPTY = ("validation_bits_per_dim",)
-
-
-class WrittenAsToml(Protocol):
-    """A recipe, as far as its folder has to know it."""
-
-    def to_toml(self) -> str:
-        """Return its text."""
 
 
 class RunFolder:
@@ -64,21 +56,7 @@ class RunFolder:
         """
         return cls(model.parent if model.is_file() else model)
 
-    @contextmanager
-    def locked(self, doing: str) -> Iterator[None]:
-        """Keep the folder to this process inside the `with`, creating it if it is not there.
-
-        Args:
-            doing: what is done in it, for those who are refused, such as "training".
-
-        Raises:
-            InUseError: if another process is at work in it; the message says which.
-            OutputError: if it cannot be written to.
-        """
-        with locked_folder(self.path, doing):
-            yield
-
-    def start(self, recipe: WrittenAsToml, environment: dict[str, Any]) -> None:
+    def start(self, recipe: str, environment: dict[str, Any]) -> None:
         """Write what a new run begins with, the recipe last: without it there is no run.
 
         Raises:
@@ -105,10 +83,10 @@ class RunFolder:
             "new run with it"
         )
 
-    def write_recipe(self, recipe: WrittenAsToml) -> None:
+    def write_recipe(self, recipe: str) -> None:
         """Write `recipe.toml`."""
         with replacing(self.recipe_file) as beside:
-            beside.write_text(recipe.to_toml(), encoding="utf-8")
+            beside.write_text(recipe, encoding="utf-8")
 
     def result(self) -> dict[str, Any]:
         """Return what was measured so far, by the keys of `Result`; at first nothing.
@@ -141,26 +119,16 @@ class RunFolder:
             raise ValueError(f"{self.result_file} cannot hold this: {problem}")
         write_json(self.result_file, content)
 
-    def read_metrics(self, last_step: float = math.inf) -> list[dict[str, str]]:
-        """Return the rows of `metrics.csv` that are whole: a kill may leave half of the last one.
+    def read_metrics(self, last_step: float = math.inf) -> list[dict[str, Any]]:
+        """Return the rows of `metrics.csv`, if there is one; see `metrics.read_metrics`.
 
         Args:
             last_step: leave out what comes later.
         """
         if not self.metrics_file.is_file():
             return []
-        try:
-            text = self.metrics_file.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise RecipeError(f"cannot read {self.metrics_file}: {error.strerror}") from error
-        rows: list[dict[str, str]] = []
-        for line in text.splitlines(keepends=True)[1:]:
-            values = line.rstrip("\r\n").split(",")
-            row = dict(zip(COLUMNS, values, strict=False))
-            after = int(rows[-1]["step"]) if rows else 0
-            if line.endswith("\n") and len(values) == len(COLUMNS) and _is_whole(row, after):
-                rows.append(row)
-        return [row for row in rows if int(row["step"]) <= last_step]
+        rows = read_metrics(self.metrics_file)
+        return [row.model_dump() for row in rows if (row.step or 0) <= last_step]
 
     def write_metrics(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write `metrics.csv` anew."""
@@ -184,7 +152,16 @@ class RunFolder:
 
 @contextmanager
 def locked_folder(folder: Path, doing: str) -> Iterator[None]:
-    """Keep a folder to this process inside the `with`; see `RunFolder.locked`."""
+    """Keep a folder to this process inside the `with`, creating it if it is not there.
+
+    Args:
+        folder: of a run, or of several.
+        doing: what is done in it, for those who are refused, such as "training".
+
+    Raises:
+        InUseError: if another process is at work in it; the message says which.
+        OutputError: if it cannot be written to.
+    """
     require_utf8(folder, "the folder")
     make_folder(folder)
     try:
@@ -201,12 +178,3 @@ def _problem(content: Any) -> str:
     except pydantic.ValidationError as error:
         return first_problem(error, partial=True)
     return ""
-
-
-def _is_whole(row: dict[str, str], after: int) -> bool:
-    """Return whether a row holds numbers alone, of a step later than `after`."""
-    try:
-        numbers = [float(value) for key, value in row.items() if value or key not in _MAY_BE_EMPTY]
-        return all(map(math.isfinite, numbers)) and int(row["step"]) > after
-    except ValueError:
-        return False

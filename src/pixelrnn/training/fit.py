@@ -18,7 +18,7 @@ from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.errors import ModelFileError, PixelRNNError, RecipeError
 from pixelrnn.models import AutoregressiveModel, build
 from pixelrnn.models.torch_state import usual_torch
-from pixelrnn.runs import RunFolder
+from pixelrnn.runs import RunFolder, locked_folder
 from pixelrnn.training import checkpoint
 from pixelrnn.training.devices import make_fabric, reset_peak_memory, threads, tuned
 from pixelrnn.training.environment import environment
@@ -101,7 +101,7 @@ def _stopped(run: RunFolder) -> str:
 def _train(job: Job, fabric: Fabric, resume: bool, command: str) -> None:
     recipe, is_first = job.recipe, job.processes.is_first
     model = initial_model(recipe)
-    with job.run.locked("training") if is_first else nullcontext():
+    with locked_folder(job.run.path, "training") if is_first else nullcontext():
         saved = _begin_or_go_on(job, resume, command) if is_first else None
         job.say(
             f"{job.label}: {model.num_parameters():,} parameters, "
@@ -126,9 +126,9 @@ def _begin_or_go_on(job: Job, resume: bool, command: str) -> dict[str, Any] | No
     if resume:
         _require_unfinished(run)
         _require_the_same(run, recipe, job.data)
-        run.write_recipe(recipe)  # the images may lie elsewhere now
+        run.write_recipe(recipe.to_toml())  # the images may lie elsewhere now
     else:
-        run.start(recipe, environment())
+        run.start(recipe.to_toml(), environment())
     began = run.result().get("command", command)  # not the one that resumed it
     run.update_result(**describe(recipe, job.data), command=began, finished=False)
     return checkpoint.read(run.checkpoint_file, job.say) if run.checkpoint_file.exists() else None

@@ -65,7 +65,7 @@ def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
     if data.count("validation"):
         found = _evaluated(model, data, "validation", slice(None))
         measured |= _of_split(found, "validation")
-        if data.parts:
+        if data.sets:
             measured["validation_parts"] = _parts(found, parts_of(data, "validation"))
     return measured
 
