@@ -326,9 +326,9 @@ def few(monkeypatch):
 
     def load_few(*arguments):
         data = load(*arguments)
-        parts = {"train": 48, "validation": 8, "test": 12}
-        kept = {split: data.images(split)[:count] for split, count in parts.items()}
-        return dataclasses.replace(data, **kept, labels=None)
+        counts = {"train": 48, "validation": 8, "test": 12}
+        parts = {split: data.part(split)[:count] for split, count in counts.items()}
+        return dataclasses.replace(data, parts=parts)
 
     def claimed_field(model, image, place):
         return model.receptive_field(place, height=image.shape[1], width=image.shape[2])

@@ -13,15 +13,8 @@ from safetensors.numpy import save_file
 from pixelrnn.coding import CodingModel, load_program, name_model, program_file, program_structure
 from pixelrnn.errors import ModelFileError
 from pixelrnn.graph import curves as tables
-from pixelrnn.graph.program import (
-    FeatureMap,
-    Features,
-    LikelihoodParameters,
-    Operation,
-    Program,
-    Rescale,
-    Tap,
-)
+from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
+from pixelrnn.graph.program import FeatureMap, LikelihoodParameters, Program
 from pixelrnn.models import ResidualModel
 from pixelrnn.operations.export import export
 from pixelrnn.operations.scales import Widths

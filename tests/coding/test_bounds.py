@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pixelrnn.graph.program import Operation, Tap
+from pixelrnn.graph.operation import Operation, Tap
 from pixelrnn.kernels import range_coder
 from pixelrnn.operations.bounds import INT16_MAX, INT32_MAX, largest_magnitudes
 from pixelrnn.operations.scales import Widths

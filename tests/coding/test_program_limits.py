@@ -8,7 +8,7 @@ import pytest
 
 from pixelrnn.coding import load_program
 from pixelrnn.errors import ModelFileError
-from pixelrnn.graph.program import Features, Operation, Rescale, Tap
+from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
 from pixelrnn.operations import OPERATIONS, bounds, checks, limits
 from pixelrnn.untrusted import MAX_HEADER_BYTES
 from spending import spending

@@ -68,7 +68,7 @@ from torch import nn
 from pixelrnn.models.base import AutoregressiveModel
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.registry import register
-from pixelrnn.graph.program import Tap
+from pixelrnn.graph.operation import Tap
 
 
 class Config(ModelConfig):
@@ -109,7 +109,7 @@ from typing import ClassVar
 
 from numba import njit
 
-from pixelrnn.graph.program import Operation
+from pixelrnn.graph.operation import Operation
 from pixelrnn.operations.base import Kind, register
 from pixelrnn.operations.checks import is_wide, require
 from pixelrnn.operations.export import moved, moved_tap
@@ -166,7 +166,7 @@ NEGATING = '''
 
 from typing import Literal
 
-from pixelrnn.graph.program import Operation, Tap
+from pixelrnn.graph.operation import Operation, Tap
 from pixelrnn.graph.traced import Traced, parts
 from pixelrnn.models.pixel_cnn import PixelCNNBlock, PixelCNNConfig
 from pixelrnn.models.residual import ResidualModel

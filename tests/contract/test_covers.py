@@ -5,7 +5,7 @@ import pytest
 
 from pixelrnn import ordering
 from pixelrnn.audit import check_covers, measure_receptive_field
-from pixelrnn.graph.program import Features
+from pixelrnn.graph.operation import Features
 from pixelrnn.layers import MaskedConv2d
 from pixelrnn.models import CONFIGS
 from pixelrnn.ordering import Place

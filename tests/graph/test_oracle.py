@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pixelrnn.graph.operation import Tap
 from pixelrnn.graph.order import check_order
-from pixelrnn.graph.program import LikelihoodParameters, Program, Tap
+from pixelrnn.graph.program import LikelihoodParameters, Program
 from pixelrnn.graph.reaches import reaches
 from pixelrnn.operations.oracle import UnwrittenError, parameters_of
 

@@ -103,7 +103,7 @@ def test_every_set_of_a_mixture_has_its_validation_figure(folder, small, tmp_pat
         assert part["bits_per_dim"] == pytest.approx(found.bits_per_dim, rel=1e-12)
         assert part["standard_error"] == pytest.approx(found.standard_error, rel=1e-9)
         values = found.bits_per_dim_per_image
-        assert part["standard_error"] != standard_error(values) or alone.pictures is None
+        assert part["standard_error"] != standard_error(values) or found.pictures is None
     mean = np.average([p["bits_per_dim"] for p in parts], weights=[p["num_images"] for p in parts])
     assert result["validation_bits_per_dim"] == pytest.approx(mean, rel=1e-12)
     assert "validation_parts" not in json.dumps(

@@ -11,7 +11,7 @@ import torch
 
 from pixelrnn.data import load
 from pixelrnn.errors import NonFiniteLossError
-from pixelrnn.models import MODELS
+from pixelrnn.models import CONFIGS, MODELS
 from pixelrnn.training import RunFolder, load_recipe
 from pixelrnn.training.batches import draw_batches
 from pixelrnn.training.devices import make_fabric
@@ -44,7 +44,12 @@ def distance(one, other):
 def main():
     """Train all models together and alone; then have one process meet a loss that is not finite."""
     torch.set_num_threads(1)
-    recipes = {kind: load_recipe(f"digits-{kind}", TINY) for kind in MODELS}
+    base = load_recipe("digits-pixelcnn", TINY)
+    sizes = {"features": 4, "layers": 1, "likelihood": base.model.likelihood}
+    recipes = {
+        kind: base.model_copy(update={"model": CONFIGS[kind].model_validate(sizes)})
+        for kind in MODELS
+    }
     recipe = recipes["pixelcnn"]
     fabric = make_fabric(recipe.training, print)
     processes = Processes(fabric, RunFolder(Path("nowhere")), recipe)

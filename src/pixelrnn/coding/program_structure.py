@@ -7,16 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.graph.curves import CURVES, Curves
-from pixelrnn.graph.program import (
-    FeatureMap,
-    Features,
-    GivenMaps,
-    LikelihoodParameters,
-    Operation,
-    Program,
-    Rescale,
-    Tap,
-)
+from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
+from pixelrnn.graph.program import FeatureMap, GivenMaps, LikelihoodParameters, Program
 from pixelrnn.operations import OPERATIONS
 
 Arrays = dict[str, npt.NDArray[Any]]

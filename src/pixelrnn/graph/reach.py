@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.graph.program import Features, Operation, Program
+from pixelrnn.graph.operation import Features, Operation
+from pixelrnn.graph.program import Program
 from pixelrnn.ordering import Place
 
 Needed = npt.NDArray[np.bool_]  # (H, W): the pixels at which a result is needed

@@ -8,7 +8,8 @@ however `forward` puts it.
 from collections import defaultdict
 from dataclasses import replace
 
-from pixelrnn.graph.program import Features, Operation, Program, Tap
+from pixelrnn.graph.operation import Features, Operation, Tap
+from pixelrnn.graph.program import Program
 
 
 def simplify(program: Program) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import AroundPixels, Features, Program, Tap
+from pixelrnn.graph.operation import Features, Tap
+from pixelrnn.graph.program import AroundPixels, Program
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelrnn.graph.program import Tap
+from pixelrnn.graph.operation import Tap
 from pixelrnn.graph.traced import Maps, Traced, parts
 from pixelrnn.layers.line_lstm import LineLSTM, start_remembering
 from pixelrnn.layers.lines import NUM_GATES, Line, Order, kept

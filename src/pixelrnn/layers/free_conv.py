@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Features, Tap
+from pixelrnn.graph.operation import Features, Tap
 from pixelrnn.graph.traced import Maps, Traced
 
 

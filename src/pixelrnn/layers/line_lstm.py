@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from pixelrnn import kernels
-from pixelrnn.graph.program import Features, Tap
+from pixelrnn.graph.operation import Features, Tap
 from pixelrnn.graph.traced import Groups, Traced, parts
 from pixelrnn.layers.lines import NUM_GATES, Order
 from pixelrnn.layers.masked_conv import MaskedConv2d

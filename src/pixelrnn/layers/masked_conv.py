@@ -21,7 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import AroundPixels, Features, Tap
+from pixelrnn.graph.operation import Features, Tap
+from pixelrnn.graph.program import AroundPixels
 from pixelrnn.graph.traced import Maps, Traced
 from pixelrnn.kernels.plans import plan_layer
 from pixelrnn.layers.chain import run_chain

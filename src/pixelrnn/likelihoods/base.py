@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Features, LikelihoodParameters, Program
+from pixelrnn.graph.operation import Features
+from pixelrnn.graph.program import LikelihoodParameters, Program
 from pixelrnn.registry import Registry
 
 if TYPE_CHECKING:

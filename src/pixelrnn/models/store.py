@@ -30,6 +30,7 @@ from pixelrnn.files import replacing, write_json
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.models import MODELS, AnyModelConfig, AutoregressiveModel, build
 from pixelrnn.models.torch_state import find_device, usual_torch
+from pixelrnn.runs.run_folder import runs_inside
 from pixelrnn.untrusted import check_safetensors, read_json
 from pixelrnn.wording import choice, first_line
 
@@ -108,13 +109,9 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Autoregress
     if file.is_dir():
         file = file / MODEL_FILE
     if not file.is_file():
-        if runs := sorted(each.parent for each in Path(path).glob(f"*/{MODEL_FILE}")):
-            raise ModelFileError(
-                f"{path} holds {len(runs)} run folder{'' if len(runs) == 1 else 's'}: give one of "
-                + ", ".join(map(str, runs))
-            )
         raise ModelFileError(
-            f"there is no model in {path}: give a run folder that holds {MODEL_FILE}, or such a file"
+            runs_inside(Path(path))
+            or f"there is no model in {path}: give a run folder that holds {MODEL_FILE}, or such a file"
         )
     check_safetensors(file, most_bytes=MAX_BYTES)
     try:

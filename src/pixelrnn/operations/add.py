@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from pixelrnn.graph.curves import Curves
-from pixelrnn.graph.program import Numbers, Operation, Program
+from pixelrnn.graph.operation import Numbers, Operation
+from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import is_wide, require

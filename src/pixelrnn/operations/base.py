@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pixelrnn.graph.curves import Curves
-from pixelrnn.graph.program import Numbers, Operation, Program, Tap
+from pixelrnn.graph.operation import Numbers, Operation, Tap
+from pixelrnn.graph.program import Program
 from pixelrnn.registry import Registry
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.arrays import Integers
-from pixelrnn.graph.program import Features, Operation, Program
+from pixelrnn.graph.operation import Features, Operation
+from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import OPERATIONS
 
 INT32_MAX = 2**31 - 1

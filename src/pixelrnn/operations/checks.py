@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.graph import curves as units
+from pixelrnn.graph.operation import Features, Operation
 from pixelrnn.graph.order import check_order
-from pixelrnn.graph.program import Features, Operation, Program
+from pixelrnn.graph.program import Program
 from pixelrnn.graph.reaches import reaches
 from pixelrnn.likelihoods import likelihood_of
 from pixelrnn.operations.base import OPERATIONS

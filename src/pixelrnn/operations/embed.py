@@ -11,7 +11,8 @@ from numba import njit
 
 from pixelrnn.errors import ExportError
 from pixelrnn.graph.curves import Curves
-from pixelrnn.graph.program import Numbers, Operation, Program
+from pixelrnn.graph.operation import Numbers, Operation
+from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import INT32_MAX, Proof
 from pixelrnn.operations.checks import check_array, is_wide, require

@@ -21,15 +21,8 @@ import numpy.typing as npt
 from pixelrnn.arrays import Floats
 from pixelrnn.errors import ExportError
 from pixelrnn.graph.curves import GATE_BITS, curves
-from pixelrnn.graph.program import (
-    FeatureMap,
-    Features,
-    LikelihoodParameters,
-    Operation,
-    Program,
-    Rescale,
-    Tap,
-)
+from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
+from pixelrnn.graph.program import FeatureMap, LikelihoodParameters, Program
 from pixelrnn.operations.base import OPERATIONS
 from pixelrnn.operations.bounds import INT32_MAX, largest_magnitudes
 from pixelrnn.operations.scales import Scales, Widths, find_scales, of_features

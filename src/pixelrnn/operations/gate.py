@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 
 from pixelrnn.graph.curves import GATE_BITS, GATE_STEP_BITS, SIGMOID_SIDE, TANH_SIDE, Curves
-from pixelrnn.graph.program import Numbers, Operation, Program
+from pixelrnn.graph.operation import Numbers, Operation
+from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import is_wide, require

@@ -16,7 +16,8 @@ import numpy as np
 from numba import njit
 
 from pixelrnn.graph.curves import Curves
-from pixelrnn.graph.program import Numbers, Operation, Program, Rescale, Tap
+from pixelrnn.graph.operation import Numbers, Operation, Rescale, Tap
+from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import INT32_MAX, Proof, bound_product
 from pixelrnn.operations.checks import (

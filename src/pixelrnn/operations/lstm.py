@@ -20,7 +20,8 @@ from pixelrnn.graph.curves import (
     TANH_SIDE,
     Curves,
 )
-from pixelrnn.graph.program import Features, Numbers, Operation, Program
+from pixelrnn.graph.operation import Features, Numbers, Operation
+from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import check_array, check_inside, is_whole, is_wide, require

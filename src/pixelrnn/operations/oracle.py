@@ -9,8 +9,9 @@ import numpy as np
 
 from pixelrnn.arrays import Images
 from pixelrnn.graph.given import NOTHING_GIVEN, GivenLevels
+from pixelrnn.graph.operation import Features, Numbers, Operation, Tap
 from pixelrnn.graph.order import check_order
-from pixelrnn.graph.program import Features, Numbers, Operation, Program, Tap
+from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import OPERATIONS
 
 UNWRITTEN = np.iinfo(np.int64).min  # in a map of integers; in one of floats it is NaN

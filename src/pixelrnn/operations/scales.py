@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pixelrnn.arrays import Floats
-from pixelrnn.graph.program import Features, Numbers, Operation, Program, Tap
+from pixelrnn.graph.operation import Features, Numbers, Operation, Tap
+from pixelrnn.graph.program import Program
 from pixelrnn.likelihoods import likelihood_of
 from pixelrnn.operations.base import OPERATIONS
 

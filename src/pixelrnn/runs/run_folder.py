@@ -18,8 +18,19 @@ from pixelrnn.runs.metrics import COLUMNS, read_metrics
 from pixelrnn.runs.reading import FORMAT_VERSION, first_problem, read_content
 from pixelrnn.runs.result import Result
 from pixelrnn.untrusted import read_json
+from pixelrnn.wording import counted
 
 LOCK_FILE = ".lock"
+
+
+def runs_inside(path: Path) -> str:
+    """Say which run folders a folder holds, in place of being one; nothing if it holds none."""
+    runs = sorted(each.parent for each in path.glob("*/model.safetensors"))
+    if not runs:
+        return ""
+    return f"{path} holds {counted(len(runs), 'run folder')}: give one of " + ", ".join(
+        map(str, runs)
+    )
 
 
 class RunFolder:

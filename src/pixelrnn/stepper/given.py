@@ -6,7 +6,8 @@ import numpy.typing as npt
 from pixelrnn.arrays import Integers
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.given import GivenLevels
-from pixelrnn.graph.program import Features, Program
+from pixelrnn.graph.operation import Features
+from pixelrnn.graph.program import Program
 from pixelrnn.operations.tables import (
     MAP_BASE,
     MAP_FEATURES,

@@ -13,12 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.arrays import Integers
+from pixelrnn.graph.operation import Operation, Tap
 from pixelrnn.graph.order import check_order
-from pixelrnn.graph.program import (
-    Operation,
-    Program,
-    Tap,
-)
+from pixelrnn.graph.program import Program
 from pixelrnn.graph.reaches import Reach, reaches
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.operations.products import LANES, packed

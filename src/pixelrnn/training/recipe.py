@@ -21,6 +21,7 @@ from pixelrnn.data.loading import options_of, origin, require_clear
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.runs import RunFolder
+from pixelrnn.runs.run_folder import runs_inside
 from pixelrnn.training.image_source import absolute_source
 from pixelrnn.training.recipe_errors import explain
 from pixelrnn.training.tables import (
@@ -36,6 +37,7 @@ from pixelrnn.wording import joined, nearest
 CAME_LATER = (
     ("training", "keep"),
     ("model", "decorrelate"),
+    ("model", "num_labels"),
 )  # keys that recipes of earlier runs do not have
 
 
@@ -181,7 +183,8 @@ def recipe_of(run: RunFolder) -> Recipe:
         RecipeError: if the folder does not hold a run.
     """
     if not run.recipe_file.is_file():
-        raise RecipeError(f"{run.path} does not hold a run: there is no recipe.toml")
+        inside = runs_inside(run.path)
+        raise RecipeError(inside or f"{run.path} does not hold a run: there is no recipe.toml")
     return load_recipe(run.recipe_file)
 
 

@@ -14,6 +14,7 @@ _TYPES = {
     "number": "number",
     "boolean": "true or false",
     "string": "text",
+    "object": "a table",
 }
 _OF_THE_IMAGES = ("model.channels", "model.num_levels", "model.image_size")  # unless they are given
 _BOUNDS = (
@@ -92,7 +93,7 @@ def _type(about: dict[str, Any]) -> str:
         return f"list of {_type(about['items'])}"
     if "anyOf" in about:
         return " or ".join(_type(each) for each in about["anyOf"] if each.get("type") != "null")
-    return _TYPES[about["type"]]
+    return _TYPES[about.get("type", "object")]  # another table is but referred to
 
 
 def _range(about: dict[str, Any]) -> str:
