@@ -28,7 +28,7 @@ compare: install ## Train the three models on the digits and show which is bette
 	$(BIN)/pixelrnn compare digits $(ARGS)
 
 test: lint ## Check everything that must hold: format, lint, types, tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 lint: install ## Check format, lint and types only
 	$(BIN)/ruff format --check .

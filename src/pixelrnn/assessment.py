@@ -23,7 +23,7 @@ from pixelrnn.compiling import make_loop_ready
 from pixelrnn.completion import complete, keep
 from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ExportError, ModelFileError
-from pixelrnn.evaluation import Evaluation, evaluate, require_fit
+from pixelrnn.evaluation import Evaluation, evaluate, given_labels, require_fit
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.operations.export import export
@@ -132,8 +132,9 @@ def assess(
         if baselines is None:
             baselines = measure_for(data)
         model.to(find_device(device))
+        labelled = given_labels(model, data, "test")
         evaluation = evaluate(
-            model, images, pictures=pictures, batch_size=batch_size, on_progress=on_progress
+            labelled, images, pictures=pictures, batch_size=batch_size, on_progress=on_progress
         )
         model.cpu()
         _arrays(data, evaluation, model).write(run.evaluation_file)
@@ -249,6 +250,8 @@ def _measure_file(
     Codec(named).make_ready(on_compiling)
     images = _first(data.images("test"))
     sizes = measure_files(named, images)
+    if model.config.num_labels:  # files are of images of no class
+        evaluation = evaluate(model, images)
     assert evaluation.surprise_bits is not None
     figures = (
         len(images),

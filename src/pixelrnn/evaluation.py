@@ -7,6 +7,7 @@ that the result does not depend on how the images were batched.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,6 +127,23 @@ def _kind(channels: int) -> str:
     return {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
 
 
+def given_labels(
+    model: AutoregressiveModel, data: DataSet, split: str, chosen: Any = slice(None)
+) -> AutoregressiveModel:
+    """Return a model of images of a split that are given by their classes, if it takes classes at all.
+
+    Args:
+        model: the model.
+        data: the images; where they have no labels the model is that of images of no class.
+        split: whose images.
+        chosen: which of them.
+    """
+    labels = data.labels_of(split)
+    if labels is None or not model.config.num_labels:
+        return model
+    return model.given(labels[chosen])
+
+
 def evaluate(
     model: AutoregressiveModel,
     images: AnyImages,
@@ -137,7 +155,8 @@ def evaluate(
     """Evaluate a model on images, on the device where its weights are.
 
     Args:
-        model: the model; its training mode does not matter, for nothing depends on it.
+        model: the model; its training mode does not matter, for nothing depends on it. It may be one of
+            images that are given by something (`AutoregressiveModel.given`).
         images: uint8 `(N, C, H, W)`; of none there is no mean, and asking for it raises `ValueError`.
         pictures: which picture each image was cut from, as `DataSet.pictures_of` says, for the
             standard error; by default each is a picture of its own.
@@ -164,7 +183,8 @@ def evaluate(
     with torch.inference_mode(), usual_torch():
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size]
-            cost = -model.log_prob_map(batch, dtype=torch.float64)
+            of_batch = model.of_images(torch.arange(start, start + len(batch)))
+            cost = -of_batch.log_prob_map(batch, dtype=torch.float64)
             nats[start : start + batch_size] = cost.sum(dim=(2, 3)).cpu().numpy()
             nats_map += cost.sum(dim=0).cpu().numpy()
             above = (cost * bits(1.0) - SURPRISE_BITS).clamp(min=0)

@@ -157,14 +157,20 @@ def write_png(path: Path, pixels: Images) -> None:
         picture(pixels).save(beside, format="PNG")
 
 
-def write_sheet(path: Path, images: Images, num_levels: int) -> int:
-    """Write a sheet about as wide as high, of as many images as it has room for; return how many.
+def write_sheet(path: Path, images: Images, num_levels: int, columns: int | None = None) -> int:
+    """Write a sheet of as many images as it has room for; return how many.
+
+    Args:
+        path: the file, which appears whole or not at all.
+        images: uint8 `(N, C, H, W)`, values below `num_levels`.
+        num_levels: how many values a sub-pixel has.
+        columns: images in a row; by default as many as make the sheet about as wide as high.
 
     Raises:
         OutputError: if the file cannot be written.
     """
-    shown, columns = _shown(images, SHEET_PIXELS)
-    write_png(path, sheet(shown, num_levels, columns=columns))
+    shown, squarely = _shown(images, SHEET_PIXELS)
+    write_png(path, sheet(shown, num_levels, columns=columns or squarely))
     return len(shown)
 
 
@@ -181,19 +187,20 @@ def picture(pixels: Images) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(shown))
 
 
-def write_growth(path: Path, images: Images, num_levels: int) -> None:
+def write_growth(path: Path, images: Images, num_levels: int, columns: int | None = None) -> None:
     """Write a GIF of a sheet, as `write_sheet`, in which all images grow pixel by pixel in raster order.
 
     Args:
         path: the file, which appears whole or not at all.
         images: uint8 `(N, C, H, W)`, values below `num_levels`.
         num_levels: how many values a sub-pixel has.
+        columns: images in a row, as there.
 
     Raises:
         OutputError: if the file cannot be written.
     """
-    images, columns = _shown(images, GIF_PIXELS)
-    frames, palette = _growth(images, num_levels, columns)
+    images, squarely = _shown(images, GIF_PIXELS)
+    frames, palette = _growth(images, num_levels, columns or squarely)
     drawn = [_indexed(frame, palette) for frame in frames]
     durations = [FRAME_MILLISECONDS] * (len(drawn) - 1) + [LAST_MILLISECONDS]
     with replacing(path) as beside:

@@ -46,14 +46,17 @@ def evaluate(
     if is_kept and (reason := _why_not_kept(model, run, images)):
         console.tell(f"the result is not kept in {run.path}: {reason}")
         is_kept = False
+    about: dict[str, Any] = {"pictures": pictures, "batch_size": batch_size}
+    labelled, unlabelled = evaluation.given_labels(loaded, images, split), None
     with console.progress("evaluating", len(chosen)) as on_progress:
-        found = evaluation.evaluate(
-            loaded, chosen, pictures=pictures, batch_size=batch_size, on_progress=on_progress
-        )
+        found = evaluation.evaluate(labelled, chosen, **about, on_progress=on_progress)
+    if labelled is not loaded:
+        with console.progress("evaluating without labels", len(chosen)) as on_progress:
+            unlabelled = evaluation.evaluate(loaded, chosen, **about, on_progress=on_progress)
     if is_kept:
         assessment.record(run, images, found)
     alarms = run.result().get("alarms", []) if is_kept else []
-    _answer(model, images, split, found, alarms, as_json=as_json)
+    _answer(model, images, split, found, alarms, unlabelled, as_json=as_json)
 
 
 def assess(
@@ -118,6 +121,7 @@ def _answer(
     split: str,
     evaluation: "Evaluation",
     alarms: list[str],
+    unlabelled: "Evaluation | None" = None,
     *,
     as_json: bool,
 ) -> None:
@@ -130,11 +134,24 @@ def _answer(
         "split": split,
         "data_sha256": images.sha256(split),
         **{key: getattr(evaluation, key) for key in keys},
+        **(_without_labels(evaluation, unlabelled) if unlabelled else {}),
         "images_per_second": evaluation.num_images / evaluation.seconds,
         "alarms": alarms,
     }
     console.say_json(result) if as_json else console.say(_in_words(result))
     console.raise_alarms(alarms)
+
+
+def _without_labels(evaluation: "Evaluation", unlabelled: "Evaluation") -> dict[str, Any]:
+    """Return what images cost if their classes are not told, and what the classes save."""
+    from pixelrnn.uncertainty import standard_error
+
+    saved = unlabelled.bits_per_dim_per_image - evaluation.bits_per_dim_per_image
+    return {
+        "bits_per_dim_without_labels": unlabelled.bits_per_dim,
+        "bits_per_dim_saved_by_labels": float(saved.mean()),
+        "saved_standard_error": standard_error(saved, evaluation.pictures),
+    }
 
 
 def _in_words(result: dict[str, Any]) -> str:
@@ -152,6 +169,9 @@ def _in_words(result: dict[str, Any]) -> str:
     if len(colours) == 3:
         parts = zip(("red", "green", "blue"), colours, strict=True)
         text += "; " + ", ".join(f"{name} {bits:.3f}" for name, bits in parts)
+    if "bits_per_dim_without_labels" in result:
+        saved = plus_minus(result["bits_per_dim_saved_by_labels"], result["saved_standard_error"])
+        text += f"; {result['bits_per_dim_without_labels']:.3f} without their labels, which save {saved}"
     if reason := no_verdict(result["num_pictures"]):
         text += f"; {reason}"
     return text

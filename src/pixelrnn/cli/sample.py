@@ -11,7 +11,7 @@ from pixelrnn import shipped
 from pixelrnn.cli import console, options, outputs
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
-from pixelrnn.wording import counted
+from pixelrnn.wording import choice, counted
 
 if TYPE_CHECKING:
     from pixelrnn.arrays import Images
@@ -26,6 +26,7 @@ def sample(
     seed: options.Seed = 0,
     image_size: Annotated[options.Size | None, typer.Option("--size", parser=options.size)] = None,
     temperature: options.Temperature = 1.0,
+    label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME-or-NUMBER")] = None,
     out: Path = Path("samples.png"),
     gif: Path | None = None,
     npz: Path | None = None,
@@ -41,6 +42,8 @@ def sample(
         count: Number of images.
         image_size: Height and width in pixels, square or not; by default those of the training
             images.
+        label: Class of the images, or "all"; may be repeated: the images take turns, a column of the sheet
+            for each. Only models that were trained with labels know classes.
         out: The sheet of all images, a PNG file.
         gif: Also write an animation of the sheet growing pixel by pixel.
         npz: Also write the images, uint8 (N, H, W[, C]), as --data reads them.
@@ -51,9 +54,10 @@ def sample(
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.stepper.asked import checked_size
 
-    coder, own_size = _coder(model, temperature)
+    coder, config = _coder(model, temperature)
+    labels = _numbers(label or [], config)
     threads = threads or usable_cores()
-    size = image_size or own_size
+    size = image_size or config["image_size"]
     if size is None:
         raise RecipeError(
             "this model does not say how large its images were: give --size HEIGHTxWIDTH, such as 32x32"
@@ -66,14 +70,15 @@ def sample(
     make_loop_ready(console.tell)
     settings = {"size": (height, width), "seed": seed}
     with console.progress("sampling", count * height * width) as on_progress:
-        about = {**settings, "on_progress": on_progress}
+        about = {**settings, "labels": labels, "on_progress": on_progress}
         portions = console.until_stopped(_sampled(coder, count, threads, about))
     images, seconds = np.concatenate([some for some, _ in portions]), portions[-1][1]
     if npz is not None:
         pictures.write_arrays(npz, images=pictures.channels_last(images))
-    shown = pictures.write_sheet(out, images, coder.program.num_levels)
+    columns = len(labels) if labels[1:] else None
+    shown = pictures.write_sheet(out, images, coder.program.num_levels, columns)
     if gif is not None:
-        pictures.write_growth(gif, images, coder.program.num_levels)
+        pictures.write_growth(gif, images, coder.program.num_levels, columns)
     result = {
         "model": str(model),
         "out": str(out),
@@ -83,6 +88,7 @@ def sample(
         "num_images_shown": shown,
         **settings,
         "temperature": temperature,
+        "labels": labels,
         "seconds": seconds,
         "seconds_per_image": seconds / len(images),
         "finished": len(images) == count,
@@ -91,31 +97,54 @@ def sample(
     console.require_finished(len(images), count)
 
 
-def _coder(model: Path, temperature: float) -> "tuple[Coder, tuple[int, int] | None]":
-    """Return a model in integers, and the size of its training images; where it may be, without torch."""
+def _coder(model: Path, temperature: float) -> "tuple[Coder, dict[str, Any]]":
+    """Return a model in integers, and its configuration; where it may be, without torch."""
     from pixelrnn.coding import load_program
     from pixelrnn.stepper.coder import Coder
 
     name = str(model)
     if name in shipped.names() and not model.exists() and temperature == 1:
-        return Coder(load_program(name).program), shipped.config(name)["image_size"]
+        return Coder(load_program(name).program), shipped.config(name)
     from pixelrnn.models import store
 
     loaded = store.load(model)
-    return loaded.coder(temperature), loaded.config.image_size
+    return loaded.coder(temperature), loaded.config.model_dump()
+
+
+def _numbers(labels: list[str], config: dict[str, Any]) -> list[int]:
+    """Return the numbers of classes by name or number."""
+    count, names = config.get("num_labels", 0), list(config.get("label_names", ()))
+    if labels and not count:
+        raise RecipeError("this model knows no classes: leave --label out, or give another model")
+    known = [*names, *(str(n) for n in range(count)), "all"]
+    numbers: list[int] = []
+    for label in labels:
+        if label not in known:
+            shown = names or [f"0 to {count - 1}"]
+            raise RecipeError(f"there is no class {label!r}: {choice(label, [*shown, 'all'])}")
+        if label == "all":
+            numbers += range(count)
+        else:
+            numbers.append(names.index(label) if label in names else int(label))
+    return numbers
 
 
 def _sampled(
     coder: "Coder", count: int, threads: int, settings: dict[str, Any]
 ) -> "Iterator[tuple[Images, float]]":
     """Sample about a second's worth at a time, which Ctrl-C loses; yield it, and the seconds so far."""
+    from pixelrnn.graph.given import GivenLevels
     from pixelrnn.stepper import drawing
 
+    labels = settings.pop("labels")
     begin, portion, seconds = 0, threads, 0.0
     while begin < count:
         end, started = min(begin + portion, count), time.perf_counter()
         numbers = range(begin, end)
-        images = drawing.sample(coder, len(numbers), indices=numbers, threads=threads, **settings)
+        given = [GivenLevels(labels[n % len(labels)]) for n in numbers] if labels else []
+        images = drawing.sample(
+            coder, len(numbers), given=given, indices=numbers, threads=threads, **settings
+        )
         seconds += time.perf_counter() - started
         yield images, seconds
         begin = end

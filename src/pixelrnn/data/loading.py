@@ -26,6 +26,7 @@ from pixelrnn.wording import suggestion
 LEVELS = frozenset({"num_levels"})
 OF_PICTURES = frozenset({"num_levels", "size", "patch_size", "random_crops"})
 INSTALLED = {"digits": load_digits, "photos": load_photos}
+EVERYWHERE = frozenset(["labels"])  # options that apply to whatever has what they ask for
 # The kinds of files that are read: by their suffix, the options that apply, and what reads them.
 FILES: dict[str, tuple[frozenset[str], Callable[[Path, DataOptions], DataSet]]] = {
     ".pxr": (OF_PICTURES, load_album),
@@ -90,8 +91,15 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
         DataError: also if they were in memory.
     """
     data = (_load_mixed if options.also else _load)(source, options)
+    require_labels(data, options.labels)
     _ORIGINS[data] = str(source), options
     return data
+
+
+def require_labels(data: DataSet, is_wanted: bool) -> None:
+    """Raise a DataError if labels are wanted, and there are none."""
+    if is_wanted and not data.num_classes:
+        raise DataError(f"{data.name} has no labels: leave data.labels out, or give other images")
 
 
 def origin(data: DataSet) -> tuple[str, DataOptions]:
@@ -126,7 +134,7 @@ def check_options(options: DataOptions, allowed: frozenset[str], source: str) ->
     """Raise a DataError if an option other than those `allowed` is set: it would do nothing."""
     defaults = DataOptions()
     for name in DataOptions.model_fields:
-        if name not in allowed and getattr(options, name) != getattr(defaults, name):
+        if name not in allowed | EVERYWHERE and getattr(options, name) != getattr(defaults, name):
             raise DataError(
                 f"data.{name} does not apply to {source}: leave it out (what applies: "
                 f"{', '.join(f'data.{each}' for each in sorted(allowed))})"

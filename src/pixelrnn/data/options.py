@@ -41,6 +41,10 @@ class DataOptions(BaseModel):
         description="further images, names or paths, mixed in split by split; they have the size, the "
         "channels and the levels of the others, and are read with those options that apply to them",
     )
+    labels: bool = Field(
+        default=False,
+        description="whether a model is given the class of each image, which the images must have",
+    )
     binarisation: Binarisation = Field(
         default="none",
         description="mnist, and folders with such files: none (256 levels), threshold (1 where "

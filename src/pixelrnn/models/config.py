@@ -1,8 +1,8 @@
 """What every model is told; with the weights it rebuilds the model."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.stepper.asked import MAX_SIDE
@@ -51,6 +51,9 @@ class ModelConfig(BaseModel):
     num_labels: int = Field(
         default=0, ge=0, le=65535, description="classes that an image may be given by; 0: none"
     )
+    label_names: tuple[str, ...] = Field(
+        default=(), strict=False, description="what the classes are called, if they have names"
+    )
     condition: ConditionConfig | None = Field(
         default=None, description="an image of the same size that an image may be given by"
     )
@@ -58,6 +61,12 @@ class ModelConfig(BaseModel):
     def fewest_parameters(self) -> int:
         """Return a lower bound of the parameters, cheap to compute: no model is built."""
         return 0
+
+    @model_validator(mode="after")
+    def _a_name_for_each_label(self) -> Self:
+        if len(self.label_names) not in (0, self.num_labels):
+            raise ValueError(f"{len(self.label_names)} names for {self.num_labels} labels")
+        return self
 
     @field_validator("channels")
     @classmethod

@@ -17,9 +17,11 @@ from torch import Tensor
 
 from pixelrnn.data import DataSet, Images
 from pixelrnn.data.patches import Uncut
+from pixelrnn.data.splits import Labels
 from pixelrnn.training.tables import TrainingTable
 
-_ORDER, _FLIPS, _PLACES = range(3)
+_ORDER, _FLIPS, _PLACES, _LABELS = range(4)
+_SHARES = 2.0**64
 
 
 class Batch(NamedTuple):
@@ -27,9 +29,11 @@ class Batch(NamedTuple):
 
     Attributes:
         images: uint8 `(B, C, H, W)`.
+        labels: the class of each, int64 `(B,)`, that behind the last one for none; or nothing.
     """
 
     images: Tensor
+    labels: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,9 @@ class Batches:
         seed: seed of the order and of the flips.
         flips: whether to mirror each image with probability a half.
         uncut: what the images were cut from, if others are to be cut from it in every epoch.
+        labels: the class of each image, int64 `(N,)`, if they are shown.
+        no_label: the number that stands for none.
+        label_dropout: share of images that are shown without their class.
 
     Example:
         >>> images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
@@ -62,6 +69,9 @@ class Batches:
     processes: int = 1
     flips: bool = False
     uncut: Uncut | None = None
+    labels: Labels | None = None
+    no_label: int = 0
+    label_dropout: float = 0.0
 
     def of_step(self, step: int) -> list[Batch]:
         """Return what is shown in a step, counted from 0: a batch for each part."""
@@ -85,13 +95,29 @@ class Batches:
                 image[:] = image if patch is None else patch
             if self.flips and int(_random_bits(self.seed, epoch, _FLIPS, count)[index]) & 1:
                 image[:] = image[..., ::-1]
-        return Batch(torch.from_numpy(images))
+        return Batch(torch.from_numpy(images), self._labels(epochs, indices))
+
+    def _labels(self, epochs: list[int], indices: list[int]) -> Tensor | None:
+        """Return the classes of images, some of which are dropped anew in each epoch."""
+        if self.labels is None:
+            return None
+        chosen = self.labels[indices]
+        for place, (epoch, index) in enumerate(zip(epochs, indices, strict=True)):
+            bits = _random_bits(self.seed, epoch, _LABELS, len(self.images))[index]
+            if bits < self.label_dropout * _SHARES:
+                chosen[place] = self.no_label
+        return torch.from_numpy(chosen)
 
 
 def draw_batches(
-    training: TrainingTable, data: DataSet, rank: int = 0, processes: int = 1
+    training: TrainingTable,
+    data: DataSet,
+    rank: int = 0,
+    processes: int = 1,
+    *,
+    num_labels: int = 0,
 ) -> Batches:
-    """Return the batches of a run, or the share of one process."""
+    """Return the batches of a run, or the share of one process; with labels if the model takes some."""
     return Batches(
         data.images("train"),
         batch_size=training.batch_size,
@@ -101,6 +127,9 @@ def draw_batches(
         processes=processes,
         flips=training.horizontal_flips,
         uncut=data.uncut,
+        labels=data.labels_of("train") if num_labels else None,
+        no_label=num_labels,
+        label_dropout=training.label_dropout,
     )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pixelrnn.data import Images
 from pixelrnn.errors import NonFiniteLossError, NonFiniteResultError
-from pixelrnn.evaluation import evaluate
+from pixelrnn.evaluation import evaluate, given_labels
 from pixelrnn.models import AutoregressiveModel, store
 from pixelrnn.stopping import Stop
 from pixelrnn.training.job import Job
@@ -82,9 +82,9 @@ class GoodWeights:
     def _validation_bits_per_dim(self, step: int) -> float:
         images = self._job.data.images("validation")
         rank, count = self._job.processes.rank, self._job.processes.count
-        own = images[len(images) * rank // count : len(images) * (rank + 1) // count]
+        own = slice(len(images) * rank // count, len(images) * (rank + 1) // count)
         try:
-            nats = self._nats(own, self._job.signals.check)
+            nats = self._nats("validation", own, self._job.signals.check)
         except Stop:
             nats = nan
         everyones = self._job.processes.share(nats, self._job.signals.number or 0)
@@ -169,21 +169,25 @@ class GoodWeights:
         file = self._job.run.path / store.MODEL_FILE
         if not self.validations:
             split = "validation" if self._job.data.count("validation") else "train"
-            images = self._job.data.images(split)[:BATCH_SIZE]
+            some = slice(BATCH_SIZE)
             try:
-                self._finite(self._nats(images), split, images, step)
+                nats = self._nats(split, some)
+                self._finite(nats, split, self._job.data.images(split)[some], step)
                 self.save_unvalidated()
             except NonFiniteLossError:
                 file.unlink(missing_ok=True)
                 return "No weights before that were good, and none are kept"
         return f"The last good weights are in {file}"
 
-    def _nats(self, images: Images, on_progress: Callable[[int], None] | None = None) -> float:
+    def _nats(
+        self, split: str, chosen: slice, on_progress: Callable[[int], None] | None = None
+    ) -> float:
         """Return what images cost with the averaged weights; NaN if that is not finite."""
+        data = self._job.data
+        model = given_labels(self._average.model, data, split, chosen)
+        images = data.images(split)[chosen]
         try:
-            found = evaluate(
-                self._average.model, images, batch_size=BATCH_SIZE, on_progress=on_progress
-            )
+            found = evaluate(model, images, batch_size=BATCH_SIZE, on_progress=on_progress)
         except NonFiniteResultError:
             return nan
         return float(found.nats.sum())

@@ -93,7 +93,8 @@ class Trainee:
 
     def loss(self, batch: Batch) -> Tensor:
         """Return what is made small: nats per sub-pixel."""
-        return self.model.nats(batch.images) / batch.images.numel()
+        model = self.model if batch.labels is None else self.model.given(batch.labels)
+        return model.nats(batch.images) / batch.images.numel()
 
     def _require_finite(self, **values: float) -> None:
         for what, value in values.items():
@@ -146,7 +147,13 @@ class Loop:
         self._job, self.trainee = job, trainee
         self.weights, self.records = GoodWeights(job, trainee.average), Records(job)
         processes, training = job.processes, job.recipe.training
-        self._batches = draw_batches(training, job.data, processes.rank, processes.count)
+        self._batches = draw_batches(
+            training,
+            job.data,
+            processes.rank,
+            processes.count,
+            num_labels=job.recipe.model.num_labels,
+        )
         self._saved_at = time.monotonic()
         self._unrecorded = False  # a signal came before the last step's record was done
 

@@ -17,7 +17,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from pixelrnn.data import DataSet
-from pixelrnn.data.loading import options_of, origin, require_clear
+from pixelrnn.data.loading import options_of, origin, require_clear, require_labels
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.runs import RunFolder
@@ -38,6 +38,9 @@ CAME_LATER = (
     ("training", "keep"),
     ("model", "decorrelate"),
     ("model", "num_labels"),
+    ("model", "label_names"),
+    ("data", "labels"),
+    ("training", "label_dropout"),
 )  # keys that recipes of earlier runs do not have
 
 
@@ -64,26 +67,35 @@ class Recipe(Table):
             raise RecipeError(
                 f"training.keep = best needs validation images, and {data.name} has none: leave it out"
             )
-        size = (data.height, data.width)
-        wanted = {"channels": data.channels, "num_levels": data.num_levels, "image_size": size}
+        source, options = origin(data)
+        is_labelled = options.labels or self.data.labels
+        require_labels(data, is_labelled)
+        wanted = {
+            "channels": data.channels,
+            "num_levels": data.num_levels,
+            "image_size": (data.height, data.width),
+            "num_labels": data.num_classes if is_labelled else 0,
+            "label_names": tuple(data.class_names) if is_labelled else (),
+        }
         for key, value in wanted.items():
             if key in self.model.model_fields_set and getattr(self.model, key) != value:
                 raise RecipeError(
                     f"model.{key} = {getattr(self.model, key)}, but the images of {data.name} have "
                     f"{value}: leave model.{key} out, it follows the data"
+                    + " (data.labels = true)"
+                    * (key == "num_labels")
                 )
-        values = self.model.model_dump() | wanted
         try:
-            model = type(self.model).model_validate(values)
+            model = type(self.model).model_validate(self.model.model_dump() | wanted)
         except ValidationError as error:
             raise RecipeError(f"{self.name}: {explain(error, type(self.model))}") from error
-        source, options = origin(data)
         also = None if options.also is None else tuple(map(absolute_source, options.also))
         changes = {
             "model": model,
             "training": self.training.fitted(data),
             "data": DataTable(
-                source=absolute_source(source), **options.model_dump() | {"also": also}
+                source=absolute_source(source),
+                **options.model_dump() | {"also": also, "labels": is_labelled},
             ),
         }
         return self.model_copy(update=changes)
@@ -102,8 +114,8 @@ class Recipe(Table):
         if self.data.also is not None:
             values["data"]["also"] = [""] * len(self.data.also)
         for table, key in CAME_LATER:
-            field = type(getattr(self, table)).model_fields[key]
-            if values[table].get(key) == field.default:
+            of_table = getattr(self, table)
+            if getattr(of_table, key) == type(of_table).model_fields[key].default:
                 values[table].pop(key, None)
         return hashlib.sha256(tomli_w.dumps(values).encode()).hexdigest()
 

@@ -16,7 +16,9 @@ _TYPES = {
     "string": "text",
     "object": "a table",
 }
-_OF_THE_IMAGES = ("model.channels", "model.num_levels", "model.image_size")  # unless they are given
+_OF_THE_IMAGES = tuple(
+    f"model.{key}" for key in ("channels", "num_levels", "image_size", "num_labels", "label_names")
+)  # unless they are given
 _BOUNDS = (
     ("minimum", ">="),
     ("exclusiveMinimum", ">"),

@@ -8,7 +8,7 @@ from typing import Any
 from pixelrnn.data import SPLITS, DataSet
 from pixelrnn.data.mixture import parts_of
 from pixelrnn.errors import ExportError
-from pixelrnn.evaluation import Evaluation, evaluate
+from pixelrnn.evaluation import Evaluation, evaluate, given_labels
 from pixelrnn.models import LABELS, AutoregressiveModel
 from pixelrnn.training.devices import peak_memory_mb
 from pixelrnn.training.job import Job
@@ -30,7 +30,9 @@ def conclude(job: Job, loop: Loop) -> dict[str, Any]:
     measured = _measured(model, job.data)
     # It may be of no use for integers, or untraceable.
     with suppress(ExportError, NotImplementedError):
-        model.calibrate(job.data.images("train"))
+        labelled = given_labels(model, job.data, "train")
+        labelled.calibrate(job.data.images("train"))
+        model.calibration = labelled.calibration
     return {
         **measured,
         **loop.weights.save_result(),
@@ -73,7 +75,9 @@ def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
 def _evaluated(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any) -> Evaluation:
     pictures = data.pictures_of(split)
     return evaluate(
-        model, data.images(split)[chosen], pictures=None if pictures is None else pictures[chosen]
+        given_labels(model, data, split, chosen),
+        data.images(split)[chosen],
+        pictures=None if pictures is None else pictures[chosen],
     )
 
 

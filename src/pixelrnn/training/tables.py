@@ -57,6 +57,13 @@ class TrainingTable(StrictTable):
     gradient_clip: float = Field(
         default=1.0, ge=0, description="maximum gradient norm; 0 disables clipping"
     )
+    label_dropout: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="share of images whose class is not told, where a model is given classes: it is then "
+        "one of images of no class, too",
+    )
     ema_decay: float = Field(
         default=0.999, ge=0, lt=1, description="decay of the averaged weights; 0 disables averaging"
     )

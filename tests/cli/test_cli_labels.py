@@ -1,0 +1,67 @@
+"""Labels, as typed: `sample --label`, and what `evaluate` says of them."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelrnn.training import load_recipe, train
+
+TINY = ("model.features=4", "model.layers=1", "training.image_presentations=128",
+        "training.batch_size=64", "training.validations=2")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory):
+    """A finished run on the digits with their labels."""
+    settings = (*TINY, "data.labels=true")
+    folder = tmp_path_factory.mktemp("labelled") / "run"
+    return train(load_recipe("digits-pixelcnn", settings), folder).path
+
+
+def sampled(pixelrnn, model, tmp_path, *labels, count=6):
+    arguments = [part for label in labels for part in ("--label", label)]
+    out = tmp_path / f"{'-'.join(labels)}.npz"
+    answer = pixelrnn(
+        "sample", model, "-n", count, "--out", tmp_path / "s.png", "--npz", out, "--force", "--json",
+        *arguments,
+    )  # fmt: skip
+    assert answer.code == 0, answer
+    return np.load(out)["images"], json.loads(answer.out)
+
+
+def test_images_of_classes_take_turns(pixelrnn, labelled, tmp_path):
+    both, about = sampled(pixelrnn, labelled, tmp_path, "7", "2")
+    assert about["labels"] == [7, 2]
+    sevens, _ = sampled(pixelrnn, labelled, tmp_path, "7")
+    twos, _ = sampled(pixelrnn, labelled, tmp_path, "2")
+    np.testing.assert_array_equal(both[::2], sevens[::2])
+    np.testing.assert_array_equal(both[1::2], twos[1::2])
+    assert (sevens != twos).any()
+
+
+def test_all_classes_are_a_column_each(pixelrnn, labelled, tmp_path):
+    _, about = sampled(pixelrnn, labelled, tmp_path, "all", count=20)
+    assert about["labels"] == list(range(10))
+    with Image.open(tmp_path / "s.png") as sheet:
+        assert sheet.width > 4 * sheet.height  # ten columns, two rows
+
+
+def test_a_class_that_there_is_not(fails, labelled, tmp_path):
+    said = fails("sample", labelled, "--label", "cat", "--out", tmp_path / "s.png")
+    assert said.startswith("there is no class 'cat'")
+    assert not (tmp_path / "s.png").exists()
+
+
+def test_a_model_without_classes(fails, trained, tmp_path):
+    said = fails("sample", trained, "--label", "3", "--out", tmp_path / "s.png")
+    assert said == "this model knows no classes: leave --label out, or give another model"
+
+
+def test_evaluate_with_and_without_labels(pixelrnn, labelled):
+    about = json.loads(pixelrnn("evaluate", labelled, "--json").out)
+    saved = about["bits_per_dim_without_labels"] - about["bits_per_dim"]
+    assert about["bits_per_dim_saved_by_labels"] == pytest.approx(saved)
+    assert about["saved_standard_error"] > 0
+    assert "without their labels, which save" in pixelrnn("evaluate", labelled).out
