@@ -57,6 +57,7 @@ def test_suites_are_those_that_are_promised():
         "cifar10-conditional",
         "cifar10-gated",
         "cifar10-hour",
+        "mnist-conditional",
         "photograph-pixelcnn",
     }
 
@@ -499,7 +500,7 @@ def test_a_recipe_that_is_not_there(tmp_path):
     assert "there is no recipe file" in refused(recipe=tmp_path / "folder.toml")
     assert "is not a recipe: give a name" in refused(recipe=tmp_path)
     assert "did you mean digits-pixelcnn?" in refused(recipe="digits-pixelcn")
-    assert "choose one of cifar10-45k-diagonal-bilstm, " in refused(recipe="zebra")
+    assert "`pixelrnn train --list` shows those there are" in refused(recipe="zebra")
     assert "digits is a suite: train one of digits-pixelcnn" in refused(recipe="digits")
 
 

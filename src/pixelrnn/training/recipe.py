@@ -32,7 +32,7 @@ from pixelrnn.training.tables import (
     Table,
     TrainingTable,
 )
-from pixelrnn.wording import joined, nearest
+from pixelrnn.wording import joined, nearest, suggestion
 
 CAME_LATER = (
     ("training", "keep"),
@@ -55,9 +55,7 @@ class Recipe(Table):
     schedule: ScheduleTable = Field(default_factory=ScheduleTable)
 
     def for_data(self, data: DataSet) -> "Recipe":
-        """Return the recipe with the model's channels and levels set to those of the images.
-
-        Its table of data says where those came from, which may have been memory.
+        """Return the recipe with the model's channels, levels and labels set to those of the images.
 
         Raises:
             RecipeError: if the recipe asks for other channels or levels than the images have, or for the
@@ -270,7 +268,8 @@ def _no_recipe(source: str) -> str:
         return f"{source} is a suite: train one of {names}, or all with `pixelrnn compare {source}`"
     if "/" in source or Path(source).exists():
         return f"{source} is not a recipe: give a name (--list shows them) or a .toml file"
-    return f"there is no recipe {source!r}{nearest(source, shipped_recipes())}"
+    meant = suggestion(source, shipped_recipes())
+    return f"there is no recipe {source!r}{meant}: `pixelrnn train --list` shows those there are"
 
 
 def _change(values: dict[str, Any], setting: str) -> None:
