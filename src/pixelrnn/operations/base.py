@@ -30,11 +30,13 @@ class Kind(ABC):
 
     Attributes:
         name: by which a program names them.
+        rank: the lower, the sooner the compiled loop asks whether an operation is one of these.
         uses: which of what an `Operation` may have beside taps they make use of, on integers: "weights",
             "residual", "bias", "rescale", "cell", "table".
     """
 
     name: ClassVar[str]
+    rank: ClassVar[int] = 100
     uses: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
@@ -82,5 +84,5 @@ OPERATIONS = Registry[Kind]("operation")
 
 def register(kind: type[Kind]) -> type[Kind]:
     """Register an operation under its name; a decorator."""
-    OPERATIONS.add(kind.name, kind())
+    OPERATIONS.add(kind.name, kind(), kind.rank)
     return kind

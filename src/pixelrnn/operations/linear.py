@@ -62,6 +62,7 @@ class Linear(Kind):
     """Weighted sums of taps."""
 
     name: ClassVar[str] = "linear"
+    rank: ClassVar[int] = 1
     uses: ClassVar[frozenset[str]] = frozenset(["weights", "residual", "bias", "rescale"])
 
     def oracle(

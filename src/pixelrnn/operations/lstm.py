@@ -40,6 +40,7 @@ class LSTM(Kind):
     """Hidden states and cells from gates, and the cells before."""
 
     name: ClassVar[str] = "lstm"
+    rank: ClassVar[int] = 3
     uses: ClassVar[frozenset[str]] = frozenset(["cell", "rescale"])
 
     def oracle(

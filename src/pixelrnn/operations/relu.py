@@ -58,6 +58,7 @@ class Requantise(Kind):
     """What is wide, made narrow."""
 
     name: ClassVar[str] = "requantise"
+    rank: ClassVar[int] = 2
     uses: ClassVar[frozenset[str]] = frozenset(["bias", "rescale"])
 
     def oracle(

@@ -27,7 +27,7 @@ from pixelrnn.operations.tables import (
 from pixelrnn.operations.work import Work
 from pixelrnn.stepper.places import at_column, find_row, place
 from pixelrnn.stepper.run_state import Places, RunState, Tables, workspace
-from pixelrnn.stepper.steps import run_operations
+from pixelrnn.stepper.steps import run_operations, run_over_row
 from pixelrnn.stepper.subpixel import resolve_subpixel
 
 # numba compiles again where the file of a cached function has changed, but not where a function that it
@@ -57,8 +57,7 @@ def _run_given(
     for n in range(sections[given], sections[given + 1]):
         for row in range(height):
             find_row(row, n, n + 1, operations, taps, maps, outs, cells, sources)
-            for column in range(width):
-                run_operations(n, n + 1, column, work)
+            run_over_row(n, width, work)
 
 
 @compiled(nogil=True, error_model="numpy")
@@ -90,8 +89,7 @@ def run_rows(
     for row in range(first_row, last_row):
         find_row(row, 0, sections[groups + 2], operations, taps, maps, outs, cells, sources)
         for n in range(sections[groups + 1], sections[groups + 2]):  # row_start
-            for column in range(width):
-                run_operations(n, n + 1, column, work)
+            run_over_row(n, width, work)
         pixels = place(maps, spec[SPEC_IMAGE], row, spec[SPEC_IMAGE_FIRST])
         borders = -1
         if spec[SPEC_BORDER] >= 0:

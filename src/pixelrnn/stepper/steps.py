@@ -17,3 +17,10 @@ def run_operations(first: int, last: int, column: int, work: Work) -> None:
     """Run operations first .. last - 1 at one pixel."""
     for n in range(first, last):
         _step(work.operations[n * OPERATION_COLUMNS + OP_CODE], (work, n, column))
+
+
+@njit(error_model="numpy")
+def run_over_row(n: int, width: int, work: Work) -> None:
+    """Run operation n at all pixels of a row."""
+    for column in range(width):
+        run_operations(n, n + 1, column, work)
