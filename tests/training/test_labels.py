@@ -5,13 +5,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from pixelrnn.data import DataSet, load
+from pixelrnn.data import DataOptions, DataSet, load
 from pixelrnn.data.splits import Part
 from pixelrnn.errors import DataError, RecipeError
 from pixelrnn.evaluation import evaluate, given_labels
 from pixelrnn.models import store
-from pixelrnn.training import RunFolder, resume, train
+from pixelrnn.training import RunFolder, load_recipe, resume, train
 from pixelrnn.training.batches import Batches
+from published import mnist_files
 from tests.training.test_runs import same, tiny_recipe, weights
 
 SILENT = Console(quiet=True)
@@ -121,6 +122,20 @@ def test_a_model_is_as_before_where_labels_are_not_asked_for(tmp_path):
 def test_the_names_of_classes_are_kept():
     recipe = labelled_recipe().for_data(load("digits"))
     assert (recipe.model.num_labels, recipe.model.label_names[3]) == (10, "3")
+
+
+def test_other_images_are_shown_with_their_labels_too(tmp_path):
+    """What a model is given is for its recipe to say, whichever images it is trained on."""
+    recipe = load_recipe("mnist-conditional", data="digits")
+    assert recipe.data.labels
+    assert recipe.for_data(load("digits", DataOptions(labels=True))).model.num_labels == 10
+
+
+def test_binarised_digits_stay_so_on_files(tmp_path):
+    for name, content in mnist_files().items():
+        (tmp_path / name).write_bytes(content)
+    recipe = load_recipe("mnist-conditional", data=str(tmp_path))
+    assert (recipe.data.binarisation, recipe.data.labels) == ("threshold", True)
 
 
 def test_images_without_labels_are_refused(tmp_path):

@@ -180,7 +180,7 @@ def load_recipe(
     values = _read(source)
     if data is not None:
         require_clear(data)
-        values["data"] = {"source": data} | _cutting(values.get("data"), data)
+        values["data"] = {"source": data} | _kept(values.get("data"), data)
     for setting in settings:
         _change(values, setting)
     return recipe_from(values, where=str(source), name=name)
@@ -198,12 +198,13 @@ def recipe_of(run: RunFolder) -> Recipe:
     return load_recipe(run.recipe_file)
 
 
-def _cutting(table: Any, data: str) -> dict[str, Any]:
+def _kept(table: Any, data: str) -> dict[str, Any]:
     """Return those keys of a recipe's `[data]` that stay where it is given other images.
 
-    Reading options belong to the images that they were for; what patches are trained on, to the recipe.
+    Reading options belong to the images that they were for; what a model is trained on and given, to the
+    recipe: which patches, black and white or grey, with labels or without.
     """
-    apply = options_of(data) & {"patch_size", "random_crops"}
+    apply = options_of(data) & {"patch_size", "random_crops", "binarisation"} | {"labels"}
     return {key: table[key] for key in apply if isinstance(table, dict) and key in table}
 
 
