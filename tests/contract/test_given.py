@@ -68,6 +68,11 @@ def test_claims_what_it_claims_without(kind, likelihood, channels, size, build):
     np.testing.assert_array_equal(claimed, field_of(model.config, place, *size))
 
 
+def test_sees_what_it_claims(kind, likelihood, build, random_images, generator):
+    models = [build(kind, likelihood, 1, (5, 7), seed=seed, layers=1) for seed in range(4)]
+    audit.check_covers(models, random_images(2, 1, 5, 7), Place(2, 3, 0), generator)
+
+
 def test_levels_sum_to_one(kind, likelihood, channels, size, build, random_images):
     audit.check_pmf(build(kind, likelihood, channels, size, 2), random_images(2, channels, *size))
 

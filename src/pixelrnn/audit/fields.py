@@ -102,7 +102,7 @@ class _Watched:
 
     def pmf(self, images: Tensor, rows: int) -> Tensor:
         """Return it for images of which the first `rows` rows are looked at: log pmf `(B, levels)`."""
-        parameters = self.model(images[:, :, :rows].contiguous())
+        parameters = self.model.of_rows(rows)(images[:, :, :rows].contiguous())
         row, column = (slice(at, at + 1) for at in self.place[:2])
         pmf = self.model.likelihood.log_pmf(
             parameters[..., row, column], images[..., row, column], self.place.channel

@@ -196,15 +196,22 @@ class Conditional(nn.Module):
             >>> model.given(labels=3).sample(2, size=(4, 4)).shape
             (2, 1, 4, 4)
         """
-        same = copy.copy(self)
-        same.given_by = check_given(self.config, labels, image, known, self.device)
-        return same
+        return self._with(check_given(self.config, labels, image, known, self.device))
 
     @final
     def of_images(self, indices: Tensor) -> Self:
         """Return this model of some of the images that it is given something of, by their numbers."""
+        return self._with(self.given_by.of(indices))
+
+    @final
+    def of_rows(self, count: int) -> Self:
+        """Return this model of the first so many rows of the images."""
+        return self._with(self.given_by.rows(count))
+
+    @final
+    def _with(self, given: Given) -> Self:
         same = copy.copy(self)
-        same.given_by = self.given_by.of(indices)
+        same.given_by = given
         return same
 
     @final
