@@ -10,6 +10,7 @@ embed.py        rows of a table
 scales.py       what real number an integer stands for      export.py    from floats to integers
 checks.py       nothing lies outside                        bounds.py    no sum leaves 32 bits
 oracle.py       a program of floats in plain numpy
+gating.py    what lstm and gate share
 tables.py, work.py, products.py    what compiled steps read and write
 """
 

@@ -19,8 +19,7 @@ from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import is_wide, require
 from pixelrnn.operations.export import Exporter, moved, moved_tap
-from pixelrnn.operations.limits import STEPS_PER_GATE
-from pixelrnn.operations.lstm import (
+from pixelrnn.operations.gating import (
     check_product_shift,
     curve,
     looked_up,
@@ -28,6 +27,7 @@ from pixelrnn.operations.lstm import (
     rounded_shift,
     sigmoid,
 )
+from pixelrnn.operations.limits import STEPS_PER_GATE
 from pixelrnn.operations.scales import Scales, set_some
 from pixelrnn.operations.tables import OP_COUNT, OP_LOW, OP_TAPS, OPERATION_COLUMNS
 from pixelrnn.operations.work import source_of, target_of

@@ -24,8 +24,16 @@ from pixelrnn.graph.operation import Features, Numbers, Operation
 from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
-from pixelrnn.operations.checks import check_array, check_inside, is_whole, is_wide, require
+from pixelrnn.operations.checks import check_inside, is_wide, require
 from pixelrnn.operations.export import Exporter, moved, moved_tap
+from pixelrnn.operations.gating import (
+    check_product_shift,
+    curve,
+    looked_up,
+    product_shift,
+    rounded_shift,
+    sigmoid,
+)
 from pixelrnn.operations.limits import STEPS_PER_GATE
 from pixelrnn.operations.scales import Scales
 from pixelrnn.operations.tables import OP_COUNT, OP_LOW, OP_TAPS, OPERATION_COLUMNS
@@ -113,51 +121,10 @@ class LSTM(Kind):
         return _step
 
 
-def sigmoid(x: Numbers) -> Numbers:
-    """Return 1 / (1 + exp(-x))."""
-    return np.asarray(1 / (1 + np.exp(-x)))
-
-
-def looked_up(table: Numbers, values: Numbers) -> Numbers:
-    """Return the entries of a table around 0, or the last one on its side."""
-    side = len(table) // 2
-    return np.asarray(table[np.clip(values, -side, side) + side].astype(np.int64))
-
-
-def rounded_shift(values: Numbers, bits: int) -> Numbers:
-    """Return values / 2^bits, rounded."""
-    return np.asarray((values + (1 << (bits - 1))) >> bits)
-
-
-def product_shift(operation: Operation) -> int:
-    """Return by how many bits a product of two curves is shifted to become an activation."""
-    if operation.rescale is None:
-        raise ValueError("gates without a shift")
-    return operation.rescale.low
-
-
-def check_product_shift(operation: Operation) -> None:
-    """Require a sound shift, which is said twice."""
-    shift, rescale = product_shift(operation), operation.rescale
-    if rescale is None:
-        raise ValueError("gates without a shift")
-    check_array(rescale.shifts, np.int32, (1,))
-    require(is_whole(shift, 2 * GATE_BITS - 14, 2 * GATE_BITS - 1), "the shift of gates")
-    said_twice = int(rescale.shifts[0]) == shift and is_whole(rescale.high, 0, 0)
-    require(said_twice, "the shift of gates")
-
-
 def _cell(operation: Operation) -> Features:
     if operation.cell is None:
         raise ValueError("an LSTM without a cell")
     return operation.cell
-
-
-@njit(inline="always")
-def curve(table: Any, side: int, value: int) -> int:
-    """Return the entry of a table around 0, or the last one on its side."""
-    entry: int = whole(table[min(max(whole(value), -side), side) + side])
-    return entry
 
 
 @njit(error_model="numpy")

@@ -70,6 +70,7 @@ class Coder:
         components = 0 if likelihood is None else likelihood.components
         self._room = max(program.num_levels, components, program.channels)
         self._memories: dict[tuple[int, int], _Memory] = {}
+        self._bytes_of = functools.lru_cache(maxsize=1024)(self._count_bytes)
 
     def working_bytes(self, height: int, width: int) -> int:
         """Return the bytes of all maps for an image of this size."""
@@ -79,8 +80,7 @@ class Coder:
         """Return what memory depends on: the height only where whole maps are kept."""
         return height if self.layout.keeps_whole_maps else 0, width
 
-    @functools.lru_cache(maxsize=1024)  # noqa: B019 - a coder lives as long as who asks it
-    def _bytes_of(self, height: int, width: int) -> int:
+    def _count_bytes(self, height: int, width: int) -> int:
         maps = self.layout.maps(height, width)
         sizes = np.array([4 if each.wide else 2 for each in self.program.maps])
         return int((maps[:, MAP_ROWS] * maps[:, MAP_STRIDE] * sizes).sum())
