@@ -19,6 +19,7 @@ from pixelrnn.models import AutoregressiveModel
 from pixelrnn.stopping import Stop
 from pixelrnn.training import checkpoint
 from pixelrnn.training.batches import Batch, draw_batches
+from pixelrnn.training.blocks import checkpoint_activations, compile_blocks
 from pixelrnn.training.good_weights import GoodWeights
 from pixelrnn.training.job import Job
 from pixelrnn.training.optimizers import MovingAverage, make_optimizer
@@ -56,6 +57,10 @@ class Trainee:
         self.optimizer = make_optimizer(recipe.optimizer, model)
         self._weights = list(self.model.parameters())  # walking over the modules takes a while
         self.average = MovingAverage(self.model, recipe.training.ema_decay)
+        if recipe.training.compile and fabric.device.type == "cuda":
+            compile_blocks(self.model)
+        if recipe.training.checkpoint_activations:
+            checkpoint_activations(self.model)
         self.steps = 0
 
     def step(

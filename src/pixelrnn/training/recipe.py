@@ -25,6 +25,7 @@ from pixelrnn.runs.run_folder import runs_inside
 from pixelrnn.training.image_source import absolute_source
 from pixelrnn.training.recipe_errors import explain
 from pixelrnn.training.tables import (
+    CAME_LATER,
     MACHINE_KEYS,
     DataTable,
     OptimizerTable,
@@ -33,15 +34,6 @@ from pixelrnn.training.tables import (
     TrainingTable,
 )
 from pixelrnn.wording import joined, nearest, suggestion
-
-CAME_LATER = (
-    ("training", "keep"),
-    ("model", "decorrelate"),
-    ("model", "num_labels"),
-    ("model", "label_names"),
-    ("data", "labels"),
-    ("training", "label_dropout"),
-)  # keys that recipes of earlier runs do not have
 
 
 class Recipe(Table):

@@ -9,7 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pixelrnn.data import DataOptions, DataSet
 
 # What a run computes on, and not what it computes: it may go on with others.
-MACHINE_KEYS = ("accelerator", "devices", "num_nodes", "threads")
+MACHINE_KEYS = (
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "threads",
+    "checkpoint_activations",
+    "compile",
+)
+# Keys that recipes of earlier runs do not have.
+CAME_LATER = (
+    ("training", "keep"),
+    ("model", "decorrelate"),
+    ("model", "num_labels"),
+    ("model", "label_names"),
+    ("data", "labels"),
+    ("training", "label_dropout"),
+    ("training", "checkpoint_activations"),
+    ("training", "compile"),
+)
 # A validation reads its images forward only, training forward and backward: about three times the work.
 WORK = 1 / 3
 SHARE = 1 / 5  # of the time of a run that does not say how many it wants
@@ -89,6 +107,15 @@ class TrainingTable(StrictTable):
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         default="auto",
         description="bf16-mixed where the machine has units for it, else 32-true; auto: on GPUs only",
+    )
+
+    checkpoint_activations: bool = Field(
+        default=False,
+        description="keep the inputs of blocks alone, and run each again in the backward pass: less memory",
+    )
+    compile: bool = Field(
+        default=False,
+        description="torch.compile the blocks, on a GPU; elsewhere it changes nothing",
     )
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ They are started by torchrun, by a batch system such as SLURM, or, on one machin
 which has each of the others go on with the run that it began. Only the first one locks, writes and shows.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -157,7 +158,7 @@ class Processes:
         command = [sys.executable, "-m", "pixelrnn", "train", "--resume", str(self._run.path)]
         for key in MACHINE_KEYS:
             if (value := getattr(self._training, key)) is not None:
-                command += ["--set", f"training.{key}={value}"]
+                command += ["--set", f"training.{key}={json.dumps(value)}"]
         for rank in range(1, self.count):
             process = subprocess.Popen(
                 command,
