@@ -128,7 +128,7 @@ def run_forward(
 
     Args:
         first: the first image.
-        last: the one behind the last.
+        last: the end, exclusive.
         height: of the images.
         width: of the images.
         chain: int64 `(layers, NUM_COLUMNS)`.
@@ -190,7 +190,7 @@ def run_backward(
 
     Args:
         first: the first image.
-        last: the one behind the last.
+        last: the end, exclusive.
         height: of the images.
         width: of the images.
         chain: int64 `(layers, NUM_COLUMNS)`.

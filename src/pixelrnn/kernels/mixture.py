@@ -181,7 +181,7 @@ def run(
 
     Args:
         first: the first image.
-        last: the one behind the last.
+        last: the end, exclusive.
         components: K.
         num_levels: of a sub-pixel.
         mean_unit: what the means are multiplied by.

@@ -46,12 +46,12 @@ def run_forward(
 
     Args:
         first: the first group.
-        last: the one behind the last.
+        last: the end, exclusive.
         batch: images in all, B.
         group: images in a group; the last one may have fewer.
         features: h.
         directions: D.
-        lines: int64 `(lines, 3)`: the first cell, the one behind the last, and the first site.
+        lines: int64 `(lines, 3)`: the first cell, the end (exclusive), and the first site.
         sites: how many there are.
         taps: int64, the sites that a cell reads, relative to its own.
         margin: sites outside the image, on either side, that may be read.
@@ -140,7 +140,7 @@ def run_backward(
 
     Args:
         first: the first group.
-        last: the one behind the last.
+        last: the end, exclusive.
         batch: images in all, B.
         group: images in a group.
         features: h.

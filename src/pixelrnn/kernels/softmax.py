@@ -89,7 +89,7 @@ def run(
 
     Args:
         first: the first image.
-        last: the one behind the last.
+        last: the end, exclusive.
         pixels: of an image.
         features: maps in.
         colours: of a pixel, each with weights of its own.

@@ -14,7 +14,7 @@ class Matrices:
     Attributes:
         parameter: of any shape.
         places: which of its numbers, counted as if it were flat, each entry is: int64 `(matrices, rows,
-            columns)`. An entry that a mask hides has the place behind the last number.
+            columns)`. An entry that a mask hides is at the end of the numbers.
     """
 
     parameter: nn.Parameter

@@ -28,7 +28,7 @@ class Given:
     """What images are given by; a first axis of 1 stands for all images alike.
 
     Attributes:
-        labels: number of the class of each, int64 `(B,)`; that behind the last class stands for none.
+        labels: class of each, int64 `(B,)`; `num_labels` stands for none.
         image: levels uint8 `(B, C, H, W)`.
         known: which pixels of it are known, bool `(B, 1, H, W)`.
     """

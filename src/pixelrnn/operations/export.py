@@ -29,7 +29,7 @@ from pixelrnn.operations.scales import Scales, Widths, find_scales, of_features
 
 MAX_SHIFT = 30
 # A hidden state is at most 1, and two are added; but the state outside the image is learned, and may be
-# larger. The proof knows it, and where it fails there is made room for it.
+# larger. The proof knows it, and where it fails the bound is widened.
 HIDDEN_ROOMS = (2, 4, 8)
 TOO_LARGE = 2.0**40  # for any sum
 

@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
     Attributes:
         images: uint8 `(B, C, H, W)`.
-        labels: the class of each, int64 `(B,)`, that behind the last one for none; or nothing.
+        labels: class of each, int64 `(B,)`, `num_labels` for none; or None.
     """
 
     images: Tensor
