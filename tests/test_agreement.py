@@ -7,8 +7,8 @@ import torch
 
 from pixelrnn import shipped
 from pixelrnn.agreement import Sizes, alarms, disagreements
-from pixelrnn.audit import ContractViolation, check_codes
 from pixelrnn.coding import load_program, name_model
+from pixelrnn.contract import ContractViolation, check_codes
 from pixelrnn.models import store
 from pixelrnn.operations.export import export
 

@@ -26,7 +26,7 @@ LAYERS = (
     ("report",),
     ("assessment", "pillow"),
     ("training",),
-    ("audit", "evaluation", "baselines", "completion", "compiling", "pictures"),
+    ("contract", "evaluation", "baselines", "completion", "compiling", "pictures"),
     ("data",),
     ("models",),
     ("coding",),
@@ -305,7 +305,7 @@ def _tree(tmp_path, files):
         ),
         ("errors.py", "import pixelrnn.units"),
         ("units.py", "from pixelrnn.ordering import position"),  # beside it, not below
-        ("audit.py", "from pixelrnn import evaluation"),
+        ("contract.py", "from pixelrnn import evaluation"),
         ("report/page.py", "from pixelrnn.compare import compare"),
         ("__init__.py", "from pixelrnn import data"),
         ("training/run.py", "from pixelrnn.__main__ import main"),

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pixelrnn import ordering
-from pixelrnn.audit import (
+from pixelrnn.contract import (
     ContractViolation,
     check_causal_at,
     checks,

@@ -15,12 +15,12 @@ import numpy as np
 
 from pixelrnn.agreement import alarms
 from pixelrnn.arrays import Flags
-from pixelrnn.audit import field_in_float64, require_kept
 from pixelrnn.baselines import measure_for
 from pixelrnn.coding import Codec, CodingModel, fitting_name, name_model, save_program
 from pixelrnn.coding.measuring import measure_files
 from pixelrnn.compiling import make_loop_ready
 from pixelrnn.completion import complete, keep
+from pixelrnn.contract import field_in_float64, require_kept
 from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ExportError, ModelFileError
 from pixelrnn.evaluation import Evaluation, evaluate, given_labels, require_fit

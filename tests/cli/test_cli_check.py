@@ -184,7 +184,9 @@ def test_an_honest_run_raises_none(pixelrnn, run_folder, tmp_path):
 @pytest.mark.parametrize("name", ["digits-pixelcnn", "colour-row-lstm"])
 def test_what_is_shipped_is_looked_at_with_its_own_integers(name, pixelrnn, monkeypatch):
     seen = []
-    monkeypatch.setattr("pixelrnn.audit.checks", lambda *_, coding, **__: seen.append(coding) or [])
+    monkeypatch.setattr(
+        "pixelrnn.contract.checks", lambda *_, coding, **__: seen.append(coding) or []
+    )
     assert pixelrnn("check", name).code == 0
     assert seen[0].name == name
     assert store.load(name).config.channels == seen[0].program.channels

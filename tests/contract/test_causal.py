@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pixelrnn.audit import check_causal
+from pixelrnn.contract import check_causal
 
 
 def take_steps(model, images, count, learning_rate=1e-2):

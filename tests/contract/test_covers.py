@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixelrnn import ordering
-from pixelrnn.audit import check_covers, measure_receptive_field
+from pixelrnn.contract import check_covers, measure_receptive_field
 from pixelrnn.graph.operation import Features
 from pixelrnn.layers import MaskedConv2d
 from pixelrnn.models import CONFIGS

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from pixelrnn import audit
-from pixelrnn.audit import ContractViolation
+from pixelrnn import contract
+from pixelrnn.contract import ContractViolation
 from pixelrnn.layers import MaskedConv2d, feature_groups
 from pixelrnn.layers import diagonal_bilstm as diagonal_module
 from pixelrnn.layers import row_lstm as row_module
@@ -23,7 +23,7 @@ def assert_peeks(random_images, generator, size):
     def check(model):
         image, *_ = random_images(1, model.config.channels, *size)
         with pytest.raises(ContractViolation, match="not causal"):
-            audit.check_causal(model, image, generator)
+            contract.check_causal(model, image, generator)
 
     return check
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from pixelrnn import audit
-from pixelrnn.audit import ContractViolation
+from pixelrnn import contract
+from pixelrnn.contract import ContractViolation
 from pixelrnn.layers import diagonal_bilstm as diagonal_module
 from pixelrnn.layers import feature_groups, pointwise
 from pixelrnn.likelihoods import Categorical, LogisticMixture
@@ -22,7 +22,7 @@ def test_batch_normalisation(skeleton_kind, likelihood, channels, size, tiny_mod
     model = tiny_model(skeleton_kind, likelihood, channels).train()
     model.blocks[0] = Then(model.blocks[0], nn.BatchNorm2d(14).double())
     with pytest.raises(ContractViolation, match="differently in a batch"):
-        audit.check_batch_invariant(model, random_images(4, channels, *size))
+        contract.check_batch_invariant(model, random_images(4, channels, *size))
 
 
 # --- likelihoods ---------------------------------------------------------------------------------
@@ -30,9 +30,9 @@ def test_batch_normalisation(skeleton_kind, likelihood, channels, size, tiny_mod
 
 def assert_not_normalised(model, images):
     with pytest.raises(ContractViolation, match="sum to one only within"):
-        audit.check_pmf(model, images)
+        contract.check_pmf(model, images)
     with pytest.raises(ContractViolation, match="all images together"):
-        audit.check_normalised(model, 1, 2)
+        contract.check_normalised(model, 1, 2)
 
 
 class Spare(Categorical):
@@ -114,7 +114,7 @@ def test_mixture_coupled_to_a_later_colour(
     model.likelihood = BlueFirst(3, 5, components=2)
     image, *_ = random_images(1, 3, *size)
     with pytest.raises(ContractViolation, match="not causal: the score"):
-        audit.check_causal(model, image, generator)
+        contract.check_causal(model, image, generator)
 
 
 # --- receptive fields ----------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def fault_claim(model, monkeypatch, change):
 def check_claim(model, images, generator):
     _, channels, height, width = images.shape
     place = Place(height - 1, width // 2, channels - 1)
-    audit.check_covers([model], images, place, generator)
+    contract.check_covers([model], images, place, generator)
 
 
 @pytest.mark.parametrize("claims_too_much", [True, False], ids=["too-much", "too-little"])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn import audit
-from pixelrnn.audit import ContractViolation
+from pixelrnn import contract
+from pixelrnn.contract import ContractViolation
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.models import given as given_module
 from pixelrnn.operations.export import export
@@ -57,7 +57,7 @@ def build(tiny_model, by):
 
 def test_causal(kind, likelihood, channels, size, build, random_images, generator):
     image, *_ = random_images(1, channels, *size)
-    audit.check_causal(build(kind, likelihood, channels, size), image, generator)
+    contract.check_causal(build(kind, likelihood, channels, size), image, generator)
 
 
 def test_claims_what_it_claims_without(kind, likelihood, channels, size, build):
@@ -70,25 +70,27 @@ def test_claims_what_it_claims_without(kind, likelihood, channels, size, build):
 
 def test_sees_what_it_claims(kind, likelihood, build, random_images, generator):
     models = [build(kind, likelihood, 1, (5, 7), seed=seed, layers=1) for seed in range(4)]
-    audit.check_covers(models, random_images(2, 1, 5, 7), Place(2, 3, 0), generator)
+    contract.check_covers(models, random_images(2, 1, 5, 7), Place(2, 3, 0), generator)
 
 
 def test_levels_sum_to_one(kind, likelihood, channels, size, build, random_images):
-    audit.check_pmf(build(kind, likelihood, channels, size, 2), random_images(2, channels, *size))
+    contract.check_pmf(
+        build(kind, likelihood, channels, size, 2), random_images(2, channels, *size)
+    )
 
 
 def test_all_images_sum_to_one(kind, likelihood, build):
-    audit.check_normalised(build(kind, likelihood, 1, (2, 3), num_levels=3), 2, 3)
+    contract.check_normalised(build(kind, likelihood, 1, (2, 3), num_levels=3), 2, 3)
 
 
 def test_alone_and_together(kind, likelihood, channels, size, build, random_images):
     model = build(kind, likelihood, channels, size, 4)
-    audit.check_batch_invariant(model, random_images(4, channels, *size))
+    contract.check_batch_invariant(model, random_images(4, channels, *size))
 
 
 def test_steps_as_it_forwards(kind, likelihood, channels, size, build, random_images):
     model = build(kind, likelihood, channels, size, 3)
-    audit.check_steps(model, random_images(3, channels, *size))
+    contract.check_steps(model, random_images(3, channels, *size))
 
 
 def test_integers_step_as_the_oracle_and_code(
@@ -152,9 +154,9 @@ def test_a_label_that_reaches_the_wrong_image(
     planted(monkeypatch, lambda found: given_module.Conditions(found.labels.roll(1)))
     images = random_images(3, 1, 5, 7)
     with pytest.raises(ContractViolation, match="differently in a batch"):
-        audit.check_batch_invariant(model.given([0, 1, 2]), images)
+        contract.check_batch_invariant(model.given([0, 1, 2]), images)
     with pytest.raises(ContractViolation, match="not the same program"):
-        audit.check_steps(model.given([0, 1, 2]), images)
+        contract.check_steps(model.given([0, 1, 2]), images)
 
 
 @pytest.mark.parametrize("axis", [2, 3], ids=["rows", "columns"])
@@ -165,7 +167,7 @@ def test_a_map_that_is_shifted(
     planted(monkeypatch, lambda found: given_module.Conditions(None, found.image.roll(1, axis)))
     given = given_model(model, "map", 1, 5, 7)
     with pytest.raises(ContractViolation, match="not the same program"):
-        audit.check_steps(given, random_images(1, 1, 5, 7))
+        contract.check_steps(given, random_images(1, 1, 5, 7))
 
 
 def test_a_map_that_holds_the_image_itself(

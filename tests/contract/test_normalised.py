@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixelrnn.audit import check_batch_invariant, check_normalised, check_pmf
+from pixelrnn.contract import check_batch_invariant, check_normalised, check_pmf
 
 
 def test_levels_sum_to_one(kind, likelihood, channels, size, tiny_model, random_images):

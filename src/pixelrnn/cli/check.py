@@ -28,7 +28,7 @@ def check(
     Args:
         quick: Only the checks that take seconds, which `compare` and `evaluate` run as well.
     """
-    from pixelrnn import audit
+    from pixelrnn import contract
     from pixelrnn.coding import load_program
     from pixelrnn.models import store
 
@@ -37,13 +37,13 @@ def check(
     coding = None if model.exists() else load_program(str(model))  # it comes with the package
     found, violation = [], None
     try:
-        for each in audit.checks(loaded, images, coding=coding, quick=quick):
+        for each in contract.checks(loaded, images, coding=coding, quick=quick):
             with console.progress(each.name, 1) as on_progress:
                 covered = each.run(on_progress)
             found.append({"check": each.name, "covered": covered})
             if not as_json:
                 console.say(f"{each.name}: {covered}")
-    except audit.ContractViolation as error:
+    except contract.ContractViolation as error:
         violation = error
     if as_json:
         console.say_json(
@@ -56,7 +56,7 @@ def check(
             }
         )
     if violation is not None:
-        raise audit.ContractViolation(f"{model} breaks the contract: {violation}") from violation
+        raise contract.ContractViolation(f"{model} breaks the contract: {violation}") from violation
     if not as_json:
         console.say(f"{model} keeps the contract, on {about}")
 

@@ -1,4 +1,4 @@
-"""The contract that every autoregressive model keeps; `audit/` checks it.
+"""The contract that every autoregressive model keeps; `contract/` checks it.
 
     p(image) = prod over positions n of   p(x_n | x_0, ..., x_{n-1})        (paper, equation 1)
 

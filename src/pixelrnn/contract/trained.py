@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixelrnn.audit.causality import check_causal, check_causal_at
-from pixelrnn.audit.program import check_codes, check_samples, check_steps, program_of
-from pixelrnn.audit.sums import check_batch_invariant, check_normalised, check_pmf
-from pixelrnn.audit.violation import ContractViolation
 from pixelrnn.coding import CodingModel, name_model
+from pixelrnn.contract.causality import check_causal, check_causal_at
+from pixelrnn.contract.program import check_codes, check_samples, check_steps, program_of
+from pixelrnn.contract.sums import check_batch_invariant, check_normalised, check_pmf
+from pixelrnn.contract.violation import ContractViolation
 from pixelrnn.data import Images
 from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel

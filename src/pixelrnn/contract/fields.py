@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pixelrnn import ordering
 from pixelrnn.arrays import Flags, Images
-from pixelrnn.audit.causality import CHANGES_AT_ONCE, each_changed
-from pixelrnn.audit.violation import ContractViolation, named
+from pixelrnn.contract.causality import CHANGES_AT_ONCE, each_changed
+from pixelrnn.contract.violation import ContractViolation, named
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.ordering import Place
 

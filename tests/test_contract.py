@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pixelrnn import ordering
-from pixelrnn.audit import (
+from pixelrnn.contract import (
     ContractViolation,
     check_batch_invariant,
     check_causal,

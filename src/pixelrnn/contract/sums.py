@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from pixelrnn.audit.violation import ContractViolation
+from pixelrnn.contract.violation import ContractViolation
 from pixelrnn.models import AutoregressiveModel
 
 NORMALISATION_TOLERANCE = 1e-12

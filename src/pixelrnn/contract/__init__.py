@@ -6,12 +6,12 @@ sub-pixel at fault. Run them in float64, where "equal" means equal and no roundi
 tolerance. `checks` runs them on a model with the weights that it has.
 """
 
-from pixelrnn.audit.causality import check_causal, check_causal_at
-from pixelrnn.audit.fields import check_covers, field_in_float64, measure_receptive_field
-from pixelrnn.audit.program import check_codes, check_samples, check_steps
-from pixelrnn.audit.sums import check_batch_invariant, check_normalised, check_pmf
-from pixelrnn.audit.trained import Check, checks, require_kept
-from pixelrnn.audit.violation import ContractViolation
+from pixelrnn.contract.causality import check_causal, check_causal_at
+from pixelrnn.contract.fields import check_covers, field_in_float64, measure_receptive_field
+from pixelrnn.contract.program import check_codes, check_samples, check_steps
+from pixelrnn.contract.sums import check_batch_invariant, check_normalised, check_pmf
+from pixelrnn.contract.trained import Check, checks, require_kept
+from pixelrnn.contract.violation import ContractViolation
 
 __all__ = [
     "Check",

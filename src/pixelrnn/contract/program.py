@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from pixelrnn.agreement import SURPRISE_BITS, Sizes, disagreements
-from pixelrnn.audit.violation import ContractViolation, named
 from pixelrnn.coding import CodingModel
 from pixelrnn.coding.measuring import measure_files
+from pixelrnn.contract.violation import ContractViolation, named
 from pixelrnn.graph.program import Program
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pixelrnn import ordering
-from pixelrnn.audit.violation import ContractViolation, named
+from pixelrnn.contract.violation import ContractViolation, named
 from pixelrnn.models import AutoregressiveModel
 
 CHANGES_AT_ONCE = 64  # images of a batch: memory, not the result
