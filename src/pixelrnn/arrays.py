@@ -7,3 +7,5 @@ Images = npt.NDArray[np.uint8]  # (N, C, H, W) between parts, (H, W, C) in the c
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+MAX_CHANNELS = 16  # of an image

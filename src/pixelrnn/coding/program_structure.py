@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import MAX_CHANNELS
 from pixelrnn.graph.curves import CURVES, Curves
 from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
 from pixelrnn.graph.program import FeatureMap, GivenMaps, LikelihoodParameters, Program
@@ -90,7 +91,7 @@ def put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     What it says besides is not looked at: take the program apart again, and compare.
     """
     groups = structure["groups"]
-    if not (type(groups) is int and 1 <= groups <= 3):
+    if not (type(groups) is int and 1 <= groups <= MAX_CHANNELS):
         raise ValueError(f"{groups} colour groups")
     arrays = dict(arrays)
     program = Program(structure["channels"], structure["num_levels"], groups)

@@ -16,7 +16,8 @@ Deviations from the source:
         m_red = q_red + w mu_red
         m_green = q_green + w mu_green + (1 + tanh a) e_red
         m_blue = q_blue + w mu_blue + tanh(b) e_red + (1 + tanh c) e_green
-    so that a colour starts by repeating the residual of the one before it;
+    so that a colour starts by repeating the residual of the one before it; and so on, if there are more
+    channels than three;
   * the network gives the means in units of w = `MEAN_UNIT`, about the scale of a residual. An optimiser
     whose steps have one size for all weights, as Adam's have, would else move the means ten times
     too far; docs/experiments.md has what that costs.
@@ -136,17 +137,13 @@ class LogisticMixture(Likelihood):
         """Return the means of the residuals, `(B, C, K, H, W)`."""
         import torch
 
-        if self.channels == 1:
-            return offsets
-        red, green = residuals[:, 0:1], residuals[:, 1:2]  # (B, 1, H, W), for all components alike
-        return torch.stack(
-            [
-                offsets[:, 0],
-                offsets[:, 1] + (1 + couplings[:, 0]) * red,
-                offsets[:, 2] + couplings[:, 1] * red + (1 + couplings[:, 2]) * green,
-            ],
-            dim=1,
-        )
+        means = list(offsets.unbind(dim=1))
+        for channel in range(1, self.channels):
+            for other in range(channel):
+                coupling = couplings[:, channel * (channel - 1) // 2 + other]
+                start = 1 if other == channel - 1 else 0
+                means[channel] = means[channel] + (start + coupling) * residuals[:, other, None]
+        return torch.stack(means, dim=1)
 
     def _log_bins(self, centred: "Tensor", log_scales: "Tensor", images: "Tensor") -> "Tensor":
         """Return log P_kc of the bin around each value, `(B, C, K, H, W)`."""

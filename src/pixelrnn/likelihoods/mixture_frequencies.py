@@ -149,14 +149,13 @@ def mixture_components(
         inverse_scales: to be set.
     """
     components = len(means)
-    couplings = at + components * (1 + 2 * channels)
+    couplings = at + components * (1 + 2 * channels + channel * (channel - 1) // 2)
     for k in range(components):
         mean = whole(parameters[at + components * (1 + channel) + k])
-        if channel == 1:
-            mean += _coupled(parameters[couplings + k], 1, residuals[0], coupling)
-        if channel == 2:
-            mean += _coupled(parameters[couplings + components + k], 0, residuals[0], coupling)
-            mean += _coupled(parameters[couplings + 2 * components + k], 1, residuals[1], coupling)
+        for other in range(channel):
+            start = 1 if other == channel - 1 else 0
+            parameter = parameters[couplings + components * other + k]
+            mean += _coupled(parameter, start, residuals[other], coupling)
         means[k] = min(max(mean + prediction, -FARTHEST), FARTHEST)
         log_scale = whole(parameters[at + components * (1 + channels + channel) + k])
         entry = log_scale - (LOWEST_LOG_SCALE << LOG_SCALE_STEP_BITS)

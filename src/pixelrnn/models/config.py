@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pixelrnn.arrays import MAX_CHANNELS
 from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.stepper.asked import MAX_SIDE
 
@@ -39,7 +40,12 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     kind: str = ""
-    channels: int = Field(default=3, description="colours of a pixel: 1 (grey) or 3 (RGB)")
+    channels: int = Field(
+        default=3,
+        ge=1,
+        le=MAX_CHANNELS,
+        description="colours of a pixel: 1 is grey, 3 RGB, any number that of a stack of maps",
+    )
     num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
     likelihood: AnyLikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
     image_size: tuple[Side, Side] | None = Field(
@@ -67,10 +73,3 @@ class ModelConfig(BaseModel):
         if len(self.label_names) not in (0, self.num_labels):
             raise ValueError(f"{len(self.label_names)} names for {self.num_labels} labels")
         return self
-
-    @field_validator("channels")
-    @classmethod
-    def _grey_or_colour(cls, channels: int) -> int:
-        if channels not in (1, 3):
-            raise ValueError("an image has 1 channel (grey) or 3 (RGB)")
-        return channels

@@ -7,6 +7,7 @@ program is read from a file. Each check raises a ValueError that says what is wr
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import MAX_CHANNELS
 from pixelrnn.graph import curves as units
 from pixelrnn.graph.operation import Features, Operation
 from pixelrnn.graph.order import check_order
@@ -78,7 +79,7 @@ def is_whole(value: object, low: int, high: int) -> bool:
 
 def _check_whole(program: Program) -> None:
     channels, levels, groups = program.channels, program.num_levels, program.groups
-    require(channels in (1, 3) and type(channels) is int, f"{channels} channels")
+    require(is_whole(channels, 1, MAX_CHANNELS), f"{channels} channels")
     require(is_whole(levels, 2, 256), f"{levels} levels")
     require(sum(each.features for each in program.maps) <= MAX_FEATURES, "too many features")
     for feature_map in program.maps:
