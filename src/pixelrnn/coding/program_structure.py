@@ -42,6 +42,8 @@ def take_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
         "parameters": [_triple(each) for each in likelihood.parameters],
         "sections": sections,
     }
+    if program.symbols:  # which came later to the format
+        structure["symbols"] = True
     given = program.given
     if given.features:  # which came later to the format
         parts = [
@@ -95,6 +97,7 @@ def put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
         raise ValueError(f"{groups} colour groups")
     arrays = dict(arrays)
     program = Program(structure["channels"], structure["num_levels"], groups)
+    program.symbols = bool(structure.get("symbols"))
     program.curves = Curves(*(arrays.pop(f"curve.{name}") for name in CURVES))
     for number, wide in enumerate(structure["wide"]):
         fill = arrays.pop(f"map.{number}.fill")

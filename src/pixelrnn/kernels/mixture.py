@@ -23,7 +23,7 @@ _FUSED = {"contract"}
 
 @njit()
 def coupling_number(channel: int, other: int) -> int:
-    """Return which coupling leads from colour `other` to a later one: red-green, red-blue, green-blue, ..."""
+    """Return which coupling leads from colour `other` to a later one: red-green, red-blue, ..."""
     return channel * (channel - 1) // 2 + other
 
 

@@ -33,9 +33,10 @@ from pixelrnn import kernels
 from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import (
     COUPLING_STEP_BITS,
-    LEVEL_BITS,
     LOG_SCALE_STEP_BITS,
     LOGIT_STEP_BITS,
+    level_bits,
+    lowest_log_scale,
 )
 from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, Segment, register, scale_levels
 from pixelrnn.likelihoods.mixture_frequencies import COMPILED
@@ -43,7 +44,6 @@ from pixelrnn.likelihoods.mixture_frequencies import COMPILED
 if TYPE_CHECKING:
     from torch import Tensor
 
-MIN_LOG_SCALE = -7.0
 MAX_LOG_SCALE = 20.0  # wider than any image; exp(-x) of more would vanish in float32
 INITIAL_LOG_SCALE = -2.5
 MEAN_UNIT = 0.1  # of the means that the network gives
@@ -81,7 +81,9 @@ class LogisticMixture(Likelihood):
         self.components = k = components
         self.num_couplings = channels * (channels - 1) // 2
         self.groups = 1
-        level = 2 / (num_levels - 1) * 2.0**-LEVEL_BITS
+        lowest = lowest_log_scale(num_levels) * 2.0**-LOG_SCALE_STEP_BITS
+        self.log_scale_range = lowest, MAX_LOG_SCALE
+        level = 2 / (num_levels - 1) * 2.0 ** -level_bits(num_levels)
         self.layout = (
             Segment("logits", k, 2.0**-LOGIT_STEP_BITS),
             Segment("means", channels * k, level / MEAN_UNIT),
@@ -124,9 +126,7 @@ class LogisticMixture(Likelihood):
         return (
             logits,  # (B, K, H, W)
             MEAN_UNIT * means.unflatten(1, by_component),  # (B, C, K, H, W)
-            log_scales.unflatten(1, by_component).clamp(
-                MIN_LOG_SCALE, MAX_LOG_SCALE
-            ),  # (B, C, K, H, W)
+            log_scales.unflatten(1, by_component).clamp(*self.log_scale_range),  # (B, C, K, H, W)
             couplings.unflatten(
                 1, (self.num_couplings, self.components)
             ).tanh(),  # (B, C (C - 1) / 2, K, H, W)

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pixelrnn.arrays import MAX_CHANNELS
+from pixelrnn.arrays import MAX_CHANNELS, MAX_LEVELS
 from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.stepper.asked import MAX_SIDE
 
@@ -46,7 +46,7 @@ class ModelConfig(BaseModel):
         le=MAX_CHANNELS,
         description="colours of a pixel: 1 is grey, 3 RGB, any number that of a stack of maps",
     )
-    num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
+    num_levels: int = Field(default=256, ge=2, le=MAX_LEVELS, description="levels of a sub-pixel")
     likelihood: AnyLikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
     image_size: tuple[Side, Side] | None = Field(
         default=None,

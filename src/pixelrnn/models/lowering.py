@@ -15,7 +15,7 @@ from pixelrnn.graph.simplify import simplify
 from pixelrnn.graph.traced import Traced
 from pixelrnn.layers.masks import feature_groups
 from pixelrnn.models.given import Conditions, Given
-from pixelrnn.models.given_images import AnyImages
+from pixelrnn.models.given_images import AnyImages, as_tensor
 from pixelrnn.operations.export import export
 from pixelrnn.stepper.asked import any_images
 from pixelrnn.stepper.coder import Coder
@@ -104,7 +104,7 @@ def lower_by_stand_ins(model: "AutoregressiveModel") -> Program:
     if config.num_labels:
         labels = torch.arange(count, device=model.device) % (config.num_labels + 1)
     if config.condition:
-        image = torch.from_numpy(any_images(config.condition.channels, config.num_levels))
+        image = as_tensor(any_images(config.condition.channels, config.num_levels), model.device)
         known = torch.ones_like(image[:, :1], dtype=torch.bool)
         known[::2, :, ::2, ::2] = False
         image, known = image.to(model.device), known.to(model.device)
