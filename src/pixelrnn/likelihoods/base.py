@@ -113,12 +113,14 @@ class Likelihood(ABC):
         groups: colour groups that the network must keep apart: `channels`, or 1.
         components: of the mixture, or 0.
         layout: of the parameters of a group, in order.
+        is_without_order: whether any order of the levels would do, as that of symbols.
     """
 
     channels: int
     num_levels: int
     groups: int
     components: int = 0
+    is_without_order: bool = False
     layout: tuple[Segment, ...]
     compiled: Compiled
 

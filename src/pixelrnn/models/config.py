@@ -1,6 +1,6 @@
 """What every model is told; with the weights it rebuilds the model."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -48,6 +48,13 @@ class ModelConfig(BaseModel):
     )
     num_levels: int = Field(default=256, ge=2, le=MAX_LEVELS, description="levels of a sub-pixel")
     likelihood: AnyLikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
+    alphabet: Literal["ordinal", "symbols"] = Field(
+        default="ordinal",
+        description="ordinal: levels in order, such as brightness; symbols: codes, near to no other",
+    )
+    symbol_features: int = Field(
+        default=16, ge=1, le=1024, description="features that a symbol is looked up as"
+    )
     image_size: tuple[Side, Side] | None = Field(
         default=None,
         strict=False,
@@ -67,6 +74,29 @@ class ModelConfig(BaseModel):
     def fewest_parameters(self) -> int:
         """Return a lower bound of the parameters, cheap to compute: no model is built."""
         return 0
+
+    @property
+    def has_symbols(self) -> bool:
+        """Whether levels have no order."""
+        return self.alphabet == "symbols"
+
+    @property
+    def input_features(self) -> int:
+        """Features that a pixel comes into the network as, beside the border."""
+        return self.channels * (self.symbol_features if self.has_symbols else 1)
+
+    @model_validator(mode="after")
+    def _symbols_are_predicted_as_such(self) -> Self:
+        if not self.has_symbols:
+            return self
+        if not self.likelihood.build(self.channels, self.num_levels).is_without_order:
+            raise ValueError(
+                f"symbols have no order that {self.likelihood.kind!r} could use: set "
+                "model.likelihood.kind to categorical"
+            )
+        if self.condition:
+            raise ValueError("a model of symbols takes no image to condition on, so far")
+        return self
 
     @model_validator(mode="after")
     def _a_name_for_each_label(self) -> Self:
