@@ -3,7 +3,21 @@
 import numpy as np
 import numpy.typing as npt
 
-Images = npt.NDArray[np.uint8]  # (N, C, H, W) between parts, (H, W, C) in the compiled loop
+# Levels, of one byte up to 256 of them and else of two: (N, C, H, W) between parts, (H, W, C) where coded
+Images = npt.NDArray[np.uint8 | np.uint16]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+MAX_CHANNELS = 16  # of an image
+MAX_LEVELS = 1 << 16  # of a sub-pixel
+
+
+def level_type(num_levels: int) -> type[np.uint8 | np.uint16]:
+    """Return the type of arrays of so many levels.
+
+    Example:
+        >>> level_type(256).__name__, level_type(257).__name__
+        ('uint8', 'uint16')
+    """
+    return np.uint8 if num_levels <= 1 << 8 else np.uint16

@@ -150,7 +150,7 @@ def straight_curves() -> tables.Curves:
         (tanh * gate // sides[1]).astype(np.int16),
         (falling << tables.WEIGHT_BITS) // tables.EXPONENTIAL_SIZE,
         ((logistic + sides[2]) << tables.LOGISTIC_BITS) // (2 * sides[2]),
-        (1 << tables.INVERSE_BITS) // (1 + np.arange(tables.SCALES) // 64),
+        (1 << tables.INVERSE_BITS) // (1 + np.arange(tables.num_scales(5)) // 64),
         (coupling << tables.COUPLING_BITS) // sides[3],
     )
 

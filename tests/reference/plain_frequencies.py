@@ -55,15 +55,18 @@ def shares(weights):
 def mixture(program, parameters, levels):
     (numbers,), k, channels = parameters, program.likelihood.components, program.channels
     count, curves = program.num_levels, program.curves
+    beyond = max(0, (count - 1).bit_length() - 8)  # bits of a level, beyond a byte
+    bits, lowest, scales = max(4, 10 - beyond), -448 - 45 * beyond, 768 + 45 * beyond
+    unit, farthest = 1 << bits, 1 << (14 + beyond + bits)
     parts = [numbers[first : first + k] for first in range(0, len(numbers) - channels, k)]
-    logits, means, scales, couplings = (
+    logits, means, log_scales, couplings = (
         parts[0], parts[1 : 1 + channels], parts[1 + channels : 1 + 2 * channels],
         parts[1 + 2 * channels :],
     )  # fmt: skip
     weights = shares(exponentials(program, logits))
     residuals = []
     for channel, level in enumerate(levels):
-        centre = numbers[channel - channels] + (count - 1) * 512
+        centre = numbers[channel - channels] + (count - 1) * unit // 2
         own = couplings[channel * (channel - 1) // 2 :][:channel]
         centres = []
         for n in range(k):
@@ -72,14 +75,15 @@ def mixture(program, parameters, levels):
                 factor = int(curves.coupling[min(max(coupling[n], -512), 512) + 512])
                 factor += 4096 if before == channel - 1 else 0
                 total += (factor * residuals[before]) >> 12
-            centres.append(min(max(total + centre, -(1 << 24)), 1 << 24))
+            centres.append(min(max(total + centre, -farthest), farthest))
         inverses = [
-            int(curves.inverse_scales[min(max(scale + 448, 0), 767)]) for scale in scales[channel]
+            int(curves.inverse_scales[min(max(scale - lowest, 0), scales - 1)])
+            for scale in log_scales[channel]
         ]
 
         def below(v, n, centres=centres, inverses=inverses):
             """The distribution function of component n below level v, of 22 bits."""
-            argument = ((v * 1024 - 512 - centres[n]) * inverses[n]) >> 14
+            argument = ((v * unit - unit // 2 - centres[n]) * inverses[n]) >> (bits + 4)
             argument = min(max(argument + (16 << 16), 0), (32 << 16) - 1)
             entry, rest = divmod(argument, 1 << 11)
             low, high = (int(each) for each in curves.logistic[entry : entry + 2])
@@ -92,7 +96,7 @@ def mixture(program, parameters, levels):
             return ((total * (TOTAL - count)) >> TOTAL_BITS) + v
 
         yield cumulative(level + 1) - cumulative(level)
-        residuals.append(level * 1024 - centre)
+        residuals.append(level * unit - centre)
         inside = [
             (below(level + 1, n) if level < count - 1 else 1 << 22)
             - (below(level, n) if level else 0)

@@ -39,12 +39,13 @@ def logistic_mixture(parameters, levels, num_levels, components):
         probability = math.exp(logits[k]) / total
         for c in range(channels):
             mean = predictions[c] + 0.1 * means[c][k]
-            if c == 1:
-                mean += (1 + math.tanh(couplings[0][k])) * residuals[0]
-            if c == 2:
-                mean += math.tanh(couplings[1][k]) * residuals[0]
-                mean += (1 + math.tanh(couplings[2][k])) * residuals[1]
-            scale = math.exp(max(log_scales[c][k], -7.0))
+            own = couplings[sum(range(c)) :][
+                :c
+            ]  # from each colour before, the last of which it repeats
+            for before, coupling in enumerate(own):
+                mean += (math.tanh(coupling[k]) + (before == c - 1)) * residuals[before]
+            lowest = -(448 + 45 * max(0, (num_levels - 1).bit_length() - 8)) / 64
+            scale = math.exp(max(log_scales[c][k], lowest))
             probability *= bin_probability(levels[c], values[c], mean, scale, num_levels)
             so_far[c] += probability
     before = [1.0, *so_far[:-1]]

@@ -35,8 +35,10 @@ def network(model, image):
     groups = number_of_groups(config)
     values = 2 * image.astype(np.float64) / (config.num_levels - 1) - 1
     maps, colours = values, groups_of(config.channels, groups)
+    if config.alphabet == "symbols":
+        maps, colours = looked_up(array(model.symbols.rows), image)
     if config.border_channel:
-        maps = np.concatenate([values, np.ones_like(values[:1])])
+        maps = np.concatenate([maps, np.ones_like(maps[:1])])
         colours = [*colours, 0]
     stream = groups_of(2 * config.features, groups)
     inner = groups_of(config.features, groups)
@@ -56,6 +58,16 @@ def network(model, image):
         prediction = 0.05 * convolve(model.prediction.conv, values, "A", together, together)
         parameters = np.concatenate([parameters, prediction[None]], axis=1)
     return parameters
+
+
+def looked_up(tables, image):
+    """Return the row of its table for each symbol of each channel, and the colour group of each feature."""
+    maps, colours = [], []
+    for channel, table in enumerate(tables):
+        for feature in range(table.shape[1]):
+            maps.append([[table[symbol, feature] for symbol in row] for row in image[channel]])
+            colours.append(channel)
+    return np.array(maps), colours
 
 
 def head(config, module, outputs, stream, groups):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import MAX_CHANNELS
 from pixelrnn.graph.curves import CURVES, Curves
 from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
 from pixelrnn.graph.program import FeatureMap, GivenMaps, LikelihoodParameters, Program
@@ -41,6 +42,8 @@ def take_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
         "parameters": [_triple(each) for each in likelihood.parameters],
         "sections": sections,
     }
+    if program.symbols:  # which came later to the format
+        structure["symbols"] = True
     given = program.given
     if given.features:  # which came later to the format
         parts = [
@@ -90,10 +93,11 @@ def put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     What it says besides is not looked at: take the program apart again, and compare.
     """
     groups = structure["groups"]
-    if not (type(groups) is int and 1 <= groups <= 3):
+    if not (type(groups) is int and 1 <= groups <= MAX_CHANNELS):
         raise ValueError(f"{groups} colour groups")
     arrays = dict(arrays)
     program = Program(structure["channels"], structure["num_levels"], groups)
+    program.symbols = bool(structure.get("symbols"))
     program.curves = Curves(*(arrays.pop(f"curve.{name}") for name in CURVES))
     for number, wide in enumerate(structure["wide"]):
         fill = arrays.pop(f"map.{number}.fill")

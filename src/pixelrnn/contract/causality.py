@@ -63,7 +63,7 @@ def check_causal_at(
         levels = model.config.num_levels
         shifts = torch.randint(1, levels, (len(some), *image.shape), generator=generator)
         later = order >= some[:, None, None, None]
-        changed = torch.where(later, (image + shifts) % levels, image).to(torch.uint8)
+        changed = torch.where(later, (image + shifts) % levels, image).to(image.dtype)
         try:
             _compare(model, image, changed, some)
         except ContractViolation:
@@ -101,7 +101,7 @@ def each_changed(
     steps = torch.randint(1, num_levels, (count, 1), generator=generator)
     flat = copies.view(count, image.numel())
     rows = torch.arange(count)[:, None]
-    flat[rows, flat_places] = ((flat[rows, flat_places] + steps) % num_levels).to(torch.uint8)
+    flat[rows, flat_places] = ((flat[rows, flat_places] + steps) % num_levels).to(flat.dtype)
     return copies
 
 

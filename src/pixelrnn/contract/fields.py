@@ -13,6 +13,7 @@ from pixelrnn.arrays import Flags, Images
 from pixelrnn.contract.causality import CHANGES_AT_ONCE, each_changed
 from pixelrnn.contract.violation import ContractViolation, named
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.given_images import as_tensor
 from pixelrnn.ordering import Place
 
 LOOKS_AHEAD = 8  # at random values of all that comes later: one might change nothing by chance
@@ -64,7 +65,7 @@ def field_in_float64(model: AutoregressiveModel, image: Images, place: Place) ->
         place: whose distribution is watched.
     """
     watched = copy.deepcopy(model).double()
-    images = torch.from_numpy(image[None].copy())
+    images = as_tensor(image[None], torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     return measure_receptive_field(watched, images, place, generator, by_pixel=True)
 
@@ -82,7 +83,7 @@ class _Watched:
         places = later.expand(LOOKS_AHEAD, -1)
         changed = self.image.repeat(LOOKS_AHEAD, 1, 1, 1)
         levels = torch.randint(self.model.config.num_levels, places.shape, generator=generator)
-        changed.view(LOOKS_AHEAD, -1).scatter_(1, places, levels.to(torch.uint8))
+        changed.view(LOOKS_AHEAD, -1).scatter_(1, places, levels.to(changed.dtype))
         rows = self.image.shape[1]
         return bool((self.usual(LOOKS_AHEAD, rows) != self.pmf(changed, rows)).any())
 

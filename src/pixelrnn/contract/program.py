@@ -10,7 +10,7 @@ from pixelrnn.coding.measuring import measure_files
 from pixelrnn.contract.violation import ContractViolation, named
 from pixelrnn.graph.program import Program
 from pixelrnn.models import AutoregressiveModel
-from pixelrnn.models.given_images import AnyImages
+from pixelrnn.models.given_images import AnyImages, as_array, as_tensor
 from pixelrnn.operations.oracle import UnwrittenError, parameters_of
 from pixelrnn.ordering import Place
 from pixelrnn.units import bits, bits_per_dim
@@ -86,7 +86,7 @@ def check_samples(model: AutoregressiveModel, height: int, width: int, seed: int
     """
     program_of(model)
     drawn = model.sample(DRAWN, size=(height, width), seed=seed)
-    images = torch.from_numpy(drawn)
+    images = as_tensor(drawn, torch.device("cpu"))
     parameters = model(images)
     generator = torch.Generator().manual_seed(seed)
     counts = torch.zeros(BINS, dtype=torch.float64)
@@ -124,7 +124,7 @@ def check_codes(model: AutoregressiveModel, coding: CodingModel, images: Tensor)
         ContractViolation: if float, integer and file sizes differ by more than rounding explains.
         CompressedFileError: if other pixels come back.
     """
-    sizes = measure_files(coding, images.numpy())
+    sizes = measure_files(coding, as_array(images))
     cost = -model.log_prob_map(images, dtype=torch.float64)
     above = (cost * bits(1.0) - SURPRISE_BITS).clamp(min=0)
     found = Sizes(

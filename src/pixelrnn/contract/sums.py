@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pixelrnn.contract.violation import ContractViolation
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.given_images import as_levels
 
 NORMALISATION_TOLERANCE = 1e-12
 IMAGES_AT_ONCE = 4096
@@ -40,7 +41,7 @@ def check_normalised(model: AutoregressiveModel, height: int, width: int) -> Non
     """
     shape = (model.config.channels, height, width)
     levels = [torch.arange(model.config.num_levels)] * math.prod(shape)
-    images = torch.cartesian_prod(*levels).to(torch.uint8).view(-1, *shape)
+    images = as_levels(torch.cartesian_prod(*levels), model.config.num_levels).view(-1, *shape)
     total = sum(float(model.log_prob(some).exp().sum()) for some in images.split(IMAGES_AT_ONCE))
     if not abs(total - 1) <= NORMALISATION_TOLERANCE * 100:
         raise ContractViolation(f"not normalised: all images together have probability {total!r}")

@@ -20,6 +20,7 @@ from pixelrnn.contract.violation import ContractViolation
 from pixelrnn.data import Images
 from pixelrnn.errors import NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.given_images import as_levels, as_tensor
 from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.operations.export import export
 from pixelrnn.uncertainty import evenly_spread
@@ -32,6 +33,7 @@ WORLDS = ((2, 2), (1, 3), (1, 2), (1, 1))
 LARGEST_WORLD = 1 << 16  # images
 COMPARED, CODED = 4, 64  # images
 CODED_PIXELS = 1 << 16
+CPU = torch.device("cpu")
 OnProgress = Callable[[float], None]
 
 
@@ -121,13 +123,13 @@ class _Trained:
         config = self.model.config
         shape = (count, config.channels, height, width)
         levels = torch.randint(config.num_levels, shape, generator=self.generator)
-        return levels.to(torch.uint8)
+        return as_levels(levels, config.num_levels)
 
     @property
     def given(self) -> Tensor:
         """A few images of the training size: real ones, or else random ones."""
         if self.images is not None:
-            return torch.from_numpy(self.images[:COMPARED].copy())
+            return as_tensor(self.images[:COMPARED], CPU)
         height, width = self.model.config.image_size or USUAL_SIZE
         return self.random(COMPARED, min(height, LARGEST_SIDE), min(width, LARGEST_SIDE))
 
@@ -208,7 +210,7 @@ class _Trained:
         images = self._to_code()
         coding = self.coding
         if coding is None:
-            seen = images.numpy() if self.images is None else self.images
+            seen = images if self.images is None else self.images
             coding = name_model("model", export(program_of(self.model, seen)))
         covered = check_codes(self.model, coding, images)
         return f"{len(images)} images of {_by(images.shape[2:])}, decoded again: {covered}"
@@ -218,8 +220,8 @@ class _Trained:
         height, width = self.given.shape[2:]
         count = max(1, min(CODED, CODED_PIXELS // (height * width)))
         if self.images is not None:
-            return torch.from_numpy(self.images[:count].copy())
-        return torch.from_numpy(self.model.sample(count, size=(height, width)))
+            return as_tensor(self.images[:count], CPU)
+        return as_tensor(self.model.sample(count, size=(height, width)), CPU)
 
 
 def _by(size: tuple[int, ...] | torch.Size) -> str:

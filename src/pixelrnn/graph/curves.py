@@ -27,17 +27,48 @@ LOGISTIC_STEP_BITS = 5
 LOGISTIC_SIDE = 16 << LOGISTIC_STEP_BITS
 LOGISTIC_BITS = 22
 
-# Means and residuals are in 1/1024 of a level; inverse scales in 2^-20 per level.
-LEVEL_BITS = 10
+# Means and residuals are in 1/1024 of a level, of many levels in less; inverse scales in 2^-20 per level.
+LEVEL_BITS, LEAST_LEVEL_BITS = 10, 4
 INVERSE_BITS = 20
+# Log-scales: those of many levels begin lower, for the narrowest logistic is a ninth of a level.
 LOG_SCALE_STEP_BITS = 6
-LOWEST_LOG_SCALE, HIGHEST_LOG_SCALE = -7, 5
-SCALES = (HIGHEST_LOG_SCALE - LOWEST_LOG_SCALE) << LOG_SCALE_STEP_BITS
+LOWEST_LOG_SCALE = -7 << LOG_SCALE_STEP_BITS
+HIGHEST_LOG_SCALE = 5 << LOG_SCALE_STEP_BITS
+LOG_SCALE_STEPS_OF_A_BIT = 45  # log(2), and a little
+BYTE_BITS = 8
 
 # tanh of a coupling of two colours.
 COUPLING_STEP_BITS = 7
 COUPLING_SIDE = 4 << COUPLING_STEP_BITS
 COUPLING_BITS = 12
+
+
+def bits_beyond_a_byte(num_levels: int) -> int:
+    """Return how many bits more than eight a level has.
+
+    Example:
+        >>> [bits_beyond_a_byte(levels) for levels in (2, 256, 257, 1024, 65536)]
+        [0, 0, 1, 2, 8]
+    """
+    bits = 0
+    while (num_levels - 1) >> (BYTE_BITS + bits):
+        bits += 1
+    return bits
+
+
+def level_bits(num_levels: int) -> int:
+    """Return how many bits behind the point means and residuals have, in levels."""
+    return max(LEVEL_BITS - bits_beyond_a_byte(num_levels), LEAST_LEVEL_BITS)
+
+
+def lowest_log_scale(num_levels: int) -> int:
+    """Return the lowest log-scale, in steps of 1/64."""
+    return LOWEST_LOG_SCALE - LOG_SCALE_STEPS_OF_A_BIT * bits_beyond_a_byte(num_levels)
+
+
+def num_scales(num_levels: int) -> int:
+    """Return how many log-scales there are."""
+    return HIGHEST_LOG_SCALE - lowest_log_scale(num_levels)
 
 
 @dataclass(frozen=True)
@@ -49,7 +80,7 @@ class Curves:
         tanh: of a candidate or a cell, int16, from -6 to 6.
         exponential: exp(-x), int64, from 0 to 16.
         logistic: 1 / (1 + exp(-x)), int64, from -16 to 16: 0 and 1 at the ends.
-        inverse_scales: levels in a scale, inverted, int64, for log-scales from -7 to 5.
+        inverse_scales: levels in a scale, inverted, int64, for log-scales from -7 or less to 5.
         coupling: tanh(x), int64, from -4 to 4.
     """
 
@@ -72,7 +103,8 @@ def curves(num_levels: int) -> Curves:
 
     logistic = 1 / (1 + np.exp(-around_zero(LOGISTIC_SIDE, LOGISTIC_STEP_BITS)))
     logistic[0], logistic[-1] = 0, 1
-    log_scales = LOWEST_LOG_SCALE + np.arange(SCALES) / (1 << LOG_SCALE_STEP_BITS)
+    lowest = lowest_log_scale(num_levels) / (1 << LOG_SCALE_STEP_BITS)
+    log_scales = lowest + np.arange(num_scales(num_levels)) / (1 << LOG_SCALE_STEP_BITS)
     levels = np.exp(log_scales) * (num_levels - 1) / 2
     sigmoid = 1 / (1 + np.exp(-around_zero(SIGMOID_SIDE, GATE_STEP_BITS)))
     exponential = np.exp(-np.arange(EXPONENTIAL_SIZE) / (1 << LOGIT_STEP_BITS))

@@ -21,6 +21,7 @@ Operations of `row_start` run before the first pixel of a row, one after the oth
 what they read of this row, `row_start` wrote. Those of `row_end` run over the finished row, from right to
 left. Those of `given` run once an image, before its first pixel, one after the other over all of a map
 that the image is given by (`GivenMaps`); their results are kept whole, and may be read at any offset.
+Those of `pixel_end` run once all levels of a pixel are known.
 
 The likelihood is no operation: it takes the parameters of the section that has just run, and there, in the
 machine, is the one place where the value of a sub-pixel comes from.
@@ -37,14 +38,16 @@ import numpy as np
 
 from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import Curves
+from pixelrnn.graph.levels import num_parts
 from pixelrnn.graph.operation import Features, Numbers, Operation, Tap
 
-AroundPixels = Literal["row_end", "row_start", "given"]
+AroundPixels = Literal["row_end", "row_start", "given", "pixel_end"]
 Section = (
     int | AroundPixels
 )  # the number of a colour group, or what runs once a row, or once an image
 AROUND_PIXELS = get_args(AroundPixels)
 NOWHERE = Features(0, 0, 0)
+ONE_OF_SYMBOLS = 15  # of features that are looked up, and calibrated
 
 
 @dataclass
@@ -113,12 +116,13 @@ class Program:
         channels: colours of a pixel.
         num_levels: levels of a sub-pixel.
         groups: sections of a pixel: one a colour, or 1.
-        image: where the machine writes the scaled value of each colour once it is known.
+        image: where the machine writes the scaled value of each colour once it is known, or its symbol.
         border: a feature that is 1 on pixels and 0 outside, if the model asks for one.
         given: what an image is given by.
         likelihood: how parameters become probabilities.
-        sections: operations of each colour group, then those of `row_end`, of `row_start` and of `given`.
+        sections: operations of each colour group, then those of `AROUND_PIXELS`.
         curves: the tables of an integer program; None of a program of floats.
+        symbols: whether levels have no order: their numbers are looked up in tables, not multiplied.
     """
 
     channels: int
@@ -131,6 +135,7 @@ class Program:
     given: GivenMaps = GivenMaps()
     likelihood: LikelihoodParameters | None = None
     curves: Curves | None = None
+    symbols: bool = False
     _section: int = 0
 
     def __post_init__(self) -> None:
@@ -140,6 +145,20 @@ class Program:
     def section_names(self) -> list[Section]:
         """What the sections are called, in their order."""
         return [*range(self.groups), *AROUND_PIXELS]
+
+    @property
+    def parts(self) -> int:
+        """How many features of `image` each colour has; see `graph/levels.py`."""
+        return 1 if self.curves is None or self.symbols else num_parts(self.num_levels)
+
+    @property
+    def one(self) -> int:
+        """What stands for the border's 1 in an integer program."""
+        return ONE_OF_SYMBOLS if self.symbols else self.num_levels - 1
+
+    def section_after(self, group: int) -> Section:
+        """Return the section that runs once the levels of a colour group are known."""
+        return group + 1 if group + 1 < self.groups else "pixel_end"
 
     def new_map(self, features: int, fill: Floats | None = None) -> Features:
         """Add a map and return all its features."""
@@ -243,7 +262,7 @@ class Program:
     @property
     def operations(self) -> list[Operation]:
         """All operations, in the order in which they are run."""
-        names: list[Section] = ["given", "row_start", *range(self.groups), "row_end"]
+        names: list[Section] = ["given", "row_start", *range(self.groups), "pixel_end", "row_end"]
         return [operation for name in names for operation in self.section_of(name)]
 
     def largest(self) -> Floats:

@@ -33,7 +33,7 @@ def reaches(program: Program) -> list[Reach]:
     walks = {name: set[int]() for name in ("pixels", "row_end", "row_start", "given")}
     walks["pixels"] |= _used_by_the_machine(program)
     for name, operations in zip(program.section_names, program.sections, strict=True):
-        used = walks["pixels" if isinstance(name, int) else name]
+        used = walks["pixels" if isinstance(name, int) or name == "pixel_end" else name]
         for operation in operations:
             used |= {operation.out.map, *(tap.features.map for tap in operation.taps)}
             used |= {operation.cell.map} if operation.cell else set()

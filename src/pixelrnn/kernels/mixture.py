@@ -23,8 +23,8 @@ _FUSED = {"contract"}
 
 @njit()
 def coupling_number(channel: int, other: int) -> int:
-    """Return which coupling leads from colour `other` to a later one: red-green, red-blue, green-blue."""
-    return channel + other - 1
+    """Return which coupling leads from colour `other` to a later one: red-green, red-blue, ..."""
+    return channel * (channel - 1) // 2 + other
 
 
 @njit(fastmath=_FUSED, error_model="numpy")
@@ -66,8 +66,11 @@ def score(
     for k in range(components):
         sums[k, :] = parameters[k, start:end]
     normalise(sums, weights, highest, total)
-    for n in range(num_couplings):
-        set_slope(slopes[n], parameters[coupling_map + n, start:end], n // components != 1)
+    for c in range(1, channels):
+        for other in range(c):
+            for k in range(components):
+                n = coupling_number(c, other) * components + k
+                set_slope(slopes[n], parameters[coupling_map + n, start:end], c - other == 1)
     for c in range(channels):
         own, residual = levels[c, start:end], residuals[c]
         prediction = parameters[coupling_map + num_couplings + c, start:end]
@@ -187,7 +190,7 @@ def run(
         mean_unit: what the means are multiplied by.
         log_scale_range: to which log-scales are clamped.
         parameters: `(B, maps, pixels)`; see `likelihoods.LogisticMixture`.
-        levels: uint8 `(B, C, pixels)`, C being 1 or 3.
+        levels: uint8 `(B, C, pixels)`.
         log_probs: gets the nats, as `levels`; empty if the gradient is wanted.
         grad_log_probs: the gradient of these; empty if it is not wanted.
         grad_parameters: gets the gradient of `parameters`; empty if it is not wanted.

@@ -50,6 +50,8 @@ class LikelihoodConfig(BaseModel, ABC):
         """Return the likelihood for images of `channels` colours and `num_levels` levels."""
 
 
+NUMBERS_AT_ONCE = 1 << 20  # of parameters, where every level is asked for
+
 LIKELIHOODS = Registry[type[LikelihoodConfig]]("likelihood")
 
 _Config = TypeVar("_Config", bound=LikelihoodConfig)
@@ -111,12 +113,14 @@ class Likelihood(ABC):
         groups: colour groups that the network must keep apart: `channels`, or 1.
         components: of the mixture, or 0.
         layout: of the parameters of a group, in order.
+        is_without_order: whether any order of the levels would do, as that of symbols.
     """
 
     channels: int
     num_levels: int
     groups: int
     components: int = 0
+    is_without_order: bool = False
     layout: tuple[Segment, ...]
     compiled: Compiled
 
@@ -197,19 +201,23 @@ class Likelihood(ABC):
     def log_pmf(self, parameters: "Tensor", images: "Tensor", channel: int) -> "Tensor":
         """Return the log-probability of *every* level of one colour, the others as in `images`.
 
-        It asks `log_prob` about each level in turn, so that it cannot differ from what is scored.
+        It asks `log_prob` about each level, so that it cannot differ from what is scored.
 
         Returns:
             `(B, num_levels, H, W)` nats; `exp` of it sums to 1 over the levels.
         """
         import torch
 
-        columns = []
-        for level in range(self.num_levels):
-            candidate = images.clone()
-            candidate[:, channel] = level
-            columns.append(self.log_prob(parameters, candidate)[:, channel])
-        return torch.stack(columns, dim=1)
+        columns, batch = [], len(images)
+        dtype = torch.uint8 if self.num_levels <= 1 << 8 else torch.int32
+        at_once = max(1, NUMBERS_AT_ONCE // max(1, parameters.numel()))
+        for levels in torch.arange(self.num_levels, device=images.device).split(at_once):
+            candidates = images.repeat(len(levels), 1, 1, 1).to(dtype)
+            of_each = levels.repeat_interleave(batch)[:, None, None]
+            candidates[:, channel] = of_each.to(dtype)
+            of_all = parameters.repeat(len(levels), 1, 1, 1, 1)
+            columns.append(self.log_prob(of_all, candidates)[:, channel].unflatten(0, (-1, batch)))
+        return torch.cat(columns).transpose(0, 1)
 
 
 def likelihood_of(program: Program) -> Likelihood:

@@ -53,6 +53,8 @@ class Categorical(Likelihood):
         0.25
     """
 
+    is_without_order = True
+
     def __init__(self, channels: int, num_levels: int) -> None:
         self.channels = self.groups = channels
         self.num_levels = num_levels

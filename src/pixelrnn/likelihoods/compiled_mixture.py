@@ -9,9 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from pixelrnn.kernels import memory, mixture, threads
 from pixelrnn.likelihoods.logistic_mixture import (
-    MAX_LOG_SCALE,
     MEAN_UNIT,
-    MIN_LOG_SCALE,
     LogisticMixture,
 )
 
@@ -66,7 +64,7 @@ def _run(
     def share(first: int, last: int) -> None:
         mixture.run(
             first, last, likelihood.components, likelihood.num_levels,
-            MEAN_UNIT, (MIN_LOG_SCALE, MAX_LOG_SCALE), values, images.flatten(2).numpy(),
+            MEAN_UNIT, likelihood.log_scale_range, values, images.flatten(2).numpy(),
             scores, gradient, result, memory.empty((size,), values.dtype),
         )  # fmt: skip
 

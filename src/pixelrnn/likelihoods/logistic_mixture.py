@@ -16,7 +16,8 @@ Deviations from the source:
         m_red = q_red + w mu_red
         m_green = q_green + w mu_green + (1 + tanh a) e_red
         m_blue = q_blue + w mu_blue + tanh(b) e_red + (1 + tanh c) e_green
-    so that a colour starts by repeating the residual of the one before it;
+    so that a colour starts by repeating the residual of the one before it; and so on, if there are more
+    channels than three;
   * the network gives the means in units of w = `MEAN_UNIT`, about the scale of a residual. An optimiser
     whose steps have one size for all weights, as Adam's have, would else move the means ten times
     too far; docs/experiments.md has what that costs.
@@ -32,9 +33,10 @@ from pixelrnn import kernels
 from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import (
     COUPLING_STEP_BITS,
-    LEVEL_BITS,
     LOG_SCALE_STEP_BITS,
     LOGIT_STEP_BITS,
+    level_bits,
+    lowest_log_scale,
 )
 from pixelrnn.likelihoods.base import Likelihood, LikelihoodConfig, Segment, register, scale_levels
 from pixelrnn.likelihoods.mixture_frequencies import COMPILED
@@ -42,7 +44,6 @@ from pixelrnn.likelihoods.mixture_frequencies import COMPILED
 if TYPE_CHECKING:
     from torch import Tensor
 
-MIN_LOG_SCALE = -7.0
 MAX_LOG_SCALE = 20.0  # wider than any image; exp(-x) of more would vanish in float32
 INITIAL_LOG_SCALE = -2.5
 MEAN_UNIT = 0.1  # of the means that the network gives
@@ -80,7 +81,9 @@ class LogisticMixture(Likelihood):
         self.components = k = components
         self.num_couplings = channels * (channels - 1) // 2
         self.groups = 1
-        level = 2 / (num_levels - 1) * 2.0**-LEVEL_BITS
+        lowest = lowest_log_scale(num_levels) * 2.0**-LOG_SCALE_STEP_BITS
+        self.log_scale_range = lowest, MAX_LOG_SCALE
+        level = 2 / (num_levels - 1) * 2.0 ** -level_bits(num_levels)
         self.layout = (
             Segment("logits", k, 2.0**-LOGIT_STEP_BITS),
             Segment("means", channels * k, level / MEAN_UNIT),
@@ -123,9 +126,7 @@ class LogisticMixture(Likelihood):
         return (
             logits,  # (B, K, H, W)
             MEAN_UNIT * means.unflatten(1, by_component),  # (B, C, K, H, W)
-            log_scales.unflatten(1, by_component).clamp(
-                MIN_LOG_SCALE, MAX_LOG_SCALE
-            ),  # (B, C, K, H, W)
+            log_scales.unflatten(1, by_component).clamp(*self.log_scale_range),  # (B, C, K, H, W)
             couplings.unflatten(
                 1, (self.num_couplings, self.components)
             ).tanh(),  # (B, C (C - 1) / 2, K, H, W)
@@ -136,17 +137,13 @@ class LogisticMixture(Likelihood):
         """Return the means of the residuals, `(B, C, K, H, W)`."""
         import torch
 
-        if self.channels == 1:
-            return offsets
-        red, green = residuals[:, 0:1], residuals[:, 1:2]  # (B, 1, H, W), for all components alike
-        return torch.stack(
-            [
-                offsets[:, 0],
-                offsets[:, 1] + (1 + couplings[:, 0]) * red,
-                offsets[:, 2] + couplings[:, 1] * red + (1 + couplings[:, 2]) * green,
-            ],
-            dim=1,
-        )
+        means = list(offsets.unbind(dim=1))
+        for channel in range(1, self.channels):
+            for other in range(channel):
+                coupling = couplings[:, channel * (channel - 1) // 2 + other]
+                start = 1 if other == channel - 1 else 0
+                means[channel] = means[channel] + (start + coupling) * residuals[:, other, None]
+        return torch.stack(means, dim=1)
 
     def _log_bins(self, centred: "Tensor", log_scales: "Tensor", images: "Tensor") -> "Tensor":
         """Return log P_kc of the bin around each value, `(B, C, K, H, W)`."""

@@ -14,34 +14,44 @@ from numba import carray, njit  # type: ignore[attr-defined]
 
 from pixelrnn.graph.curves import (
     ARGUMENT_BITS,
+    BYTE_BITS,
     COUPLING_BITS,
     COUPLING_SIDE,
+    HIGHEST_LOG_SCALE,
     INVERSE_BITS,
+    LEAST_LEVEL_BITS,
     LEVEL_BITS,
-    LOG_SCALE_STEP_BITS,
+    LOG_SCALE_STEPS_OF_A_BIT,
     LOGISTIC_BITS,
     LOGISTIC_SIDE,
     LOGISTIC_STEP_BITS,
     LOWEST_LOG_SCALE,
-    SCALES,
     WEIGHT_BITS,
+    bits_beyond_a_byte,
 )
 from pixelrnn.kernels.range_coder import TOTAL, TOTAL_BITS
 from pixelrnn.likelihoods.base import Compiled
 from pixelrnn.likelihoods.exponentials import exponentials, normalise, whole
 
-TO_ARGUMENT = LEVEL_BITS + INVERSE_BITS - ARGUMENT_BITS
+TO_ARGUMENT = INVERSE_BITS - ARGUMENT_BITS  # and the bits of a level
 LOGISTIC_LIMIT = LOGISTIC_SIDE << (ARGUMENT_BITS - LOGISTIC_STEP_BITS)
 BETWEEN_BITS = ARGUMENT_BITS - LOGISTIC_STEP_BITS
 BETWEEN = (1 << BETWEEN_BITS) - 1
-FARTHEST = 1 << 24  # a mean, 64 times the range of 256 levels away
+FARTHEST_BITS = 6  # a mean, 64 times the range of all levels away
 ONE_LOGISTIC = 1 << LOGISTIC_BITS
+_bits_beyond_a_byte = njit(bits_beyond_a_byte)
 
 
 @njit(inline="always")
-def _below(edge: int, mean: int, inverse_scale: int, logistic: np.ndarray) -> int:
-    """Return the distribution function of a logistic at an edge, in 1/1024 levels."""
-    argument = ((edge - mean) * inverse_scale) >> TO_ARGUMENT
+def _level_bits(levels: int) -> int:
+    """Return how many bits behind the point means have; see `curves.level_bits`."""
+    return max(LEVEL_BITS - _bits_beyond_a_byte(levels), LEAST_LEVEL_BITS)
+
+
+@njit(inline="always")
+def _below(edge: int, mean: int, inverse_scale: int, bits: int, logistic: np.ndarray) -> int:
+    """Return the distribution function of a logistic at an edge, in parts of a level of so many bits."""
+    argument = ((edge - mean) * inverse_scale) >> (bits + TO_ARGUMENT)
     argument = min(max(argument, -LOGISTIC_LIMIT), LOGISTIC_LIMIT - 1) + LOGISTIC_LIMIT
     entry = argument >> BETWEEN_BITS
     low: int = logistic[entry]
@@ -50,9 +60,9 @@ def _below(edge: int, mean: int, inverse_scale: int, logistic: np.ndarray) -> in
 
 
 @njit(inline="always")
-def _edge(level: int) -> int:
-    """Return the lower edge of the bin of a level, in 1/1024 levels."""
-    return (2 * level - 1) << (LEVEL_BITS - 1)
+def _edge(level: int, bits: int) -> int:
+    """Return the lower edge of the bin of a level, in parts of a level of so many bits."""
+    return (2 * level - 1) << (bits - 1)
 
 
 @njit(error_model="numpy")
@@ -69,10 +79,11 @@ def mixture_cumulative(
         return 0
     if level >= levels:
         return TOTAL
-    edge = _edge(level)
+    bits = _level_bits(levels)
+    edge = _edge(level, bits)
     total: int = whole(0)
     for k in range(len(weights)):
-        total += weights[k] * _below(edge, means[k], inverse_scales[k], logistic)
+        total += weights[k] * _below(edge, means[k], inverse_scales[k], bits, logistic)
     of_total_bits = total >> (WEIGHT_BITS + LOGISTIC_BITS - TOTAL_BITS)
     return ((of_total_bits * (TOTAL - levels)) >> TOTAL_BITS) + level
 
@@ -108,14 +119,15 @@ def mixture_update(
     logistic: np.ndarray,
 ) -> None:
     """Weigh the components anew, now that the level of a colour is known."""
-    total = whole(0)
+    total, bits = whole(0), _level_bits(levels)
+    lower, upper = _edge(level, bits), _edge(level + 1, bits)
     for k in range(len(weights)):
         below_next = ONE_LOGISTIC
         if level < levels - 1:
-            below_next = _below(_edge(level + 1), means[k], inverse_scales[k], logistic)
+            below_next = _below(upper, means[k], inverse_scales[k], bits, logistic)
         below = whole(0)
         if level > 0:
-            below = _below(_edge(level), means[k], inverse_scales[k], logistic)
+            below = _below(lower, means[k], inverse_scales[k], bits, logistic)
         weights[k] *= below_next - below + 1
         total += weights[k]
     normalise(weights, total)
@@ -127,6 +139,7 @@ def mixture_components(
     at: int,
     channel: int,
     channels: int,
+    levels: int,
     residuals: np.ndarray,
     prediction: int,
     coupling: np.ndarray,
@@ -134,33 +147,35 @@ def mixture_components(
     means: np.ndarray,
     inverse_scales: np.ndarray,
 ) -> None:
-    """Set means, in 1/1024 levels, and inverse scales of a colour's components.
+    """Set means, in parts of a level (`curves.level_bits`), and inverse scales of a colour's components.
 
     Args:
         parameters: int32, in the order of `likelihoods.LogisticMixture`.
         at: where they start.
         channel: the colour.
         channels: colours of a pixel.
-        residuals: value minus prediction of the colours before, in 1/1024 levels.
-        prediction: of the colour, in 1/1024 levels.
+        levels: of a sub-pixel.
+        residuals: value minus prediction of the colours before, in the same parts.
+        prediction: of the colour, likewise.
         coupling: the table of tanh.
         inverse_scale_of: the table of inverse scales.
         means: to be set.
         inverse_scales: to be set.
     """
-    components = len(means)
-    couplings = at + components * (1 + 2 * channels)
+    components, beyond = len(means), _bits_beyond_a_byte(levels)
+    farthest = 1 << (FARTHEST_BITS + BYTE_BITS + beyond + _level_bits(levels))
+    lowest = LOWEST_LOG_SCALE - LOG_SCALE_STEPS_OF_A_BIT * beyond
+    couplings = at + components * (1 + 2 * channels + channel * (channel - 1) // 2)
     for k in range(components):
         mean = whole(parameters[at + components * (1 + channel) + k])
-        if channel == 1:
-            mean += _coupled(parameters[couplings + k], 1, residuals[0], coupling)
-        if channel == 2:
-            mean += _coupled(parameters[couplings + components + k], 0, residuals[0], coupling)
-            mean += _coupled(parameters[couplings + 2 * components + k], 1, residuals[1], coupling)
-        means[k] = min(max(mean + prediction, -FARTHEST), FARTHEST)
+        for other in range(channel):
+            start = 1 if other == channel - 1 else 0
+            parameter = parameters[couplings + components * other + k]
+            mean += _coupled(parameter, start, residuals[other], coupling)
+        means[k] = min(max(mean + prediction, -farthest), farthest)
         log_scale = whole(parameters[at + components * (1 + channels + channel) + k])
-        entry = log_scale - (LOWEST_LOG_SCALE << LOG_SCALE_STEP_BITS)
-        inverse_scales[k] = inverse_scale_of[min(max(entry, 0), SCALES - 1)]
+        log_scale = min(max(log_scale, lowest), HIGHEST_LOG_SCALE - 1)
+        inverse_scales[k] = inverse_scale_of[log_scale - lowest]
 
 
 @njit(inline="always")
@@ -178,10 +193,10 @@ def _prepare(work: Any, at: int, channel: int, channels: int, levels: int, compo
         total = exponentials(work.wide, at, components, work.exponential, weights)
         normalise(weights, total)
     head = components * (1 + 2 * channels + channels * (channels - 1) // 2)
-    prediction = whole(work.wide[at + head + channel]) + ((levels - 1) << (LEVEL_BITS - 1))
+    prediction = whole(work.wide[at + head + channel]) + ((levels - 1) << (_level_bits(levels) - 1))
     residuals = carray(work.residuals, (channels,))
     mixture_components(
-        work.wide, at, channel, channels, residuals, prediction, work.coupling,
+        work.wide, at, channel, channels, levels, residuals, prediction, work.coupling,
         work.inverse_scale_of, carray(work.means, (components,)),
         carray(work.inverse_scales, (components,)),
     )  # fmt: skip
@@ -210,7 +225,7 @@ def _search(work: Any, target: int, levels: int, components: int) -> tuple[int, 
 @njit(error_model="numpy")
 def _update(work: Any, level: int, channel: int, levels: int, components: int) -> None:
     weights, means, inverse_scales, logistic = _mixture(work, components)
-    work.residuals[channel] += level << LEVEL_BITS
+    work.residuals[channel] += level << _level_bits(levels)
     mixture_update(level, levels, weights, means, inverse_scales, logistic)
 
 

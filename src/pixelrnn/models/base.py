@@ -25,6 +25,7 @@ from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given import Conditional, Conditions
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.lowering import largest_results, lower_by_stand_ins, write_down
+from pixelrnn.models.symbols import SYMBOLS
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.operations.export import export
 from pixelrnn.ordering import Place
@@ -45,6 +46,7 @@ class AutoregressiveModel(Conditional, ABC):
     Attributes:
         config: the frozen configuration.
         likelihood: how parameters become probabilities.
+        symbols: of a model of symbols, its `SymbolTables`.
         calibration: how large the results of operations become on the training images; see `calibrate`.
         shipped_as: the name of a model that comes with the package, and has integers of its own.
     """
@@ -82,8 +84,14 @@ class AutoregressiveModel(Conditional, ABC):
 
     @final
     def inputs(self, images: Tensor) -> Tensor:
-        """Return the colours scaled to [-1, 1], and the border feature if it is read, `(B, F, H, W)`."""
-        values = scale_levels(images, self.config.num_levels, self.dtype)
+        """Return what comes into the network, and the border feature if it is read, `(B, F, H, W)`.
+
+        It is the colours scaled to [-1, 1]; or, of symbols, what they are looked up as.
+        """
+        if self.config.has_symbols:
+            values = self.get_submodule(SYMBOLS)(images)
+        else:
+            values = scale_levels(images, self.config.num_levels, self.dtype)
         if self.reads_border:
             values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
         if torch.is_autocast_enabled(
@@ -97,7 +105,7 @@ class AutoregressiveModel(Conditional, ABC):
         """Write the network down, as operations on one pixel.
 
         Args:
-            image: the colours of a pixel, scaled to [-1, 1], and the border feature if it is read.
+            image: what comes into the network of a pixel, see `inputs`.
             given: what the image is given by, where the configuration says that it may be.
 
         Returns:

@@ -1,9 +1,10 @@
 """What every model is told; with the weights it rebuilds the model."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pixelrnn.arrays import MAX_CHANNELS, MAX_LEVELS
 from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.stepper.asked import MAX_SIDE
 
@@ -39,9 +40,21 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     kind: str = ""
-    channels: int = Field(default=3, description="colours of a pixel: 1 (grey) or 3 (RGB)")
-    num_levels: int = Field(default=256, ge=2, le=256, description="levels of a sub-pixel")
+    channels: int = Field(
+        default=3,
+        ge=1,
+        le=MAX_CHANNELS,
+        description="colours of a pixel: 1 is grey, 3 RGB, any number that of a stack of maps",
+    )
+    num_levels: int = Field(default=256, ge=2, le=MAX_LEVELS, description="levels of a sub-pixel")
     likelihood: AnyLikelihoodConfig = Field(default_factory=LogisticMixtureConfig)
+    alphabet: Literal["ordinal", "symbols"] = Field(
+        default="ordinal",
+        description="ordinal: levels in order, such as brightness; symbols: codes, near to no other",
+    )
+    symbol_features: int = Field(
+        default=16, ge=1, le=1024, description="features that a symbol is looked up as"
+    )
     image_size: tuple[Side, Side] | None = Field(
         default=None,
         strict=False,
@@ -62,15 +75,31 @@ class ModelConfig(BaseModel):
         """Return a lower bound of the parameters, cheap to compute: no model is built."""
         return 0
 
+    @property
+    def has_symbols(self) -> bool:
+        """Whether levels have no order."""
+        return self.alphabet == "symbols"
+
+    @property
+    def input_features(self) -> int:
+        """Features that a pixel comes into the network as, beside the border."""
+        return self.channels * (self.symbol_features if self.has_symbols else 1)
+
+    @model_validator(mode="after")
+    def _symbols_are_predicted_as_such(self) -> Self:
+        if not self.has_symbols:
+            return self
+        if not self.likelihood.build(self.channels, self.num_levels).is_without_order:
+            raise ValueError(
+                f"symbols have no order that {self.likelihood.kind!r} could use: set "
+                "model.likelihood.kind to categorical"
+            )
+        if self.condition:
+            raise ValueError("a model of symbols takes no image to condition on, so far")
+        return self
+
     @model_validator(mode="after")
     def _a_name_for_each_label(self) -> Self:
         if len(self.label_names) not in (0, self.num_labels):
             raise ValueError(f"{len(self.label_names)} names for {self.num_labels} labels")
         return self
-
-    @field_validator("channels")
-    @classmethod
-    def _grey_or_colour(cls, channels: int) -> int:
-        if channels not in (1, 3):
-            raise ValueError("an image has 1 channel (grey) or 3 (RGB)")
-        return channels

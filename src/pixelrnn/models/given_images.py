@@ -1,13 +1,15 @@
 """What people hand to a model: images of numpy or of torch, checked against it."""
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pixelrnn.arrays import Images
 from pixelrnn.errors import ImageMismatchError
 
-AnyImages = Tensor | npt.NDArray[np.uint8]
+AnyImages = Tensor | Images
+TENSORS = (torch.uint8, torch.int32)  # of up to 256 levels, and of more
+LEVELS = "levels as uint8, or uint16 where there are more than 256,"
 
 
 def as_tensor(images: AnyImages, device: torch.device) -> Tensor:
@@ -21,12 +23,23 @@ def as_tensor(images: AnyImages, device: torch.device) -> Tensor:
         torch.Size([2, 1, 4, 4])
     """
     if isinstance(images, Tensor):
-        return images
-    _require_bytes(images)
-    return torch.from_numpy(np.array(images, order="C")).to(device)
+        return images.int() if images.dtype == torch.uint16 else images
+    _require_levels(images)
+    wide = images.astype(np.int32) if images.dtype == np.uint16 else images
+    return torch.from_numpy(np.array(wide, order="C")).to(device)
 
 
-def as_array(images: AnyImages) -> npt.NDArray[np.uint8]:
+def as_levels(levels: Tensor, num_levels: int) -> Tensor:
+    """Return levels, of which there are so many, as tensors of them are: of one byte, or of four.
+
+    Example:
+        >>> as_levels(torch.tensor([3, 300]), 1024).dtype
+        torch.int32
+    """
+    return levels.to(TENSORS[num_levels > 1 << 8])
+
+
+def as_array(images: AnyImages) -> Images:
     """Return images as an array of numpy; raises `ImageMismatchError` for what is neither.
 
     Example:
@@ -34,23 +47,24 @@ def as_array(images: AnyImages) -> npt.NDArray[np.uint8]:
         (2, 1, 4, 4)
     """
     if isinstance(images, Tensor):
-        return images.detach().cpu().numpy()
-    _require_bytes(images)
+        array = images.detach().cpu().numpy()
+        return array.astype(np.uint16) if array.dtype == np.int32 else array
+    _require_levels(images)
     return images
 
 
-def _require_bytes(images: object) -> None:
+def _require_levels(images: object) -> None:
     if not isinstance(images, np.ndarray):
         raise ImageMismatchError(
-            "a model takes uint8 images (B, C, H, W) as a tensor or an array of numpy, not "
+            f"a model takes {LEVELS} (B, C, H, W) as a tensor or an array of numpy, not "
             f"{type(images).__name__}: give np.stack(images)"
         )
-    if images.dtype != np.uint8:
-        raise ImageMismatchError(_not_bytes(images.dtype, images.shape))
+    if images.dtype not in (np.uint8, np.uint16):
+        raise ImageMismatchError(_no_levels(images.dtype, images.shape))
 
 
 def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
-    """Raise `ImageMismatchError` unless the images are uint8 `(B, C, H, W)` of such levels; B may be 0.
+    """Raise `ImageMismatchError` unless the images are `(B, C, H, W)` of such levels; B may be 0.
 
     Args:
         images: a tensor or an array.
@@ -58,15 +72,15 @@ def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
         num_levels: values must be below it.
     """
     shape = tuple(images.shape)
-    if images.dtype not in (torch.uint8, np.uint8):
-        raise ImageMismatchError(_not_bytes(images.dtype, shape))
+    if images.dtype not in (*TENSORS, np.uint8, np.uint16):
+        raise ImageMismatchError(_no_levels(images.dtype, shape))
     if len(shape) == 3 and channels in (shape[0], 1):
         advice = "images[None]" if shape[0] == channels else "images[:, None]"
         raise ImageMismatchError(
-            f"a model takes uint8 images (B, C, H, W), not one of shape {shape}: give {advice}"
+            f"a model takes images (B, C, H, W), not one of shape {shape}: give {advice}"
         )
     if len(shape) != 4:
-        raise ImageMismatchError(_not_bytes(images.dtype, shape))
+        raise ImageMismatchError(_no_levels(images.dtype, shape))
     if shape[1] != channels:
         turned = f"; give images.{_turned(images)}, if the channels are last" * (
             shape[3] == channels
@@ -79,7 +93,9 @@ def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
         raise ImageMismatchError(
             f"images of shape {shape} have no pixels: there is nothing to score"
         )
-    highest = int(images.max()) if shape[0] else 0
+    highest, lowest = (int(images.max()), int(images.min())) if shape[0] else (0, 0)
+    if lowest < 0:
+        raise ImageMismatchError(f"a level is 0 or more, but a sub-pixel is {lowest}")
     if highest >= num_levels:
         raise ImageMismatchError(
             f"this model is of images with {num_levels} levels (0 to {num_levels - 1}), "
@@ -97,5 +113,5 @@ def _turned(images: AnyImages) -> str:
     return "permute(0, 3, 1, 2)" if isinstance(images, Tensor) else "transpose(0, 3, 1, 2)"
 
 
-def _not_bytes(dtype: object, shape: tuple[int, ...]) -> str:
-    return f"a model takes uint8 images (B, C, H, W), not {dtype} of shape {shape}"
+def _no_levels(dtype: object, shape: tuple[int, ...]) -> str:
+    return f"a model takes {LEVELS} (B, C, H, W), not {dtype} of shape {shape}"

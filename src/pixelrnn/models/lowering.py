@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from pixelrnn.graph.simplify import simplify
 from pixelrnn.graph.traced import Traced
 from pixelrnn.layers.masks import feature_groups
 from pixelrnn.models.given import Conditions, Given
-from pixelrnn.models.given_images import AnyImages
+from pixelrnn.models.given_images import AnyImages, as_tensor
+from pixelrnn.models.symbols import SYMBOLS, SymbolTables
 from pixelrnn.operations.export import export
 from pixelrnn.stepper.asked import any_images
 from pixelrnn.stepper.coder import Coder
@@ -37,10 +38,15 @@ def write_down(model: "AutoregressiveModel", images: Tensor | None = None) -> Pr
     """
     config, likelihood = model.config, model.likelihood
     program = Program(config.channels, config.num_levels, likelihood.groups)
-    image = program.new_map(config.channels + model.reads_border)
-    program.image = image.part(0, config.channels)
-    program.border = image.part(config.channels, 1) if model.reads_border else None
-    groups = np.append(feature_groups(config.channels, likelihood.groups).numpy(), 0)
+    count = config.input_features
+    image = program.new_map(count + model.reads_border)
+    program.image = image.part(0, count)
+    program.border = image.part(count, 1) if model.reads_border else None
+    if config.has_symbols:
+        program.symbols, program.image = True, program.new_map(config.channels)
+        tables = cast(SymbolTables, model.get_submodule(SYMBOLS))
+        tables.trace(program, program.image, image.part(0, count))
+    groups = np.append(feature_groups(count, likelihood.groups).numpy(), 0)
     values = None if images is None else model.inputs(images)
     given = _given(model, program, None if images is None else model.conditions(images))
     try:
@@ -104,7 +110,7 @@ def lower_by_stand_ins(model: "AutoregressiveModel") -> Program:
     if config.num_labels:
         labels = torch.arange(count, device=model.device) % (config.num_labels + 1)
     if config.condition:
-        image = torch.from_numpy(any_images(config.condition.channels, config.num_levels))
+        image = as_tensor(any_images(config.condition.channels, config.num_levels), model.device)
         known = torch.ones_like(image[:, :1], dtype=torch.bool)
         known[::2, :, ::2, ::2] = False
         image, known = image.to(model.device), known.to(model.device)

@@ -39,6 +39,7 @@ from pixelrnn.models.conditioning import ConditionNetwork, GivenIn
 from pixelrnn.models.config import ModelConfig, odd
 from pixelrnn.models.given import Conditions
 from pixelrnn.models.given_images import AnyImages
+from pixelrnn.models.symbols import SymbolTables
 
 INITIAL_OUTPUT_GAIN = 0.3
 
@@ -62,6 +63,12 @@ class ResidualConfig(ModelConfig):
         """
         h, head = self.features, self.head_features
         return self.layers * h * h + h * head + (self.head_layers - 1) * head * head // 2
+
+    @model_validator(mode="after")
+    def _symbols_are_not_decorrelated(self) -> Self:
+        if self.has_symbols and self.decorrelate:
+            raise ValueError("decorrelate is for levels in order: leave it out for symbols")
+        return self
 
     @model_validator(mode="after")
     def _a_feature_for_each_colour(self) -> Self:
@@ -90,7 +97,8 @@ class ResidualModel(AutoregressiveModel):
         groups = self.likelihood.groups
         stream = feature_groups(2 * config.features, groups)
         inner = feature_groups(config.features, groups)
-        colours = feature_groups(config.channels, groups)
+        self.symbols = SymbolTables(config) if config.has_symbols else None
+        colours = feature_groups(config.input_features, groups)
         if config.border_channel:
             colours = torch.cat([colours, torch.zeros(1, dtype=torch.int64)])
         self.stem = self.make_stem(config, colours, stream, "A")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelrnn.arrays import Integers
+from pixelrnn.graph.levels import largest_parts
 from pixelrnn.graph.operation import Features, Operation
 from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import OPERATIONS
@@ -45,17 +46,21 @@ class Proof:
             for number, feature_map in enumerate(program.maps)
         }
         border, label = program.border, program.given.label
-        for given in (program.image, *program.given.maps, *([border] if border else [])):
-            self._at_least(given, program.num_levels - 1)
+        levels = largest_parts(program.num_levels)
+        self._at_least(program.image, [program.num_levels - 1] if program.symbols else levels)
+        for given in program.given.maps:
+            self._at_least(given, levels)
+        if border:
+            self._at_least(border, [program.one] if program.symbols else levels)
         if label:
-            self._at_least(label, program.given.num_labels - 1)
+            self._at_least(label, [program.given.num_labels - 1])
         self.moved = dict.fromkeys(self.bounds, 0)  # when the bounds of a map last changed
         self.now = 0
         self.to_the_clamp = False
 
-    def _at_least(self, features: Features, magnitude: int) -> None:
+    def _at_least(self, features: Features, magnitudes: list[int]) -> None:
         part = self.bounds[features.map][features.first : features.first + features.count]
-        np.maximum(part, magnitude, out=part)
+        np.maximum(part, np.resize(magnitudes, features.count), out=part)
 
     def run(self) -> Bounds:
         """Return the bounds of all maps; raises as `largest_magnitudes`."""

@@ -7,6 +7,7 @@ program is read from a file. Each check raises a ValueError that says what is wr
 import numpy as np
 import numpy.typing as npt
 
+from pixelrnn.arrays import MAX_CHANNELS, MAX_LEVELS
 from pixelrnn.graph import curves as units
 from pixelrnn.graph.operation import Features, Operation
 from pixelrnn.graph.order import check_order
@@ -78,17 +79,19 @@ def is_whole(value: object, low: int, high: int) -> bool:
 
 def _check_whole(program: Program) -> None:
     channels, levels, groups = program.channels, program.num_levels, program.groups
-    require(channels in (1, 3) and type(channels) is int, f"{channels} channels")
-    require(is_whole(levels, 2, 256), f"{levels} levels")
+    require(is_whole(channels, 1, MAX_CHANNELS), f"{channels} channels")
+    require(is_whole(levels, 2, MAX_LEVELS), f"{levels} levels")
     require(sum(each.features for each in program.maps) <= MAX_FEATURES, "too many features")
     for feature_map in program.maps:
         fill, dtype = feature_map.fill, np.int32 if feature_map.wide else np.int16
         require(fill.dtype == dtype and fill.ndim == 1 and fill.size > 0, "a map's fill")
     check_inside(program, program.image)
-    require(program.image.count == channels and not is_wide(program, program.image), "the image")
+    require(program.image.count == channels * program.parts, "the image")
+    require(is_wide(program, program.image) == program.symbols, "the image")
     if program.border is not None:
         check_inside(program, program.border)
-        require(program.border.count == 1 and not is_wide(program, program.border), "the border")
+        narrow = not is_wide(program, program.border)
+        require(program.border.count == program.parts and narrow, "the border")
     _check_given(program)
     likelihood = program.likelihood
     if likelihood is None:
@@ -112,7 +115,7 @@ def _check_given(program: Program) -> None:
     require(is_whole(given.num_labels, int(bool(given.label)), 1 << 16), "the number of labels")
     require((given.image is None) == (given.known is None), "what is given")
     if given.image is not None and given.known is not None:
-        alike = given.image.map == given.known.map and given.known.count == 1
+        alike = given.image.map == given.known.map and given.known.count == program.parts
         apart = given.known.first >= given.image.first + given.image.count
         require(alike and apart and not is_wide(program, given.image), "what is given")
     written = {operation.out.map for operation in program.operations}
@@ -127,6 +130,7 @@ def _check_curves(program: Program) -> None:
     curves = program.curves
     if curves is None:
         raise ValueError("no curves")
+    scales = units.num_scales(program.num_levels)
     for name, table, dtype, size, low, high in (
         ("sigmoid", curves.sigmoid, np.int16, 2 * units.SIGMOID_SIDE + 1, 0, units.GATE_BITS),
         ("tanh", curves.tanh, np.int16, 2 * units.TANH_SIDE + 1, -1, units.GATE_BITS),
@@ -139,7 +143,7 @@ def _check_curves(program: Program) -> None:
             0,
             units.LOGISTIC_BITS,
         ),
-        ("inverse_scales", curves.inverse_scales, np.int64, units.SCALES, 0, 32),
+        ("inverse_scales", curves.inverse_scales, np.int64, scales, 0, 32),
         (
             "coupling",
             curves.coupling,

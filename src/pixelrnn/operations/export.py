@@ -13,7 +13,7 @@ Source of the idea: quantisation of trained networks (Jacob et al. 2018, arXiv 1
 each result is multiplied, here shifts do, for scales are free.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ import numpy.typing as npt
 from pixelrnn.arrays import Floats
 from pixelrnn.errors import ExportError
 from pixelrnn.graph.curves import GATE_BITS, curves
+from pixelrnn.graph.levels import HIGH, largest_parts, num_parts, parts_of
 from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
 from pixelrnn.graph.program import FeatureMap, LikelihoodParameters, Program
 from pixelrnn.operations.base import OPERATIONS
@@ -78,7 +79,7 @@ class Exporter:
         if likelihood is None:
             raise ValueError("an unfinished program has no integers")
         result = self.result = Program(source.channels, source.num_levels, source.groups)
-        result.curves = curves(source.num_levels)
+        result.curves, result.symbols = curves(source.num_levels), source.symbols
         for number in range(len(source.maps)):
             self._new_map(number, self.narrow, self.scales.narrow)
             self._new_map(number, self.wide, self.scales.wide)
@@ -86,10 +87,14 @@ class Exporter:
             with result.section(name):
                 for operation in operations:
                     OPERATIONS[operation.kind].export(operation, self)
-        result.image = moved(self.narrow, source.image)
-        result.border = moved(self.narrow, source.border) if source.border else None
+        result.image = self._moved_levels(
+            source.image, self.wide if source.symbols else self.narrow
+        )
+        result.border = self._moved_levels(source.border) if source.border else None
         result.given = source.given.moved(
-            lambda each: moved(self.wide if each == source.given.label else self.narrow, each)
+            lambda each: self._moved_levels(
+                each, self.wide if each == source.given.label else self.narrow
+            )
         )
         parameters = tuple(moved(self.wide, each) for each in likelihood.parameters)
         result.likelihood = LikelihoodParameters(likelihood.kind, parameters, likelihood.components)
@@ -99,14 +104,49 @@ class Exporter:
         if number not in scales:
             return
         source, wide = self.source.maps[number], maps is self.wide
-        fill = np.round(source.fill / scales[number]).astype(np.int32 if wide else np.int16)
-        self.result.maps.append(FeatureMap(source.features, fill, wide))
-        maps[number] = Features(len(self.result.maps) - 1, 0, source.features)
+        whole = np.round(source.fill / scales[number]).astype(np.int64)
+        if self._is_split(number) and not wide:
+            whole = parts_of(whole, self.source.num_levels)
+        fill = whole.astype(np.int32 if wide else np.int16)
+        self.result.maps.append(FeatureMap(len(fill), fill, wide))
+        maps[number] = Features(len(self.result.maps) - 1, 0, len(fill))
+
+    def _holds_levels(self, number: int) -> bool:
+        """Return whether a map of the source holds levels that are multiplied."""
+        source = self.source
+        of_image = number == source.image.map and not source.symbols
+        return of_image or number in (each.map for each in source.given.maps)
+
+    def _is_split(self, number: int) -> bool:
+        return self._holds_levels(number) and num_parts(self.source.num_levels) > 1
+
+    def _moved_levels(
+        self, features: Features, maps: dict[int, Features] | None = None
+    ) -> Features:
+        """Return where levels, or a border or a label beside them, are in integers."""
+        parts = num_parts(self.source.num_levels) if self._is_split(features.map) else 1
+        maps = self.narrow if maps is None else maps
+        return maps[features.map].part(parts * features.first, parts * features.count)
+
+    def reads(self, tap: Tap) -> tuple[Tap, Floats, npt.NDArray[np.int64]]:
+        """Return what a product reads in integers with its weights in floats, scales, and bounds."""
+        scales, count = of_features(self.scales.narrow, tap.features), tap.features.count
+        if not self._is_split(tap.features.map):
+            bounds = np.full(count, self.bound(tap.features))
+            return replace(tap, features=moved(self.narrow, tap.features)), scales, bounds
+        features = self._moved_levels(tap.features)
+        weights = None if tap.weights is None else np.repeat(tap.weights, 2, axis=0)
+        bounds = np.tile(largest_parts(self.source.num_levels), count)
+        return (
+            replace(tap, features=features, weights=weights),
+            np.outer(scales, [HIGH, 1]).reshape(-1),
+            bounds,
+        )
 
     def bound(self, features: Features) -> int:
         """Return the largest magnitude that a narrow feature can have."""
         source = self.source
-        if features.map in (source.image.map, *(each.map for each in source.given.maps)):
+        if self._holds_levels(features.map):
             return source.num_levels - 1
         is_hidden = features.map in self.scales.hidden  # or the sum of two
         return (

@@ -10,13 +10,14 @@ It is narrow where it is rectified, that being one end of the clamp, and else wi
 multiplied in turn is made narrow besides.
 """
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numba import njit
 
 from pixelrnn.graph.curves import Curves
-from pixelrnn.graph.operation import Numbers, Operation, Rescale, Tap
+from pixelrnn.graph.operation import Numbers, Operation, Rescale
 from pixelrnn.graph.program import Program
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import INT32_MAX, Proof, bound_product
@@ -100,19 +101,17 @@ class Linear(Kind):
         """Fold the scales into the weights; see the base class."""
         wide, taps = not operation.relu, products(operation)
         maps, scales = (to.wide, to.scales.wide) if wide else (to.narrow, to.scales.narrow)
-        inputs = np.concatenate([of_features(to.scales.narrow, tap.features) for tap in taps])
+        read, inputs, bounds = zip(*(to.reads(tap) for tap in taps), strict=True)
         outputs = of_features(scales, operation.out)
-        bounds = np.concatenate([np.full(t.features.count, to.bound(t.features)) for t in taps])
         bias = np.zeros(operation.out.count) if operation.bias is None else operation.bias
-        weights = np.concatenate([tap.weights for tap in taps])
+        weights = np.concatenate([weights_of(tap) for tap in read])
         whole, biases, shifts = to.whole_weights(
-            weights * inputs[:, None] / outputs, bias / outputs, bounds
+            weights * np.concatenate(inputs)[:, None] / outputs,
+            bias / outputs,
+            np.concatenate(bounds),
         )
-        parts = np.split(whole, np.cumsum([tap.features.count for tap in taps])[:-1])
-        reads = [
-            Tap(moved(to.narrow, tap.features), tap.row, tap.column, part)
-            for tap, part in zip(taps, parts, strict=True)
-        ]
+        parts = np.split(whole, np.cumsum([tap.features.count for tap in read])[:-1])
+        reads = [replace(tap, weights=part) for tap, part in zip(read, parts, strict=True)]
         if operation.residual:
             reads.insert(0, moved_tap(to.wide, operation.taps[0]))
         high = INT32_MAX if wide else to.scales.widths.largest

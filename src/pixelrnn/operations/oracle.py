@@ -9,6 +9,7 @@ import numpy as np
 
 from pixelrnn.arrays import Images
 from pixelrnn.graph.given import NOTHING_GIVEN, GivenLevels
+from pixelrnn.graph.levels import parts_of
 from pixelrnn.graph.operation import Features, Numbers, Operation, Tap
 from pixelrnn.graph.order import check_order
 from pixelrnn.graph.program import Program
@@ -48,8 +49,7 @@ class _Oracle:
     def __init__(self, program: Program, height: int, width: int) -> None:
         self.program, self.height, self.width = program, height, width
         self.highest = program.num_levels - 1
-        is_real = program.curves is None
-        self.one: float = 1.0 if is_real else self.highest
+        self.is_real = is_real = program.curves is None
         unwritten: float = np.nan if is_real else UNWRITTEN
         self.maps: list[Numbers] = [
             np.full((height, width, each.features), unwritten) for each in program.maps
@@ -57,7 +57,7 @@ class _Oracle:
 
     def run(self, image: Images, given: GivenLevels) -> Numbers:
         """Step through the image; return the parameters."""
-        program, values = self.program, self._scaled(image)
+        program, values = self.program, self._scaled(image.transpose(1, 2, 0))
         parameters = program.likelihood.parameters if program.likelihood else ()
         shape = (program.groups, parameters[0].count, self.height, self.width)
         found = np.empty(shape, self.maps[0].dtype)
@@ -71,20 +71,30 @@ class _Oracle:
                     self._step([operation], row, column)
             for column in range(self.width):
                 if program.border:
-                    self._of(program.border)[row, column] = self.one
+                    one = np.array([1 if self.is_real else program.one])
+                    self._of(program.border)[row, column] = self._parts(one)
                 for group, features in enumerate(parameters):
                     self._step(program.section_of(group), row, column)
                     found[group, :, row, column] = self._of(features)[row, column]
-                    colours = slice(group, group + 1) if program.groups > 1 else slice(None)
-                    self._of(program.image)[row, column, colours] = values[colours, row, column]
+                    count = program.image.count // program.groups
+                    colours = slice(group * count, (group + 1) * count)
+                    self._of(program.image)[row, column, colours] = values[row, column, colours]
+                self._step(program.section_of("pixel_end"), row, column)
             for column in reversed(range(self.width)):
                 self._step(program.section_of("row_end"), row, column)
         return found
 
     def _scaled(self, levels: Images) -> Numbers:
-        """Map levels evenly onto [-1, 1], or onto whole numbers a level of which is 2."""
-        values = self.one * (2 * levels.astype(np.int64) - self.highest) / self.highest
-        return np.asarray(values.astype(self.maps[0].dtype))
+        """Map levels `(H, W, C)` evenly onto [-1, 1], or onto whole numbers a level of which is 2."""
+        if self.program.symbols:
+            return levels.astype(self.maps[0].dtype)
+        numbers = 2 * levels.astype(np.int64) - self.highest
+        return np.asarray(numbers / self.highest) if self.is_real else self._parts(numbers)
+
+    def _parts(self, numbers: Numbers) -> Numbers:
+        """Return whole numbers `(..., F)` as they lie in narrow maps."""
+        split = self.program.parts > 1  # in integers alone
+        return parts_of(numbers, self.program.num_levels) if split else numbers
 
     def _write_given(self, given: GivenLevels) -> None:
         about = self.program.given
@@ -94,7 +104,8 @@ class _Oracle:
         if about.image and about.known:
             known = np.full((self.height, self.width), given.image is not None)
             known = known if given.known is None else given.known
-            self._of(about.known)[..., 0] = self.one * known
+            one = 1 if self.is_real else self.highest
+            self._of(about.known)[:] = self._parts(one * known[..., None].astype(np.int64))
             self._of(about.image)[:] = 0
             if given.image is not None:
                 self._of(about.image)[:] = self._scaled(given.image) * known[..., None]

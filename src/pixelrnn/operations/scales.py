@@ -106,14 +106,16 @@ def find_scales(program: Program, widths: Widths) -> Scales:
         set_some(scales.wide, program, parameters, units)
     for operation in reversed(program.operations):
         OPERATIONS[operation.kind].find_units(operation, program, scales)
-    scales.narrow[program.image.map] = np.full(
-        program.maps[program.image.map].features, 1 / (program.num_levels - 1)
-    )
-    for given in program.given.maps:
-        size = program.maps[given.map].features
-        scales.narrow[given.map] = np.full(size, 1 / (program.num_levels - 1))
-    for operation in program.operations:
+    for levels in (*([] if program.symbols else [program.image]), *program.given.maps):
+        size = program.maps[levels.map].features
+        scales.narrow[levels.map] = np.full(size, 1 / (program.num_levels - 1))
+    if program.symbols:
+        scales.wide[program.image.map] = np.ones(program.image.count)
+    # Tables first: whoever reads what was looked up asks for its scale.
+    for operation in sorted(program.operations, key=lambda each: each.kind != "embed"):
         OPERATIONS[operation.kind].find_scales(operation, program, scales)
+    if program.symbols and program.border:
+        set_some(scales.narrow, program, program.border, np.full(1, 1 / program.one))
     return scales
 
 

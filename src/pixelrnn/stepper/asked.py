@@ -1,8 +1,8 @@
 """What may be asked of a model when it samples: sizes and temperatures; and images to scale it by."""
 
 import numpy as np
-import numpy.typing as npt
 
+from pixelrnn.arrays import Images, level_type
 from pixelrnn.errors import ImageMismatchError
 
 MAX_SIDE = 65536  # pixels
@@ -36,7 +36,7 @@ def checked_size(size: tuple[int, ...] | None, count: int) -> tuple[int, int]:
     return height, width
 
 
-def any_images(channels: int, num_levels: int) -> npt.NDArray[np.uint8]:
+def any_images(channels: int, num_levels: int) -> Images:
     """Return images that stand in for those of the training set: flat ones, noise, and in between."""
     generator = np.random.Generator(np.random.Philox(0))
     shape = (16, channels, 16, 16)
@@ -44,4 +44,4 @@ def any_images(channels: int, num_levels: int) -> npt.NDArray[np.uint8]:
     noise = generator.random(shape) - 0.5
     spread = np.linspace(0, 1, 16)[:, None, None, None]
     levels = (flat + spread * noise).clip(0, 1) * (num_levels - 1)
-    return levels.round().astype(np.uint8)
+    return levels.round().astype(level_type(num_levels))

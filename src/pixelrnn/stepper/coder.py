@@ -8,12 +8,13 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import Images, level_type
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.graph.given import NOTHING_GIVEN, GivenLevels
 from pixelrnn.graph.program import Program
 from pixelrnn.kernels import range_coder
 from pixelrnn.kernels.range_coder import TOTAL
+from pixelrnn.likelihoods import likelihood_of
 from pixelrnn.operations.products import LANES
 from pixelrnn.operations.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
 from pixelrnn.stepper.given import write_given
@@ -64,11 +65,10 @@ class Coder:
         self.program = program
         self.layout = lay_out(program)
         self._curves = program.curves
+        self.level_type = level_type(program.num_levels)
         # A vector more than is needed: results are written in whole ones.
         self._widest = int(self.layout.operations[:, OP_COUNT].max()) + LANES
-        likelihood = program.likelihood
-        components = 0 if likelihood is None else likelihood.components
-        self._room = max(program.num_levels, components, program.channels)
+        self._room = likelihood_of(program).num_parameters
         self._memories: dict[tuple[int, int], _Memory] = {}
         self._bytes_of = functools.lru_cache(maxsize=1024)(self._count_bytes)
 
@@ -94,7 +94,7 @@ class Coder:
         return max(0, least_bits // BITS_PER_BYTE - BITS_PER_BYTE)
 
     def encode(self, image: Images, given: GivenLevels = NOTHING_GIVEN) -> bytes:
-        """Return the message of an image, uint8 `(H, W, C)`; its end of zeros is left out.
+        """Return the message of an image, integers `(H, W, C)`; its end of zeros is left out.
 
         C is that of the program, or 1 for a grey image, which is coded as the red of one whose
         colours are equal.
@@ -106,7 +106,7 @@ class Coder:
     ) -> Generator[None, None, bytes]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
         state, tables = self._state(image.shape, NO_MESSAGE, given, reads=False)
-        message = yield from _written(state, tables, image.copy())
+        message = yield from _written(state, tables, image.astype(np.uint16))
         return message.ljust(self.least_bytes(image.size), b"\0")
 
     def frequencies(
@@ -115,7 +115,7 @@ class Coder:
         """Return the frequency, of 2^24, of each level of an image, int64 `(H, W, C)`."""
         found = np.zeros(image.shape, np.int64)
         state, tables = self._state(image.shape, NO_MESSAGE, given, reads=False, frequencies=found)
-        _finished(_written(state, tables, image.copy()))
+        _finished(_written(state, tables, image.astype(np.uint16)))
         return found
 
     def decode(
@@ -126,7 +126,7 @@ class Coder:
         channels: int,
         given: GivenLevels = NOTHING_GIVEN,
     ) -> Images:
-        """Return the image of a message, uint8 `(height, width, channels)`.
+        """Return the image of a message, of `level_type`, `(height, width, channels)`.
 
         Of another that an encoder may have written, it is some image.
 
@@ -144,11 +144,11 @@ class Coder:
         given: GivenLevels = NOTHING_GIVEN,
     ) -> Generator[None, None, Images]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
-        image = np.zeros((height, width, channels), np.uint8)
+        image = np.zeros((height, width, channels), np.uint16)
         least, number = self.least_bytes(image.size), message.rstrip(b"\0")
         if not number:  # see `range_coder.outcome`
             _require(len(message) == least)
-            return image
+            return image.astype(self.level_type)
         stream = np.frombuffer(message, np.uint8).copy()
         state, tables = self._state(image.shape, stream, given, reads=True)
         range_coder.start_reading(state.coder, state.stream)
@@ -164,7 +164,7 @@ class Coder:
             _require(is_canonical)
             least = max(least, needed)
         _require(len(message) == max(least, len(number)))
-        return image
+        return image.astype(self.level_type)
 
     def drawing(
         self,
@@ -177,7 +177,7 @@ class Coder:
 
         Args:
             stream: the random bytes: three a level, and eight.
-            image: uint8 `(H, W, C)`; written to.
+            image: uint16 `(H, W, C)`; written to.
             known: bool `(H, W, C)`: the levels that the image gives.
             given: what it is given by.
         """

@@ -32,7 +32,7 @@ def draw(
 
     Args:
         coder: the model in integers.
-        images: uint8 `(N, C, H, W)`; what is unknown in them does not matter.
+        images: `(N, C, H, W)`; what is unknown in them does not matter.
         known: bool, broadcast to the shape of the images.
         given: what each image is given by; nothing by default.
         seed: of the random bits, 0 to 2^63 - 1.
@@ -49,7 +49,7 @@ def draw(
         raise ValueError(f"{len(numbers)} indices for {count} images: give one per image")
     threads = min(threads or usable_cores(), count)
     _require_room(coder, height, width, threads)
-    values = images.transpose(0, 2, 3, 1).copy()
+    values = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).astype(np.uint16)
     levels_known = np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1)
 
     def work(n: int) -> Iterator[None]:
@@ -61,7 +61,7 @@ def draw(
             yield
 
     spread(work, count, threads)
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2).astype(coder.level_type))
 
 
 def sample(
@@ -75,7 +75,7 @@ def sample(
     threads: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Images:
-    """Return images, uint8 `(count, C, H, W)`, of which nothing is known; see `draw`.
+    """Return images, `(count, C, H, W)`, of which nothing is known; see `draw`.
 
     Args:
         coder: the model in integers.
@@ -93,7 +93,7 @@ def sample(
     height, width = checked_size(size, count)
     if count < 1:
         raise ImageMismatchError(f"at least one image must be drawn, not {count}")
-    blank = np.zeros((count, coder.program.channels, height, width), np.uint8)
+    blank = np.zeros((count, coder.program.channels, height, width), coder.level_type)
     nothing = np.array(False)
     return draw(
         coder, blank, nothing, given=given, seed=seed, indices=indices, threads=threads,

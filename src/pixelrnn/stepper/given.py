@@ -6,6 +6,7 @@ import numpy.typing as npt
 from pixelrnn.arrays import Integers
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.given import GivenLevels
+from pixelrnn.graph.levels import num_parts, parts_of
 from pixelrnn.graph.operation import Features
 from pixelrnn.graph.program import Program
 from pixelrnn.operations.tables import (
@@ -54,7 +55,7 @@ def write_given(
         return
     if given.image is None:
         return
-    expected = (*size, about.image.count)
+    expected = (*size, about.image.count // num_parts(program.num_levels))
     if given.image.shape != expected:
         raise ImageMismatchError(
             f"the image to condition on has shape {given.image.shape}, not {expected}"
@@ -63,10 +64,10 @@ def write_given(
     highest, (height, width) = program.num_levels - 1, size
     pad = int(maps[about.image.map, MAP_PAD])
     region = _region(about.image, maps, narrow)[:height, pad : pad + width]
-    levels = 2 * given.image.astype(np.int16) - highest
-    first = about.image.first
-    region[..., first : first + about.image.count] = levels * known[..., None]
-    region[..., about.known.first] = highest * known
+    levels = (2 * given.image.astype(np.int64) - highest) * known[..., None]
+    for features, numbers in ((about.image, levels), (about.known, highest * known[..., None])):
+        parts = parts_of(numbers, program.num_levels)
+        region[..., features.first : features.first + features.count] = parts
 
 
 def _region(

@@ -159,6 +159,7 @@ def _spec(program: Program) -> Integers:
             *(program.channels, program.num_levels, program.groups, kind, likelihood.components),
             *(program.image.map, program.image.first),
             *((border.map, border.first) if border else (-1, 0)),
+            *(program.symbols, program.parts, program.one),
             *(n for each in likelihood.parameters for n in (each.map, each.first, each.count)),
         ],
         dtype=np.int64,

@@ -21,14 +21,16 @@ from pixelrnn.operations.tables import (
     SPEC_GROUPS,
     SPEC_IMAGE,
     SPEC_IMAGE_FIRST,
-    SPEC_LEVELS,
+    SPEC_ONE,
     SPEC_PARAMETERS,
+    SPEC_PARTS,
 )
 from pixelrnn.operations.work import Work
 from pixelrnn.stepper.places import at_column, find_row, place
 from pixelrnn.stepper.run_state import Places, RunState, Tables, workspace
 from pixelrnn.stepper.steps import run_operations, run_over_row
 from pixelrnn.stepper.subpixel import resolve_subpixel
+from pixelrnn.stepper.writing import write_number
 
 # numba compiles again where the file of a cached function has changed, but not where a function that it
 # calls has. A default argument is part of what it looks up: this one stands for all the sources.
@@ -74,7 +76,7 @@ def run_rows(
     Args:
         tables: the program, laid out for this image's width.
         state: its weights and its memory, and the message.
-        image: uint8 `(H, W, C)`; unknown sub-pixels are filled in.
+        image: uint16 `(H, W, C)`; unknown sub-pixels are filled in.
         first_row: where to start.
         last_row: where to stop.
         fingerprint: left out; see `FINGERPRINT`.
@@ -88,6 +90,8 @@ def run_rows(
         _run_given(tables, image.shape[0], width, work, outs, cells, sources)
     for row in range(first_row, last_row):
         find_row(row, 0, sections[groups + 2], operations, taps, maps, outs, cells, sources)
+        first, last = sections[groups + 3], sections[groups + 4]
+        find_row(row, first, last, operations, taps, maps, outs, cells, sources)
         for n in range(sections[groups + 1], sections[groups + 2]):  # row_start
             run_over_row(n, width, work)
         pixels = place(maps, spec[SPEC_IMAGE], row, spec[SPEC_IMAGE_FIRST])
@@ -97,7 +101,7 @@ def run_rows(
         for column in range(width):
             if borders >= 0:
                 border = at_column(spec[SPEC_BORDER], column, borders, maps)
-                state.narrow[border] = spec[SPEC_LEVELS] - 1
+                write_number(state.narrow, border, spec[SPEC_ONE], spec[SPEC_PARTS])
             pixel = at_column(spec[SPEC_IMAGE], column, pixels, maps)
             for group in range(groups):
                 run_operations(sections[group], sections[group + 1], column, work)
@@ -107,6 +111,7 @@ def run_rows(
                 )
                 parameters = at_column(which, column, place(maps, which, row, first), maps)
                 resolve_subpixel(work, image, row, column, group, parameters, pixel)
+            run_operations(sections[groups + 3], sections[groups + 4], column, work)  # pixel_end
         if sections[groups] < sections[groups + 1]:  # row_end
             for column in range(width - 1, -1, -1):
                 run_operations(sections[groups], sections[groups + 1], column, work)

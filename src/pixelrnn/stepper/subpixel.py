@@ -13,8 +13,11 @@ from pixelrnn.operations.tables import (
     SPEC_GROUPS,
     SPEC_KIND,
     SPEC_LEVELS,
+    SPEC_PARTS,
+    SPEC_SYMBOLS,
 )
 from pixelrnn.stepper.choosing import chosen_by_code
+from pixelrnn.stepper.writing import write_number
 
 whole: Any = np.int64  # in compiled code, Python's integers mixed with numpy's
 
@@ -52,4 +55,8 @@ def resolve_subpixel(work, image, row, column, group, at, pixel):  # type: ignor
             image[row, column, channel] = level
             if work.keeps_frequencies:
                 work.frequencies[place] = high - low
-        work.narrow[pixel + channel] = 2 * level - (levels - 1)
+        if spec[SPEC_SYMBOLS]:
+            work.wide[pixel + channel] = level
+        else:
+            number, parts = 2 * level - (levels - 1), spec[SPEC_PARTS]
+            write_number(work.narrow, pixel + channel * parts, number, parts)
