@@ -59,6 +59,8 @@ def test_suites_are_those_that_are_promised():
         "cifar10-hour",
         "mnist-conditional",
         "photograph-pixelcnn",
+        "photos-colourise",
+        "photos-multiscale",
     }
 
 

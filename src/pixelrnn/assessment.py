@@ -23,7 +23,7 @@ from pixelrnn.completion import complete, keep
 from pixelrnn.contract import field_in_float64, require_kept
 from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ExportError, ModelFileError
-from pixelrnn.evaluation import Evaluation, evaluate, given_labels, require_fit
+from pixelrnn.evaluation import Evaluation, conditioned, evaluate, require_fit
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.operations.export import export
@@ -132,7 +132,7 @@ def assess(
         if baselines is None:
             baselines = measure_for(data)
         model.to(find_device(device))
-        labelled = given_labels(model, data, "test")
+        labelled = conditioned(model, data, "test")
         evaluation = evaluate(
             labelled, images, pictures=pictures, batch_size=batch_size, on_progress=on_progress
         )

@@ -22,6 +22,8 @@ from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.uncertainty import Pictures, count_pictures, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
 
+CONDITION_SEED = 0  # of the holes of images that are evaluated
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -127,21 +129,27 @@ def _kind(channels: int) -> str:
     return {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
 
 
-def given_labels(
+def conditioned(
     model: AutoregressiveModel, data: DataSet, split: str, chosen: Any = slice(None)
 ) -> AutoregressiveModel:
-    """Return a model of images of a split that are given by their classes, if it takes classes at all.
+    """Return a model of images of a split that are given what it takes: their classes, images made of them.
 
     Args:
         model: the model.
         data: the images; where they have no labels the model is that of images of no class.
         split: whose images.
-        chosen: which of them.
+        chosen: which of them. What an image is given by depends on its place in the split alone.
     """
-    labels = data.labels_of(split)
-    if labels is None or not model.config.num_labels:
+    labels = data.labels_of(split) if model.config.num_labels else None
+    image = known = None
+    if model.config.condition and model.config.condition.kind != "given":
+        count = data.count(split)
+        bits = np.random.Philox(key=CONDITION_SEED).random_raw(count)
+        condition = model.config.condition.build()
+        image, known = condition.of_images(data.part(split).images[chosen], bits[chosen])
+    if labels is None and image is None:
         return model
-    return model.given(labels[chosen])
+    return model.given(None if labels is None else labels[chosen], image=image, known=known)
 
 
 def evaluate(

@@ -63,5 +63,5 @@ def test_evaluate_with_and_without_labels(pixelrnn, labelled):
     about = json.loads(pixelrnn("evaluate", labelled, "--json").out)
     saved = about["bits_per_dim_without_labels"] - about["bits_per_dim"]
     assert about["bits_per_dim_saved_by_labels"] == pytest.approx(saved)
-    assert about["saved_standard_error"] > 0
-    assert "without their labels, which save" in pixelrnn("evaluate", labelled).out
+    assert about["saved_by_labels_standard_error"] > 0
+    assert "without its class, which saves" in pixelrnn("evaluate", labelled).out

@@ -8,7 +8,7 @@ from rich.console import Console
 from pixelrnn.data import DataOptions, DataSet, load
 from pixelrnn.data.splits import Part
 from pixelrnn.errors import DataError, RecipeError
-from pixelrnn.evaluation import evaluate, given_labels
+from pixelrnn.evaluation import conditioned, evaluate
 from pixelrnn.models import store
 from pixelrnn.training import RunFolder, load_recipe, resume, train
 from pixelrnn.training.batches import Batches
@@ -82,12 +82,12 @@ def test_labels_are_learned(tmp_path):
     model = store.load(run.path)
     assert model.config.num_labels == 3
     images = data.images("test")
-    told = evaluate(given_labels(model, data, "test"), images, batch_size=5)
+    told = evaluate(conditioned(model, data, "test"), images, batch_size=5)
     untold = evaluate(model, images)
     wrong = evaluate(model.given((data.labels_of("test") + 1) % 3), images)
     assert told.bits_per_dim < untold.bits_per_dim < wrong.bits_per_dim
     assert run.result()["validation_bits_per_dim"] == pytest.approx(
-        evaluate(given_labels(model, data, "validation"), data.images("validation")).bits_per_dim
+        evaluate(conditioned(model, data, "validation"), data.images("validation")).bits_per_dim
     )
     sampled = model.given(np.repeat([0, 1, 2], 20)).sample(60, seed=2).reshape(3, 20, -1)
     assert (np.argmin(np.abs(sampled.mean(axis=(1, 2))[:, None] - [0.5, 2.5, 4.5]), axis=1)

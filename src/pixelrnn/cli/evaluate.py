@@ -8,12 +8,15 @@ import typer
 
 from pixelrnn import shipped
 from pixelrnn.cli import console, inputs, options
-from pixelrnn.errors import OutputError
+from pixelrnn.errors import ImageMismatchError, OutputError
 
 if TYPE_CHECKING:
     from pixelrnn.data import DataSet
     from pixelrnn.evaluation import Evaluation
+    from pixelrnn.models import AutoregressiveModel
     from pixelrnn.runs import RunFolder
+
+PARTS = {"labels": "its class", "image": "the image that it is given by"}
 
 
 def evaluate(
@@ -22,6 +25,9 @@ def evaluate(
     split: options.Split = "test",
     batch_size: options.BatchSize = 50,
     settings: options.DataSettings = None,
+    small: Annotated[
+        Path | None, typer.Option("--small", parser=options.name_or_path, metavar="MODEL")
+    ] = None,
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:
@@ -30,7 +36,11 @@ def evaluate(
     Without --data, a run is evaluated on the images of its own recipe. On their test split, the figures
     of a finished run are also kept in its folder, for `pixelrnn report`; `pixelrnn assess` adds samples,
     file sizes and codecs. The figures of RUN/best.safetensors or RUN/last.safetensors, the weights
-    beside the run's own, are only printed.
+    beside the run's own, are only printed. Where a model is given something, labels or images, it is also
+    measured without, and what that saves.
+
+    Args:
+        small: A model of the small images that MODEL is given: what both of them cost is added up.
     """
     from pixelrnn import assessment, evaluation
     from pixelrnn.runs import RunFolder
@@ -46,17 +56,28 @@ def evaluate(
     if is_kept and (reason := _why_not_kept(model, run, images)):
         console.tell(f"the result is not kept in {run.path}: {reason}")
         is_kept = False
-    about: dict[str, Any] = {"pictures": pictures, "batch_size": batch_size}
-    labelled, unlabelled = evaluation.given_labels(loaded, images, split), None
-    with console.progress("evaluating", len(chosen)) as on_progress:
-        found = evaluation.evaluate(labelled, chosen, **about, on_progress=on_progress)
-    if labelled is not loaded:
-        with console.progress("evaluating without labels", len(chosen)) as on_progress:
-            unlabelled = evaluation.evaluate(loaded, chosen, **about, on_progress=on_progress)
+    given = evaluation.conditioned(loaded, images, split)
+    of_small = small and _small_images(loaded, small, images, device)
+
+    def measured(model: "AutoregressiveModel", of: "DataSet", what: str = "") -> "Evaluation":
+        with console.progress(f"evaluating{what}", len(chosen)) as on_progress:
+            return evaluation.evaluate(
+                model, of.images(split), pictures=pictures, batch_size=batch_size,
+                on_progress=on_progress,
+            )  # fmt: skip
+
+    found = measured(given, images)
+    besides: dict[str, Any] = {}
+    for part, without in given.with_less():
+        besides |= _without(part, found, measured(without, images, f" without {PARTS[part]}"))
+    if of_small:
+        by, its_images = of_small
+        by = evaluation.conditioned(by, its_images, split)
+        besides |= _together(found, measured(by, its_images, " small images"), str(small))
     if is_kept:
         assessment.record(run, images, found)
     alarms = run.result().get("alarms", []) if is_kept else []
-    _answer(model, images, split, found, alarms, unlabelled, as_json=as_json)
+    _answer(model, images, split, found, alarms, besides, as_json=as_json)
 
 
 def assess(
@@ -121,7 +142,7 @@ def _answer(
     split: str,
     evaluation: "Evaluation",
     alarms: list[str],
-    unlabelled: "Evaluation | None" = None,
+    besides: dict[str, Any] | None = None,
     *,
     as_json: bool,
 ) -> None:
@@ -134,7 +155,7 @@ def _answer(
         "split": split,
         "data_sha256": images.sha256(split),
         **{key: getattr(evaluation, key) for key in keys},
-        **(_without_labels(evaluation, unlabelled) if unlabelled else {}),
+        **(besides or {}),
         "images_per_second": evaluation.num_images / evaluation.seconds,
         "alarms": alarms,
     }
@@ -142,15 +163,47 @@ def _answer(
     console.raise_alarms(alarms)
 
 
-def _without_labels(evaluation: "Evaluation", unlabelled: "Evaluation") -> dict[str, Any]:
-    """Return what images cost if their classes are not told, and what the classes save."""
+def _small_images(
+    model: "AutoregressiveModel", small: Path, images: "DataSet", device: str
+) -> "tuple[AutoregressiveModel, DataSet]":
+    """Return the model of small images that is named, and the images that it is to be of."""
+    from pixelrnn.data.shrinking import shrunk
+    from pixelrnn.evaluation import require_fit
+    from pixelrnn.models import store
+
+    condition = model.config.condition
+    if condition is None or condition.kind != "small":
+        raise ImageMismatchError(
+            "this model is not given small images: leave --small out, or give one of several scales"
+        )
+    loaded, its_images = store.load(small, device=device), shrunk(images, condition.factor)
+    require_fit(loaded, its_images)
+    return loaded, its_images
+
+
+def _without(part: str, evaluation: "Evaluation", without: "Evaluation") -> dict[str, Any]:
+    """Return what images cost where a part of what they are given by is not told, and what it saves."""
     from pixelrnn.uncertainty import standard_error
 
-    saved = unlabelled.bits_per_dim_per_image - evaluation.bits_per_dim_per_image
+    saved = without.bits_per_dim_per_image - evaluation.bits_per_dim_per_image
     return {
-        "bits_per_dim_without_labels": unlabelled.bits_per_dim,
-        "bits_per_dim_saved_by_labels": float(saved.mean()),
-        "saved_standard_error": standard_error(saved, evaluation.pictures),
+        f"bits_per_dim_without_{part}": without.bits_per_dim,
+        f"bits_per_dim_saved_by_{part}": float(saved.mean()),
+        f"saved_by_{part}_standard_error": standard_error(saved, evaluation.pictures),
+    }
+
+
+def _together(large: "Evaluation", small: "Evaluation", by: str) -> dict[str, Any]:
+    """Return what small images cost, and what these and the large ones do: bits/dim of the large ones."""
+    from pixelrnn.uncertainty import standard_error
+
+    share = small.dims_per_image / large.dims_per_image
+    both = large.bits_per_dim_per_image + share * small.bits_per_dim_per_image
+    return {
+        "small_model": by,
+        "bits_per_dim_of_small_images": small.bits_per_dim,
+        "bits_per_dim_with_small_images": float(both.mean()),
+        "with_small_images_standard_error": standard_error(both, large.pictures),
     }
 
 
@@ -169,9 +222,20 @@ def _in_words(result: dict[str, Any]) -> str:
     if len(colours) == 3:
         parts = zip(("red", "green", "blue"), colours, strict=True)
         text += "; " + ", ".join(f"{name} {bits:.3f}" for name, bits in parts)
-    if "bits_per_dim_without_labels" in result:
-        saved = plus_minus(result["bits_per_dim_saved_by_labels"], result["saved_standard_error"])
-        text += f"; {result['bits_per_dim_without_labels']:.3f} without their labels, which save {saved}"
+    for part, words in PARTS.items():
+        if f"bits_per_dim_without_{part}" in result:
+            saved = (
+                result[f"bits_per_dim_saved_by_{part}"],
+                result[f"saved_by_{part}_standard_error"],
+            )
+            without = result[f"bits_per_dim_without_{part}"]
+            text += f"; {without:.3f} without {words}, which saves {plus_minus(*saved)}"
+    if "small_model" in result:
+        both = result["bits_per_dim_with_small_images"], result["with_small_images_standard_error"]
+        text += (
+            f"; {plus_minus(*both)} with the small images, which cost "
+            f"{result['bits_per_dim_of_small_images']:.3f} of their own by {result['small_model']}"
+        )
     if reason := no_verdict(result["num_pictures"]):
         text += f"; {reason}"
     return text

@@ -9,9 +9,10 @@ import typer
 
 from pixelrnn import shipped
 from pixelrnn.cli import console, options, outputs
+from pixelrnn.cli.given import given, label_numbers
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
-from pixelrnn.wording import choice, counted
+from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
     from pixelrnn.arrays import Images
@@ -27,6 +28,8 @@ def sample(
     image_size: Annotated[options.Size | None, typer.Option("--size", parser=options.size)] = None,
     temperature: options.Temperature = 1.0,
     label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME-or-NUMBER")] = None,
+    condition: Annotated[list[Path] | None, typer.Option("--condition", metavar="PICTURE")] = None,
+    keep: Annotated[str | None, typer.Option(metavar="RULE-or-MASK")] = None,
     out: Path = Path("samples.png"),
     gif: Path | None = None,
     npz: Path | None = None,
@@ -44,6 +47,11 @@ def sample(
             images.
         label: Class of the images, or "all"; may be repeated: the images take turns, a column of the sheet
             for each. Only models that were trained with labels know classes.
+        condition: Picture that the images are given; may be repeated. Grey and of the images' size for a
+            model that colours; small for one of several scales; with transparent holes for one that fills
+            them.
+        keep: What of the picture is given to a model that fills holes: top:0.5 (or bottom, left, right, and
+            a share), or a mask image, not black where a pixel is given.
         out: The sheet of all images, a PNG file.
         gif: Also write an animation of the sheet growing pixel by pixel.
         npz: Also write the images, uint8 (N, H, W[, C]), as --data reads them.
@@ -55,7 +63,6 @@ def sample(
     from pixelrnn.stepper.asked import checked_size
 
     coder, config = _coder(model, temperature)
-    labels = _numbers(label or [], config)
     threads = threads or usable_cores()
     size = image_size or config["image_size"]
     if size is None:
@@ -64,18 +71,19 @@ def sample(
         )
     height, width = size
     checked_size((height, width), min(count, threads))
+    by = given(config, label or [], condition or [], keep, (height, width))
     outputs.require_writable(
         ("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz"), force=force
     )
     make_loop_ready(console.tell)
     settings = {"size": (height, width), "seed": seed}
     with console.progress("sampling", count * height * width) as on_progress:
-        about = {**settings, "labels": labels, "on_progress": on_progress}
+        about = {**settings, "given": by, "on_progress": on_progress}
         portions = console.until_stopped(_sampled(coder, count, threads, about))
     images, seconds = np.concatenate([some for some, _ in portions]), portions[-1][1]
     if npz is not None:
         pictures.write_arrays(npz, images=pictures.channels_last(images))
-    columns = len(labels) if labels[1:] else None
+    columns = len(by) if by[1:] else None
     shown = pictures.write_sheet(out, images, coder.program.num_levels, columns)
     if gif is not None:
         pictures.write_growth(gif, images, coder.program.num_levels, columns)
@@ -88,7 +96,8 @@ def sample(
         "num_images_shown": shown,
         **settings,
         "temperature": temperature,
-        "labels": labels,
+        "labels": label_numbers(label or [], config),
+        "conditions": [str(picture) for picture in condition or ()],
         "seconds": seconds,
         "seconds_per_image": seconds / len(images),
         "finished": len(images) == count,
@@ -111,39 +120,24 @@ def _coder(model: Path, temperature: float) -> "tuple[Coder, dict[str, Any]]":
     return loaded.coder(temperature), loaded.config.model_dump()
 
 
-def _numbers(labels: list[str], config: dict[str, Any]) -> list[int]:
-    """Return the numbers of classes by name or number."""
-    count, names = config.get("num_labels", 0), list(config.get("label_names", ()))
-    if labels and not count:
-        raise RecipeError("this model knows no classes: leave --label out, or give another model")
-    known = [*names, *(str(n) for n in range(count)), "all"]
-    numbers: list[int] = []
-    for label in labels:
-        if label not in known:
-            shown = names or [f"0 to {count - 1}"]
-            raise RecipeError(f"there is no class {label!r}: {choice(label, [*shown, 'all'])}")
-        if label == "all":
-            numbers += range(count)
-        else:
-            numbers.append(names.index(label) if label in names else int(label))
-    return numbers
-
-
 def _sampled(
     coder: "Coder", count: int, threads: int, settings: dict[str, Any]
 ) -> "Iterator[tuple[Images, float]]":
     """Sample about a second's worth at a time, which Ctrl-C loses; yield it, and the seconds so far."""
-    from pixelrnn.graph.given import GivenLevels
     from pixelrnn.stepper import drawing
 
-    labels = settings.pop("labels")
+    by = settings.pop("given")
     begin, portion, seconds = 0, threads, 0.0
     while begin < count:
         end, started = min(begin + portion, count), time.perf_counter()
         numbers = range(begin, end)
-        given = [GivenLevels(labels[n % len(labels)]) for n in numbers] if labels else []
         images = drawing.sample(
-            coder, len(numbers), given=given, indices=numbers, threads=threads, **settings
+            coder,
+            len(numbers),
+            given=[by[n % len(by)] for n in numbers] if by else [],
+            indices=numbers,
+            threads=threads,
+            **settings,
         )
         seconds += time.perf_counter() - started
         yield images, seconds

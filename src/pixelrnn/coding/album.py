@@ -13,6 +13,7 @@ import numpy as np
 from pixelrnn.arrays import Images
 from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import Entry, Header, read_header
+from pixelrnn.coding.given import ImageGiven
 from pixelrnn.coding.index import Index, read_index
 from pixelrnn.coding.program_file import CodingModel, find_model
 from pixelrnn.coding.writing import PIXELS_AT_ONCE, portions
@@ -153,8 +154,21 @@ class Album(LazySequence[Images]):
     ) -> Iterator[Images]:
         """Decode some images, and yield them; a damaged one ends it, after those before it."""
         with self._naming():
+            given = self._given(entries)
             coded = [(entry, self.messages(entry)) for entry in entries]
-            yield from self._ready().decode_many(coded, on_progress=on_progress)
+            yield from self._ready().decode_many(coded, given=given, on_progress=on_progress)
+
+    def _given(self, entries: Sequence[Entry]) -> list[ImageGiven]:
+        """Return what images are given by; the small ones are decoded, and before them their own."""
+        if self.entries.given is None:
+            return []
+        numbers = sorted({entry.small for entry in entries if entry.small is not None})
+        decoded = self._decoded([self.entries[number] for number in numbers]) if numbers else ()
+        small = dict(zip(numbers, decoded, strict=True))
+        return [
+            ImageGiven(e.label, None if e.small is None else small[e.small], e.factor)
+            for e in entries
+        ]
 
     def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
         """Compile the loop, or load what was compiled before; see `Codec.make_ready`."""

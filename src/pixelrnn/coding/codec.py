@@ -21,7 +21,9 @@ from pixelrnn.coding.container import (
     Entry,
     Header,
     Message,
+    check_pixels,
 )
+from pixelrnn.coding.given import NOTHING, ImageGiven, check_given
 from pixelrnn.coding.limits import (
     MAX_MESSAGES_OF_IMAGE,
     MEMORY_BYTES,
@@ -31,6 +33,7 @@ from pixelrnn.coding.limits import (
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.tiles import Part, Tiling
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
+from pixelrnn.graph.given import NOTHING_GIVEN
 from pixelrnn.kernels.compiled import notify_of_compiling
 from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.processes import usable_cores
@@ -38,7 +41,6 @@ from pixelrnn.shipped import DEFAULT_MODELS, PHOTOGRAPHS
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.spreading import spread
 
-BYTES_AT_ONCE = 1 << 20  # whose checksum is computed
 COMPILING = "compiling the coding loop, once on this machine: 10 to 30 seconds"
 DEFAULT_TILE = 128
 
@@ -87,17 +89,23 @@ class Codec:
         return Header(model.name, model.program.channels, model.hash[:HASH_BYTES], self.tile)
 
     def encode(
-        self, images: Sequence[Images], on_progress: Callable[[int], None] | None = None
+        self,
+        images: Sequence[Images],
+        on_progress: Callable[[int], None] | None = None,
+        given: Sequence[ImageGiven] = (),
     ) -> list[tuple[Entry, list[bytes]]]:
         """Encode images, uint8 `(H, W, bands)`: their entries, without names, and messages.
 
         Args:
             images: 1 to 4 bands each, of any size.
             on_progress: called with the pixels done since its last call, from any thread.
+            given: what each is given by; nothing by default.
 
         Raises:
-            ImageMismatchError: if an image is empty, too large, or has levels that the model has not.
+            ImageMismatchError: if an image is empty, too large, or has levels that the model has not; or it
+                takes no such thing as is given.
         """
+        channels = self.model.program.channels
         for image in images:
             self.check(image)
         messages = [[b""] * self._tiling.count(*image.shape) for image in images]
@@ -106,7 +114,8 @@ class Codec:
         def work(job: int) -> Iterator[None]:
             n, m = jobs[job]
             part = self._tiling.part(images[n].shape, m)
-            messages[n][m] = yield from self._coder.encoding(part.of(images[n]))
+            by = given[n].of(part, channels) if given else NOTHING_GIVEN
+            messages[n][m] = yield from self._coder.encoding(part.of(images[n]), by)
             if on_progress:
                 on_progress(part.size // images[n].shape[2])
             yield
@@ -122,6 +131,7 @@ class Codec:
         self,
         coded: Sequence[tuple[Entry, Sequence[bytes]]],
         *,
+        given: Sequence[ImageGiven] = (),
         threads: int | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> Iterator[Images]:
@@ -129,6 +139,7 @@ class Codec:
 
         Args:
             coded: of each image its entry, and the messages of its tiles.
+            given: what each is given by; nothing by default.
             threads: tiles at the same time; by default as many as the codec has.
             on_progress: called with the pixels done since its last call, from any thread.
 
@@ -143,6 +154,7 @@ class Codec:
             np.zeros((e.bands, e.height, e.width), np.uint8).transpose(1, 2, 0) for e, _ in coded
         ]
         jobs, damaged = _numbered([entry.messages for entry, _ in coded]), set[int]()
+        channels = self.model.program.channels
 
         def work(job: int) -> Iterator[None]:
             n, m = jobs[job]
@@ -154,7 +166,8 @@ class Codec:
                 if entry.messages[m].is_bare:
                     tile = self._bare(messages[m], part)
                 else:
-                    tile = yield from self._coder.decoding(messages[m], *part.shape)
+                    by = given[n].of(part, channels) if given else NOTHING_GIVEN
+                    tile = yield from self._coder.decoding(messages[m], *part.shape, by)
             except CompressedFileError:
                 damaged.add(n)
                 return
@@ -175,7 +188,7 @@ class Codec:
             check_pixels(entry, image, is_damaged=n in damaged)
             yield image
 
-    def ideal_bits(self, image: Images) -> float:
+    def ideal_bits(self, image: Images, given: ImageGiven = NOTHING) -> float:
         """Return minus log2 of the probability that the integer model gives an image, `(H, W, bands)`.
 
         Raises:
@@ -184,7 +197,9 @@ class Codec:
         self.check(image)
         total = 0.0
         for m in range(self._tiling.count(*image.shape)):
-            found = self._coder.frequencies(self._tiling.part(image.shape, m).of(image))
+            part = self._tiling.part(image.shape, m)
+            by = given.of(part, self.model.program.channels)
+            found = self._coder.frequencies(part.of(image), by)
             total -= float(np.log2(found / TOTAL).sum())
         return total
 
@@ -237,7 +252,7 @@ class Codec:
         return ""
 
     def _check_claims(self, entry: Entry) -> None:
-        """Refuse what needs too much memory, or cannot be in messages of their length."""
+        """Refuse what needs too much memory, or cannot be in messages of their length, or be given."""
         name, shape = entry.name or "an image", (entry.height, entry.width, entry.bands)
         trouble = self._too_large(*shape)
         if trouble:
@@ -245,6 +260,7 @@ class Codec:
                 f"{name} of {entry.height} x {entry.width} pixels is not decoded: {trouble}; it is "
                 "damaged, or was made to do harm"
             )
+        check_given(entry, self.model.program, name)
         for m, message in enumerate(entry.messages):
             size = self._tiling.part(shape, m).size
             enough = message.size >= self._coder.least_bytes(size)
@@ -277,15 +293,3 @@ class Codec:
 def _numbered(messages: Sequence[Sequence[object]]) -> list[tuple[int, int]]:
     """Return (image, tile) of each message of all images."""
     return [(n, m) for n, each in enumerate(messages) for m in range(len(each))]
-
-
-def check_pixels(entry: Entry, image: Images, *, is_damaged: bool = False) -> None:
-    """Raise `CompressedFileError` unless an image has the pixels that went in."""
-    rows, crc = max(1, BYTES_AT_ONCE // image[0].size), 0
-    for first in range(0, len(image), rows):
-        crc = zlib.crc32(np.ascontiguousarray(image[first : first + rows]).data, crc)
-    if is_damaged or crc != entry.crc:
-        raise CompressedFileError(
-            f"{entry.name or 'an image'} is damaged: its pixels are not those that went in (CRC-32); "
-            "get the file again"
-        )

@@ -18,6 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+
+from pixelrnn.arrays import Images
 from pixelrnn.coding.limits import (
     FREE_NAMES_BYTES,
     MAX_IMAGES,
@@ -31,13 +34,14 @@ from pixelrnn.errors import CompressedFileError, DataError
 from pixelrnn.units import BITS_PER_BYTE
 
 MAGIC = b"\x89PXR"
-VERSION = 1
+PLAIN, WITH_GIVEN = VERSIONS = 1, 2  # the second says what images are given by
 HASH_BYTES = 16
 MAX_SIDE = 1 << 20  # pixels
 MAX_PIXELS = 1 << 27  # of an image
 MAX_BANDS = 4
 MAX_TILE = (1 << 16) - 1
 MAX_NAME_BYTES = 64
+BYTES_AT_ONCE = 1 << 20  # whose checksum is computed
 MAX_FILE_NAME_BYTES = 1024
 AFTER_NAME = struct.Struct(f"<{HASH_BYTES}sBHI")
 FOOTER = struct.Struct("<II")
@@ -60,17 +64,19 @@ class Header:
         channels: colours of its images: 1 or 3.
         hash: the first 16 bytes of the SHA-256 of its integer program.
         tile: side of the tiles in pixels, or 0 where images are whole.
+        version: of the format.
     """
 
     model: str
     channels: int
     hash: bytes
     tile: int
+    version: int = PLAIN
 
     def to_bytes(self) -> bytes:
         """Return the header as it is written."""
         name = self.model.encode()
-        body = MAGIC + bytes([VERSION, len(name)]) + name + self.hash
+        body = MAGIC + bytes([self.version, len(name)]) + name + self.hash
         body += struct.pack("<BH", self.channels, self.tile)
         return body + struct.pack("<I", zlib.crc32(body))
 
@@ -94,6 +100,9 @@ class Entry:
         messages: of its planes, and in each of its tiles, row by row.
         name: that of the file it was read from, or "".
         start: where in the file its first message is.
+        label: the number of the class that it is given, if any.
+        small: the number of the smaller image in the file that it is given, before it; None for none.
+        factor: how many times smaller the sides of that one are.
     """
 
     height: int
@@ -103,6 +112,9 @@ class Entry:
     messages: tuple[Message, ...]
     name: str = ""
     start: int = 0
+    label: int | None = None
+    small: int | None = None
+    factor: int = 0
 
     @property
     def size(self) -> int:
@@ -153,7 +165,7 @@ class Writer:
 
     def close(self) -> None:
         """Write index and footer."""
-        index = _index_bytes(self.entries)
+        index = _index_bytes(self.entries, self.header.version)
         if len(index) > MAX_INDEX_BYTES:
             raise DataError(
                 f"the index of a file has at most {MAX_INDEX_BYTES:,} bytes: write several files"
@@ -162,7 +174,7 @@ class Writer:
         self.stream.write(FOOTER.pack(len(index), zlib.crc32(index)))
 
 
-def _index_bytes(entries: Sequence[Entry]) -> bytes:
+def _index_bytes(entries: Sequence[Entry], version: int) -> bytes:
     out = io.BytesIO()
     out.write(varint(len(entries)))
     shapes = ((entry.bands, entry.height, entry.width) for entry in entries)
@@ -177,7 +189,20 @@ def _index_bytes(entries: Sequence[Entry]) -> bytes:
     names = "\0".join(entry.name for entry in entries)
     packed = _packed(names.encode()) if any(entry.name for entry in entries) else b""
     out.write(varint(len(packed)) + packed)
+    if version == WITH_GIVEN:
+        _write_given(entries, out)
     return out.getvalue()
+
+
+def _write_given(entries: Sequence[Entry], out: BinaryIO) -> None:
+    """Write what images are given by: 0 or 1 + the class; how far before each its small one is; factors."""
+    for entry in entries:
+        out.write(varint(0 if entry.label is None else 1 + entry.label))
+    for number, entry in enumerate(entries):
+        out.write(varint(0 if entry.small is None else number - entry.small))
+    for entry in entries:
+        if entry.small is not None:
+            out.write(varint(entry.factor))
 
 
 def _packed(names: bytes) -> bytes:
@@ -208,9 +233,9 @@ def read_header(stream: BinaryIO) -> Header:
     version, name_bytes = start[-2:]
     rest = stream.read(name_bytes + AFTER_NAME.size)
     is_whole = len(rest) == name_bytes + AFTER_NAME.size
-    if version != VERSION:  # of which nothing more is known
+    if version not in VERSIONS:  # of which nothing more is known
         raise CompressedFileError(
-            f"it has format version {version}, and this pixelrnn reads version {VERSION}: install a "
+            f"it has format version {version}, and this pixelrnn reads up to {max(VERSIONS)}: install a "
             "later pixelrnn, or get the file again if it is damaged"
         )
     if not is_whole:
@@ -226,4 +251,16 @@ def read_header(stream: BinaryIO) -> Header:
         raise CompressedFileError(f"the name of its model has {name_bytes} bytes: it is damaged")
     if channels not in PLANES:
         raise CompressedFileError(f"its model is of {channels} colours: it is damaged")
-    return Header(name, channels, digest, tile)
+    return Header(name, channels, digest, tile, version)
+
+
+def check_pixels(entry: Entry, image: Images, *, is_damaged: bool = False) -> None:
+    """Raise `CompressedFileError` unless an image has the pixels that went in."""
+    rows, crc = max(1, BYTES_AT_ONCE // image[0].size), 0
+    for first in range(0, len(image), rows):
+        crc = zlib.crc32(np.ascontiguousarray(image[first : first + rows]).data, crc)
+    if is_damaged or crc != entry.crc:
+        raise CompressedFileError(
+            f"{entry.name or 'an image'} is damaged: its pixels are not those that went in (CRC-32); "
+            "get the file again"
+        )

@@ -21,13 +21,16 @@ from pixelrnn.coding.container import (
     MAX_PIXELS,
     MAX_SIDE,
     PLANES,
+    WITH_GIVEN,
     Entry,
     Header,
     Message,
 )
+from pixelrnn.coding.given import MAX_FACTOR, MIN_FACTOR
 from pixelrnn.coding.limits import (
     MAX_IMAGES,
     MAX_INDEX_BYTES,
+    MAX_LABELS,
     MAX_MESSAGES,
     MAX_MESSAGES_OF_IMAGE,
 )
@@ -37,6 +40,7 @@ from pixelrnn.errors import CompressedFileError
 from pixelrnn.lazy import LazySequence
 
 NOT_THERE = "its index counts images that are not there: it is damaged"
+NO_SMALL = "an image in it is given a smaller one that is none of it: it is damaged, or was made to do harm"
 MESSAGES_AT_ONCE = 1 << 12  # made Python objects of
 
 
@@ -69,6 +73,27 @@ class Runs:
         return int((self.counts * self.heights * self.widths * self.bands).sum())
 
 
+@dataclass(frozen=True)
+class Given:
+    """What the images of a file are given by: an entry an image in each array, int32.
+
+    Attributes:
+        labels: 1 + the number of its class; 0 for none.
+        before: how many images before it the small one is that it is given; 0 for none.
+        factors: how many times smaller the sides of that one are; 0 for none.
+    """
+
+    labels: npt.NDArray[np.int32]
+    before: npt.NDArray[np.int32]
+    factors: npt.NDArray[np.int32]
+
+    def of(self, number: int) -> tuple[int | None, int | None, int]:
+        """Return class, number of the small image, and factor of an image."""
+        label, before = int(self.labels[number]), int(self.before[number])
+        small = number - before if before else None
+        return label - 1 if label else None, small, int(self.factors[number])
+
+
 class Index(LazySequence[Entry]):
     """What a file says of its images, a sequence of entries.
 
@@ -78,6 +103,7 @@ class Index(LazySequence[Entry]):
         ends: where each message ends in the file, with the place of the first in front.
         bare: which messages are bare levels.
         names: of the images.
+        given: what they are given by, if the file says that.
     """
 
     def __init__(
@@ -87,8 +113,9 @@ class Index(LazySequence[Entry]):
         ends: Integers,
         bare: npt.NDArray[np.bool_],
         names: Names,
+        given: Given | None = None,
     ) -> None:
-        self.runs, self.names = runs, names
+        self.runs, self.names, self.given = runs, names, given
         self._crcs, self._ends, self._bare = crcs, ends, bare
         self._images_before = np.cumsum(runs.counts) - runs.counts
         self._messages_before = np.cumsum(runs.counts * runs.messages) - runs.counts * runs.messages
@@ -122,7 +149,8 @@ class Index(LazySequence[Entry]):
         crcs = self._crcs[images.start : images.stop].tolist()
         for n, (crc, start) in enumerate(zip(crcs, ends[:-1:count].tolist(), strict=True)):
             own = tuple(messages[n * count : (n + 1) * count])
-            yield Entry(*shape, crc, own, next(names), start)
+            given = self.given.of(images.start + n) if self.given else ()
+            yield Entry(*shape, crc, own, next(names), start, *given)
 
 
 def read_index(stream: BinaryIO, header: Header) -> Index:
@@ -168,11 +196,45 @@ def _index(reader: Reader, header: Header, begin: int, end: int) -> Index:
     np.cumsum(lengths, out=ends[1:])
     ends[1:] += begin
     names = read_names(reader.bytes(reader.varint()), count)
+    given = _given(reader, runs, count) if header.version == WITH_GIVEN else None
     if reader.at != len(reader.data):
         raise CompressedFileError("its index has bytes left over: it is damaged; get it again")
     if not fits or ends[-1] != end:
         raise CompressedFileError("its index does not fit its length: it is damaged; get it again")
-    return Index(runs, crcs, ends, bare, names)
+    return Index(runs, crcs, ends, bare, names, given)
+
+
+def _given(reader: Reader, runs: Runs, count: int) -> Given:
+    """Read what images are given by: a small one is before its own, of its bands, and smaller."""
+    labels = _numbers(reader, count, MAX_LABELS)
+    before = _numbers(reader, count, count)
+    large = np.flatnonzero(before)
+    factors = np.zeros(count, np.int32)
+    factors[large] = _numbers(reader, len(large), MAX_FACTOR)
+    small, factor = large - before[large], factors[large].astype(np.int64)
+    if (small < 0).any() or (factor < MIN_FACTOR).any():
+        raise CompressedFileError(NO_SMALL)
+    run = np.cumsum(runs.counts)
+    of_large, of_small = (np.searchsorted(run, each, side="right") for each in (large, small))
+    fits = runs.bands[of_large] == runs.bands[of_small]
+    for sides in (runs.heights, runs.widths):
+        fits &= -(-sides[of_large] // factor) == sides[of_small]
+    # What is given by itself, or by one as large, would never come to an end.
+    fits &= (runs.heights[of_large] > runs.heights[of_small]) | (
+        runs.widths[of_large] > runs.widths[of_small]
+    )
+    if not fits.all():
+        raise CompressedFileError(NO_SMALL)
+    return Given(labels, before, factors)
+
+
+def _numbers(reader: Reader, count: int, most: int) -> npt.NDArray[np.int32]:
+    found = reader.varints(count)
+    if found.max(initial=0) > most:
+        raise CompressedFileError(
+            f"its index gives an image something numbered {found.max()}: it is damaged"
+        )
+    return found.astype(np.int32)
 
 
 def _limit(things: str, number: int, most: int) -> None:

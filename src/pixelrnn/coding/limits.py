@@ -12,6 +12,7 @@ MAX_INDEX_BYTES = 1 << 26  # of a file
 MAX_IMAGES = 1 << 22  # of a file: some numbers are kept of each
 MAX_MESSAGES = 1 << 22  # of a file, likewise
 MAX_MESSAGES_OF_IMAGE = 1 << 16  # each is a piece of work, however small
+MAX_LABELS = 1 << 16  # classes that a model may know
 MAX_NAMES_BYTES = 1 << 26  # of all images together
 FREE_NAMES_BYTES = 1 << 24  # of all names, however well they are packed ...
 NAMES_BYTES_PER_BYTE = 64  # ... and more where they are not packed better than this

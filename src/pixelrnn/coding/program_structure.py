@@ -50,6 +50,8 @@ def take_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
             _triple(part) if part else None for part in (given.label, given.image, given.known)
         ]
         structure["given"] = [given.num_labels, *parts]
+        if given.is_part:  # which came later still
+            structure["given_is_part"] = True
     return structure, {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
@@ -107,7 +109,8 @@ def put_together(structure: dict[str, Any], arrays: Arrays) -> Program:
     if "given" in structure:
         num_labels, *parts = structure["given"]
         label, image, known = (Features(*part) if part else None for part in parts)
-        program.given = GivenMaps(label, num_labels, image, known)
+        is_part = structure.get("given_is_part") is True
+        program.given = GivenMaps(label, num_labels, image, known, is_part)
     parameters = tuple(Features(*each) for each in structure["parameters"])
     program.likelihood = LikelihoodParameters(
         structure["likelihood"], parameters, structure["components"]

@@ -3,14 +3,16 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from pixelrnn.arrays import Images
 from pixelrnn.coding.codec import Codec
-from pixelrnn.coding.container import Entry, Writer
+from pixelrnn.coding.container import PLAIN, WITH_GIVEN, Entry, Writer
+from pixelrnn.coding.given import ImageGiven, small_of
 
 PIXELS_AT_ONCE = 1 << 22  # in memory: a few images of a camera, thousands of small ones
 TILES_AT_ONCE = 1 << 14  # likewise, of which something is kept, however small they are
+SMALL = "small"  # the folder in the names of small images
 T = TypeVar("T")
 
 
@@ -21,6 +23,8 @@ def write(
     *,
     on_progress: Callable[[int], None] | None = None,
     keeps: Callable[[int, Entry], bool] | None = None,
+    label_of: Callable[[str], int | None] | None = None,
+    factor: int = 0,
     pixels_at_once: int = PIXELS_AT_ONCE,
 ) -> list[Entry]:
     """Write a file of images, some at a time; return what its index says.
@@ -31,27 +35,58 @@ def write(
         stream: where to.
         on_progress: called with the pixels done since its last call, from any thread.
         keeps: whether the image of this number, coded to this entry, goes into the file; by default all do.
+        label_of: the class of an image, by its name, if the model is given classes.
+        factor: where it is not 0, the top left pixel of each square of this side goes into the file before
+            each image, as a small image of its own, which the model is given.
         pixels_at_once: how many pixels are worked on at the same time; it changes no byte.
 
     Raises:
         ImageMismatchError: if an image does not fit the model.
     """
-    writer = Writer(stream, codec.header)
+    version = WITH_GIVEN if label_of or factor else PLAIN
+    writer = Writer(stream, replace(codec.header, version=version))
     number = itertools.count()
 
-    def pixels_and_tiles(named: tuple[str, Images]) -> tuple[int, int]:
-        name, image = named
-        codec.check(image, name)
-        return image.shape[0] * image.shape[1], 1
+    def pixels_and_tiles(item: _Item) -> tuple[int, int]:
+        codec.check(item.image, item.name)
+        return item.image.shape[0] * item.image.shape[1], 1
 
-    for portion in portions(images, pixels_and_tiles, pixels_at_once):
-        coded = codec.encode([image for _, image in portion], on_progress)
-        for (name, _), (entry, messages) in zip(portion, coded, strict=True):
-            named = replace(entry, name=name)
-            if keeps is None or keeps(next(number), named):
+    for portion in portions(_items(images, label_of, factor), pixels_and_tiles, pixels_at_once):
+        given = [item.given for item in portion] if version == WITH_GIVEN else []
+        coded = codec.encode([item.image for item in portion], on_progress, given)
+        for item, (entry, messages) in zip(portion, coded, strict=True):
+            named = replace(entry, name=item.name, label=item.given.label)
+            if item.given.small is not None:
+                named = replace(named, small=len(writer.entries) - 1, factor=factor)
+            if item.is_small or keeps is None or keeps(next(number), named):
                 writer.add(named, messages)
     writer.close()
     return writer.entries
+
+
+class _Item(NamedTuple):
+    """An image of a file, what it is given by, and whether it is there for another only."""
+
+    name: str
+    image: Images
+    given: ImageGiven
+    is_small: bool = False
+
+
+def _items(
+    images: Iterable[tuple[str, Images]],
+    label_of: Callable[[str], int | None] | None,
+    factor: int,
+) -> Iterator[_Item]:
+    """Yield images, before each its small one, if there are any."""
+    for name, image in images:
+        label = label_of(name) if label_of else None
+        small = small_of(image, factor) if factor else image
+        if small.size == image.size:
+            yield _Item(name, image, ImageGiven(label))
+            continue
+        yield _Item(name and f"{SMALL}/{name}", small, ImageGiven(label), is_small=True)
+        yield _Item(name, image, ImageGiven(label, small, factor))
 
 
 def portions(

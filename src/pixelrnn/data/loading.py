@@ -18,6 +18,7 @@ from pixelrnn.data.in_memory import IN_MEMORY
 from pixelrnn.data.mixture import mixed
 from pixelrnn.data.options import DataOptions
 from pixelrnn.data.photos import load_photos
+from pixelrnn.data.shrinking import shrunk
 from pixelrnn.errors import DataError
 from pixelrnn.files import FOLDER, not_a_file
 from pixelrnn.shipped import require_one_meaning
@@ -26,7 +27,7 @@ from pixelrnn.wording import suggestion
 LEVELS = frozenset({"num_levels"})
 OF_PICTURES = frozenset({"num_levels", "size", "patch_size", "random_crops"})
 INSTALLED = {"digits": load_digits, "photos": load_photos}
-EVERYWHERE = frozenset(["labels"])  # options that apply to whatever has what they ask for
+EVERYWHERE = frozenset(["labels", "shrink"])  # options that apply to whatever has what they ask for
 # The kinds of files that are read: by their suffix, the options that apply, and what reads them.
 FILES: dict[str, tuple[frozenset[str], Callable[[Path, DataOptions], DataSet]]] = {
     ".pxr": (OF_PICTURES, load_album),
@@ -92,6 +93,8 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
     """
     data = (_load_mixed if options.also else _load)(source, options)
     require_labels(data, options.labels)
+    if options.shrink:
+        data = shrunk(data, options.shrink)
     _ORIGINS[data] = str(source), options
     return data
 

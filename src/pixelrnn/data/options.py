@@ -45,6 +45,13 @@ class DataOptions(BaseModel):
         default=False,
         description="whether a model is given the class of each image, which the images must have",
     )
+    shrink: Annotated[int, Field(strict=True)] | None = Field(
+        default=None,
+        ge=2,
+        le=64,
+        description="keep the top left pixel of each square of this side, of whole images or of patches: "
+        "the small images of a model of several scales",
+    )
     binarisation: Binarisation = Field(
         default="none",
         description="mnist, and folders with such files: none (256 levels), threshold (1 where "

@@ -83,12 +83,14 @@ class GivenMaps:
         num_labels: how many there are.
         image: colours of a map of the image's size, scaled like it, 0 where they are not known.
         known: 1 where they are.
+        is_part: whether what is known of it is a part of the image itself, which is not coded then.
     """
 
     label: Features | None = None
     num_labels: int = 0
     image: Features | None = None
     known: Features | None = None
+    is_part: bool = False
 
     @property
     def maps(self) -> list[Features]:
@@ -105,7 +107,7 @@ class GivenMaps:
         label, image, known = (
             move(each) if each else None for each in (self.label, self.image, self.known)
         )
-        return GivenMaps(label, self.num_labels, image, known)
+        return replace(self, label=label, image=image, known=known)
 
 
 @dataclass

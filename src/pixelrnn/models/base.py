@@ -161,7 +161,7 @@ class AutoregressiveModel(Conditional, ABC):
         dtype = dtype or self.dtype
         if dtype == torch.float64 and parameters.device.type == "mps":  # which has none
             parameters, images = parameters.cpu(), images.cpu()
-        return self.likelihood.log_prob(parameters.to(dtype), images)
+        return self.as_given(images, self.likelihood.log_prob(parameters.to(dtype), images))
 
     @final
     def log_prob(self, images: AnyImages) -> Tensor:

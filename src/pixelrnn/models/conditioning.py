@@ -22,11 +22,16 @@ from pixelrnn.models.given import Conditions
 
 
 class ConditionNetwork(nn.Module):
-    """Free convolutions from a given image, `(B, C + 1, H, W)`, to features `(B, F, H, W)`."""
+    """Free convolutions from a given image, `(B, C + 1, H, W)`, to features `(B, F, H, W)`.
 
-    def __init__(self, config: ConditionConfig) -> None:
+    Args:
+        config: of the network.
+        channels: C, the colours of the image.
+    """
+
+    def __init__(self, config: ConditionConfig, channels: int) -> None:
         super().__init__()
-        sizes = [config.channels + 1] + [config.features] * config.layers
+        sizes = [channels + 1] + [config.features] * config.layers
         self.layers = nn.ModuleList(
             FreeConv2d(*pair, config.kernel_size) for pair in pairwise(sizes)
         )

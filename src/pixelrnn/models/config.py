@@ -5,8 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pixelrnn.arrays import MAX_CHANNELS, MAX_LEVELS
+from pixelrnn.graph.conditions import CONDITIONS, Condition
 from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.stepper.asked import MAX_SIDE
+from pixelrnn.wording import choice
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
@@ -16,7 +18,17 @@ class ConditionConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    channels: int = Field(ge=1, le=64, description="colours of the given image")
+    kind: str = Field(
+        default="given",
+        description="what is given: its grey levels, it small, it with a hole, or any image, in Python",
+        json_schema_extra={"enum": list(CONDITIONS)},
+    )
+    factor: int = Field(
+        default=2, ge=2, le=64, description="small: how many times smaller its sides are"
+    )
+    channels: int | None = Field(
+        default=None, ge=1, le=64, description="given: its colours, by default those of the images"
+    )
     features: int = Field(default=16, ge=1, le=1024, description="maps that its network gives")
     layers: int = Field(default=2, ge=1, le=16, description="convolutions of its network")
     kernel_size: int = Field(default=5, ge=1, le=15, description="their kernels, odd")
@@ -25,6 +37,23 @@ class ConditionConfig(BaseModel):
     @classmethod
     def _odd(cls, size: int) -> int:
         return odd(size)
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in CONDITIONS:
+            raise ValueError(f"there is no condition {kind!r}; {choice(kind, CONDITIONS)}")
+        return kind
+
+    @model_validator(mode="after")
+    def _colours_of_any(self) -> Self:
+        if self.channels is not None and self.kind != "given":
+            raise ValueError(f"what is {self.kind} has colours of its own: leave channels out")
+        return self
+
+    def build(self) -> Condition:
+        """Return what its kind is."""
+        return CONDITIONS[self.kind](self.factor)
 
 
 def odd(size: int) -> int:
@@ -68,7 +97,7 @@ class ModelConfig(BaseModel):
         default=(), strict=False, description="what the classes are called, if they have names"
     )
     condition: ConditionConfig | None = Field(
-        default=None, description="an image of the same size that an image may be given by"
+        default=None, description="an image that an image may be given by"
     )
 
     def fewest_parameters(self) -> int:
@@ -96,6 +125,23 @@ class ModelConfig(BaseModel):
             )
         if self.condition:
             raise ValueError("a model of symbols takes no image to condition on, so far")
+        return self
+
+    @property
+    def given_channels(self) -> int:
+        """Colours of the image that an image may be given by; 0 if there is none."""
+        if self.condition is None:
+            return 0
+        return self.condition.channels or self.condition.build().channels(self.channels)
+
+    @property
+    def given_is_part(self) -> bool:
+        """Whether what is known of it is a part of the image itself."""
+        return self.condition is not None and self.condition.build().is_part
+
+    @model_validator(mode="after")
+    def _can_be_given(self) -> Self:
+        self.given_channels  # noqa: B018 - raises
         return self
 
     @model_validator(mode="after")

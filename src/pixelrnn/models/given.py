@@ -6,7 +6,7 @@ pixels are all known; small to large one of which one pixel in a square is; mask
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, Self, final
 
@@ -90,7 +90,7 @@ def conditions(
         none = torch.full((1,), config.num_labels, device=images.device)
         labels = _for_all("labels", none if given.labels is None else given.labels, batch)
     if config.condition:
-        shape = (1, config.condition.channels, height, width)
+        shape = (1, config.given_channels, height, width)
         if given.image is None or given.known is None:
             values = torch.zeros(shape, device=images.device, dtype=dtype)
             known = values[:, :1]
@@ -112,6 +112,17 @@ def _for_all(what: str, part: Tensor, batch: int) -> Tensor:
             f"{len(part)} {what} for {batch} images: give one for each, or one for all"
         )
     return part.expand(batch, *part.shape[1:])
+
+
+def settled(config: ModelConfig, given: Given, images: Tensor, nats: Tensor) -> Tensor:
+    """Return log-probabilities of sub-pixels `(B, C, H, W)`, those that are known being certain.
+
+    Where a part of an image is given, its own levels there have the probability 1, and all others 0.
+    """
+    if not config.given_is_part or given.image is None or given.known is None:
+        return nats
+    certain = torch.zeros_like(nats).masked_fill(given.image != images, -torch.inf)
+    return torch.where(given.known, certain, nats)
 
 
 def check_given(
@@ -144,7 +155,7 @@ def check_given(
     if config.condition is None:
         raise ImageMismatchError("this model takes no image to condition on")
     levels = as_tensor(image, device)
-    check_images(levels, config.condition.channels, config.num_levels)
+    check_images(levels, config.given_channels, config.num_levels)
     where = torch.ones_like(levels[:, :1], dtype=torch.bool)
     if known is not None:
         where = torch.as_tensor(known, device=device).bool().expand(where.shape)
@@ -209,10 +220,30 @@ class Conditional(nn.Module):
         return self._with(self.given_by.rows(count))
 
     @final
+    def as_given(self, images: Tensor, nats: Tensor) -> Tensor:
+        """Return log-probabilities of sub-pixels, where those that are given are certain."""
+        return settled(self.config, self.given_by, images, nats)
+
+    @final
     def _with(self, given: Given) -> Self:
         same = copy.copy(self)
         same.given_by = given
         return same
+
+    @final
+    def with_less(self) -> Iterator[tuple[str, Self]]:
+        """Yield this model of images that one part is not given of: "labels", "image".
+
+        Example:
+            >>> from pixelrnn.models import PixelCNNConfig, build
+            >>> model = build(PixelCNNConfig(channels=1, features=4, layers=1, num_labels=10))
+            >>> [part for part, _ in model.given(labels=3).with_less()]
+            ['labels']
+        """
+        if self.given_by.labels is not None:
+            yield "labels", self._with(replace(self.given_by, labels=None))
+        if self.given_by.image is not None:
+            yield "image", self._with(replace(self.given_by, image=None, known=None))
 
     @final
     def conditions(self, images: Tensor) -> Conditions[Tensor]:

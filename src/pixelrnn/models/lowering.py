@@ -68,9 +68,14 @@ def _given(
         program.given = replace(program.given, label=number, num_labels=config.num_labels + 1)
         labels = Traced(program, number, np.zeros(1, np.int64), values.labels if values else None)
     if config.condition:
-        count = config.condition.channels
+        count = config.given_channels
         both = program.new_map(count + 1)
-        program.given = replace(program.given, image=both.part(0, count), known=both.part(count, 1))
+        program.given = replace(
+            program.given,
+            image=both.part(0, count),
+            known=both.part(count, 1),
+            is_part=config.given_is_part,
+        )
         groups = np.zeros(count + 1, np.int64)
         image = Traced(program, both, groups, values.image if values else None, section="given")
     return Conditions(labels, image)
@@ -110,7 +115,7 @@ def lower_by_stand_ins(model: "AutoregressiveModel") -> Program:
     if config.num_labels:
         labels = torch.arange(count, device=model.device) % (config.num_labels + 1)
     if config.condition:
-        image = as_tensor(any_images(config.condition.channels, config.num_levels), model.device)
+        image = as_tensor(any_images(config.given_channels, config.num_levels), model.device)
         known = torch.ones_like(image[:, :1], dtype=torch.bool)
         known[::2, :, ::2, ::2] = False
         image, known = image.to(model.device), known.to(model.device)

@@ -103,7 +103,9 @@ class ResidualModel(AutoregressiveModel):
             colours = torch.cat([colours, torch.zeros(1, dtype=torch.int64)])
         self.stem = self.make_stem(config, colours, stream, "A")
         self.given_in = GivenIn(config, stream, "A")
-        self.condition = ConditionNetwork(config.condition) if config.condition else None
+        self.condition = (
+            ConditionNetwork(config.condition, config.given_channels) if config.condition else None
+        )
         self.blocks = nn.ModuleList(
             self.make_block(config, index, stream, inner) for index in range(config.layers)
         )
@@ -156,7 +158,8 @@ class ResidualModel(AutoregressiveModel):
         """Return the negative log-probability of all images together; see the base class."""
         images = self.check_images(images)
         levels, output = self.config.num_levels, self.head.output
-        if type(self.likelihood) is not Categorical or not can_fuse(output, images, levels):
+        is_whole = type(self.likelihood) is Categorical and not self.config.given_is_part
+        if not (is_whole and can_fuse(output, images, levels)):
             return super().nats(images)
         outputs = self.block_outputs(self.inputs(images), self.conditions(images))
         maps = self.head.before_output(outputs)

@@ -17,7 +17,7 @@ from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.likelihoods import likelihood_of
 from pixelrnn.operations.products import LANES
 from pixelrnn.operations.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
-from pixelrnn.stepper.given import write_given
+from pixelrnn.stepper.given import NOTHING_KNOWN, known_part, require_the_part, write_given
 from pixelrnn.stepper.layout import lay_out
 from pixelrnn.stepper.machine import run_rows
 from pixelrnn.stepper.run_state import RunState, Tables
@@ -30,7 +30,6 @@ KEPT_SIZES = 8  # of images, whose memory is kept ready ...
 KEPT_BYTES = 1 << 23  # ... if it is small
 FIRST_PIXELS = 1 << 10  # before the first look at whether the message has come to its end
 NO_MESSAGE = np.zeros(0, np.uint8)
-NOTHING_KNOWN = np.zeros((0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Coder:
         self, image: Images, given: GivenLevels = NOTHING_GIVEN
     ) -> Generator[None, None, bytes]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
-        state, tables = self._state(image.shape, NO_MESSAGE, given, reads=False)
+        state, tables = self._writing(image, given)
         message = yield from _written(state, tables, image.astype(np.uint16))
         return message.ljust(self.least_bytes(image.size), b"\0")
 
@@ -114,7 +113,7 @@ class Coder:
     ) -> npt.NDArray[np.int64]:
         """Return the frequency, of 2^24, of each level of an image, int64 `(H, W, C)`."""
         found = np.zeros(image.shape, np.int64)
-        state, tables = self._state(image.shape, NO_MESSAGE, given, reads=False, frequencies=found)
+        state, tables = self._writing(image, given, found)
         _finished(_written(state, tables, image.astype(np.uint16)))
         return found
 
@@ -144,13 +143,13 @@ class Coder:
         given: GivenLevels = NOTHING_GIVEN,
     ) -> Generator[None, None, Images]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
-        image = np.zeros((height, width, channels), np.uint16)
+        image, known = known_part(self.program, given, (height, width, channels))
         least, number = self.least_bytes(image.size), message.rstrip(b"\0")
         if not number:  # see `range_coder.outcome`
             _require(len(message) == least)
             return image.astype(self.level_type)
         stream = np.frombuffer(message, np.uint8).copy()
-        state, tables = self._state(image.shape, stream, given, reads=True)
+        state, tables = self._state(image.shape, stream, given, reads=True, known=known)
         range_coder.start_reading(state.coder, state.stream)
         for first, last in portions(height, width, FIRST_PIXELS):
             run_rows(tables, state, image, first, last)
@@ -179,15 +178,30 @@ class Coder:
             stream: the random bytes: three a level, and eight.
             image: uint16 `(H, W, C)`; written to.
             known: bool `(H, W, C)`: the levels that the image gives.
-            given: what it is given by.
+            given: what it is given by; a part of the image itself is known, too.
         """
-        state, tables = self._state(
-            image.shape, stream, given, reads=True, known=known.view(np.uint8)
-        )
+        levels, given_too = known_part(self.program, given, image.shape)
+        if given_too.size:
+            image[given_too] = levels[given_too]
+            known = known | given_too
+        state, tables = self._state(image.shape, stream, given, reads=True, known=known)
         range_coder.start_reading(state.coder, state.stream)
         for first, last in portions(*image.shape[:2]):
             run_rows(tables, state, image, first, last)
             yield last - first
+
+    def _writing(
+        self,
+        image: Images,
+        given: GivenLevels,
+        frequencies: npt.NDArray[np.int64] = NO_FREQUENCIES,
+    ) -> tuple[RunState, Tables]:
+        """Return fresh memory for an image that is encoded."""
+        levels, known = known_part(self.program, given, image.shape)
+        require_the_part(image, levels, known)
+        return self._state(
+            image.shape, NO_MESSAGE, given, reads=False, known=known, frequencies=frequencies
+        )
 
     def _state(
         self,
@@ -196,7 +210,7 @@ class Coder:
         given: GivenLevels = NOTHING_GIVEN,
         *,
         reads: bool,
-        known: npt.NDArray[np.uint8] = NOTHING_KNOWN,
+        known: npt.NDArray[np.bool_],
         frequencies: npt.NDArray[np.int64] = NO_FREQUENCIES,
     ) -> tuple[RunState, Tables]:
         """Return fresh memory for an image."""
@@ -220,7 +234,7 @@ class Coder:
             np.zeros(range_coder.STATE_SIZE, np.int64),
             message,
             reads,
-            known,
+            (known if known.any() else NOTHING_KNOWN).view(np.uint8),
             frequencies,
             np.zeros((4, self._room), np.int64),
         )  # fmt: skip

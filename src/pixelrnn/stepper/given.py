@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.arrays import Integers
+from pixelrnn.arrays import Images, Integers
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.given import GivenLevels
 from pixelrnn.graph.levels import num_parts, parts_of
@@ -16,6 +16,8 @@ from pixelrnn.operations.tables import (
     MAP_ROWS,
     MAP_STRIDE,
 )
+
+NOTHING_KNOWN = np.zeros((0, 0, 0), bool)
 
 
 def write_given(
@@ -68,6 +70,41 @@ def write_given(
     for features, numbers in ((about.image, levels), (about.known, highest * known[..., None])):
         parts = parts_of(numbers, program.num_levels)
         region[..., features.first : features.first + features.count] = parts
+
+
+def known_part(
+    program: Program, given: GivenLevels, shape: tuple[int, ...]
+) -> tuple[Images, npt.NDArray[np.bool_]]:
+    """Return what is given of an image itself: uint16 `(H, W, C)`, 0 where it is not, and bool, where it is.
+
+    The second is empty where the program takes no part of an image, or none is given.
+
+    Args:
+        program: of integers.
+        given: what the image is given by.
+        shape: of the image.
+
+    Raises:
+        ImageMismatchError: if it is of another size.
+    """
+    levels, known = np.zeros(shape, np.uint16), NOTHING_KNOWN
+    if program.given.is_part and given.image is not None:
+        if given.image.shape[:2] != shape[:2]:
+            raise ImageMismatchError(
+                f"of an image of {shape[0]} x {shape[1]} pixels, a part of one of "
+                f"{given.image.shape[0]} x {given.image.shape[1]} is given"
+            )
+        known = np.ones(shape, bool)
+        if given.known is not None:
+            known &= given.known[..., None]
+        levels[known] = given.image[..., : shape[2]][known]
+    return levels, known
+
+
+def require_the_part(image: Images, levels: Images, known: npt.NDArray[np.bool_]) -> None:
+    """Raise `ImageMismatchError` unless an image has the levels that are given of it."""
+    if known.size and (image != levels)[known].any():
+        raise ImageMismatchError("the image has other levels than the part of it that is given")
 
 
 def _region(

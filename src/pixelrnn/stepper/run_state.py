@@ -27,7 +27,7 @@ class RunState(NamedTuple):
         coder: int64, the state of the range coder.
         stream: uint8, the message.
         reads: whether the message is read (decode), or written (encode).
-        known: uint8 `(H, W, C)`: not 0 where a level is given though the message is read; or empty.
+        known: uint8 `(H, W, C)`: not 0 where a level is given, and neither read nor written; or empty.
         frequencies: int64 `(H, W, C)` for that of each level coded, of 2^24, or empty.
         room: int64 `(4, parameters of a group)`, memory of `subpixel.py`.
     """

@@ -29,9 +29,9 @@ _prepare, _bounds, _search, _update = map(chosen_by_code, zip(*_compiled, strict
 def resolve_subpixel(work, image, row, column, group, at, pixel):  # type: ignore[no-untyped-def]  # noqa: ANN201
     """Find the level of each colour of a group and write it: the one place where levels come from.
 
-    It is given by the image, and encoded unless a message is read; or it is decoded. Where the image has
-    fewer colours than the program, those that are missing equal its last one: a grey image is coded as the
-    red of a colour image.
+    What is not known to both sides is the image's, and encoded, or it is decoded. Where the image has fewer
+    colours than the program, those that are missing equal its last one: a grey image is coded as the red of
+    a colour image.
     """
     spec, there, width = work.spec, image.shape[2], image.shape[1]
     channels, levels, components = spec[SPEC_CHANNELS], spec[SPEC_LEVELS], spec[SPEC_COMPONENTS]
@@ -40,13 +40,13 @@ def resolve_subpixel(work, image, row, column, group, at, pixel):  # type: ignor
         level = whole(image[row, column, min(channel, there - 1)])
         if channel < there:
             place = (row * width + column) * there + channel
-            given = work.known[place] != 0 if work.knows else not work.reads
+            is_known = work.knows and work.known[place] != 0
             _prepare(kind, (work, at, channel, channels, levels, components))
-            if given:
+            low, high = whole(0), whole(range_coder.TOTAL)
+            if not (is_known or work.reads):
                 low, high = _bounds(kind, (work, level, levels, components))
-                if not work.reads:
-                    range_coder.put(work.coder, stream, low, high - low)
-            else:
+                range_coder.put(work.coder, stream, low, high - low)
+            elif not is_known:
                 target = range_coder.target(work.coder)
                 level, low, high = _search(kind, (work, target, levels, components))
                 range_coder.take(work.coder, stream, low, high - low)

@@ -18,9 +18,11 @@ from torch import Tensor
 from pixelrnn.data import DataSet, Images
 from pixelrnn.data.patches import Uncut
 from pixelrnn.data.splits import Labels
+from pixelrnn.graph.conditions import Condition
+from pixelrnn.models.config import ModelConfig
 from pixelrnn.training.tables import TrainingTable
 
-_ORDER, _FLIPS, _PLACES, _LABELS = range(4)
+_ORDER, _FLIPS, _PLACES, _LABELS, _CONDITIONS, _DROPPED = range(6)
 _SHARES = 2.0**64
 
 
@@ -30,10 +32,14 @@ class Batch(NamedTuple):
     Attributes:
         images: uint8 `(B, C, H, W)`.
         labels: class of each, int64 `(B,)`, `num_labels` for none; or None.
+        given: the image that each is given by, uint8 `(B, c, H, W)`; or None.
+        known: what of it is known, bool `(B, 1, H, W)`.
     """
 
     images: Tensor
     labels: Tensor | None = None
+    given: Tensor | None = None
+    known: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +58,8 @@ class Batches:
         labels: the class of each image, int64 `(N,)`, if they are shown.
         no_label: the number that stands for none.
         label_dropout: share of images that are shown without their class.
+        condition: what image each is given by, if they are shown with one.
+        condition_dropout: share of images of which nothing is given.
 
     Example:
         >>> images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
@@ -72,6 +80,8 @@ class Batches:
     labels: Labels | None = None
     no_label: int = 0
     label_dropout: float = 0.0
+    condition: Condition | None = None
+    condition_dropout: float = 0.0
 
     def of_step(self, step: int) -> list[Batch]:
         """Return what is shown in a step, counted from 0: a batch for each part."""
@@ -95,18 +105,39 @@ class Batches:
                 image[:] = image if patch is None else patch
             if self.flips and int(_random_bits(self.seed, epoch, _FLIPS, count)[index]) & 1:
                 image[:] = image[..., ::-1]
-        return Batch(torch.from_numpy(images), self._labels(epochs, indices))
+        shown = torch.from_numpy(images)
+        return Batch(
+            shown, self._labels(epochs, indices), *self._conditions(images, epochs, indices)
+        )
 
     def _labels(self, epochs: list[int], indices: list[int]) -> Tensor | None:
         """Return the classes of images, some of which are dropped anew in each epoch."""
         if self.labels is None:
             return None
         chosen = self.labels[indices]
-        for place, (epoch, index) in enumerate(zip(epochs, indices, strict=True)):
-            bits = _random_bits(self.seed, epoch, _LABELS, len(self.images))[index]
-            if bits < self.label_dropout * _SHARES:
-                chosen[place] = self.no_label
+        bits = self._random_bits(_LABELS, epochs, indices)
+        chosen[bits < self.label_dropout * _SHARES] = self.no_label
         return torch.from_numpy(chosen)
+
+    def _conditions(
+        self, images: Images, epochs: list[int], indices: list[int]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return what images are given by, and what of it is known, which is nothing of some."""
+        if self.condition is None:
+            return None, None
+        bits = self._random_bits(_CONDITIONS, epochs, indices)
+        levels, known = self.condition.of_images(images, bits)
+        dropped = self._random_bits(_DROPPED, epochs, indices) < self.condition_dropout * _SHARES
+        return torch.from_numpy(levels), torch.from_numpy(known & ~dropped[:, None, None, None])
+
+    def _random_bits(
+        self, purpose: int, epochs: list[int], indices: list[int]
+    ) -> npt.NDArray[np.uint64]:
+        """Return 64 random bits for each of some images."""
+        count = len(self.images)
+        each = zip(epochs, indices, strict=True)
+        drawn = (_random_bits(self.seed, epoch, purpose, count)[index] for epoch, index in each)
+        return np.fromiter(drawn, np.uint64, len(indices))
 
 
 def draw_batches(
@@ -115,9 +146,10 @@ def draw_batches(
     rank: int = 0,
     processes: int = 1,
     *,
-    num_labels: int = 0,
+    model: ModelConfig | None = None,
 ) -> Batches:
-    """Return the batches of a run, or the share of one process; with labels if the model takes some."""
+    """Return the batches of a run, or the share of one process, with what the model takes beside images."""
+    num_labels = model.num_labels if model else 0
     return Batches(
         data.images("train"),
         batch_size=training.batch_size,
@@ -130,14 +162,17 @@ def draw_batches(
         labels=data.labels_of("train") if num_labels else None,
         no_label=num_labels,
         label_dropout=training.label_dropout,
+        condition=model.condition.build() if model and model.condition else None,
+        condition_dropout=training.condition_dropout,
     )
 
 
-@functools.lru_cache(maxsize=6)
+@functools.lru_cache(maxsize=12)
 def _random_bits(seed: int, epoch: int, purpose: int, count: int) -> npt.NDArray[np.uint64]:
-    # A seed has 63 bits: the 64th tells the third purpose from the first two, whose keys are older.
-    third, parity = divmod(purpose, 2)
-    philox = np.random.Philox(key=np.array([seed | third << 63, 2 * epoch + parity], np.uint64))
+    # A seed has 63 bits, and an epoch far fewer: the bits above tell later purposes from the first two.
+    pair, parity = divmod(purpose, 2)
+    key = seed | (pair & 1) << 63, 2 * epoch + parity | (pair >> 1) << 63
+    philox = np.random.Philox(key=np.array(key, np.uint64))
     return np.asarray(philox.random_raw(count), dtype=np.uint64)
 
 

@@ -51,7 +51,7 @@ def estimate(recipe: Recipe, data: Any = None) -> Estimate:
     fabric = make_fabric(training, lambda _: None)
     fabric.launch()
     trainee = Trainee(model, recipe, fabric)
-    batches = draw_batches(training, data, num_labels=recipe.model.num_labels)
+    batches = draw_batches(training, data, model=recipe.model)
     reset_peak_memory()
     times: list[float] = []
     while len(times) < DRY_STEPS and (len(times) < 2 or sum(times) < DRY_SECONDS):

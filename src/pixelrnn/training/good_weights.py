@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pixelrnn.data import Images
 from pixelrnn.errors import NonFiniteLossError, NonFiniteResultError
-from pixelrnn.evaluation import evaluate, given_labels
+from pixelrnn.evaluation import conditioned, evaluate
 from pixelrnn.models import AutoregressiveModel, store
 from pixelrnn.stopping import Stop
 from pixelrnn.training.job import Job
@@ -184,7 +184,7 @@ class GoodWeights:
     ) -> float:
         """Return what images cost with the averaged weights; NaN if that is not finite."""
         data = self._job.data
-        model = given_labels(self._average.model, data, split, chosen)
+        model = conditioned(self._average.model, data, split, chosen)
         images = data.images(split)[chosen]
         try:
             found = evaluate(model, images, batch_size=BATCH_SIZE, on_progress=on_progress)

@@ -98,8 +98,10 @@ class Trainee:
 
     def loss(self, batch: Batch) -> Tensor:
         """Return what is made small: nats per sub-pixel."""
-        model = self.model if batch.labels is None else self.model.given(batch.labels)
-        return model.nats(batch.images) / batch.images.numel()
+        model, (images, labels, given, known) = self.model, batch
+        if labels is not None or given is not None:
+            model = model.given(labels, image=given, known=known)
+        return model.nats(images) / images.numel()
 
     def _require_finite(self, **values: float) -> None:
         for what, value in values.items():
@@ -157,7 +159,7 @@ class Loop:
             job.data,
             processes.rank,
             processes.count,
-            num_labels=job.recipe.model.num_labels,
+            model=job.recipe.model,
         )
         self._saved_at = time.monotonic()
         self._unrecorded = False  # a signal came before the last step's record was done

@@ -17,7 +17,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from pixelrnn.data import DataSet
-from pixelrnn.data.loading import options_of, origin, require_clear, require_labels
+from pixelrnn.data.loading import EVERYWHERE, options_of, origin, require_clear, require_labels
 from pixelrnn.errors import RecipeError
 from pixelrnn.models import MODELS, AnyModelConfig
 from pixelrnn.runs import RunFolder
@@ -32,6 +32,7 @@ from pixelrnn.training.tables import (
     ScheduleTable,
     Table,
     TrainingTable,
+    require_made_of_images,
 )
 from pixelrnn.wording import joined, nearest, suggestion
 
@@ -60,6 +61,7 @@ class Recipe(Table):
         source, options = origin(data)
         is_labelled = options.labels or self.data.labels
         require_labels(data, is_labelled)
+        require_made_of_images(self.model.condition)
         wanted = {
             "channels": data.channels,
             "num_levels": data.num_levels,
@@ -196,7 +198,7 @@ def _kept(table: Any, data: str) -> dict[str, Any]:
     Reading options belong to the images that they were for; what a model is trained on and given, to the
     recipe: which patches, black and white or grey, with labels or without.
     """
-    apply = options_of(data) & {"patch_size", "random_crops", "binarisation"} | {"labels"}
+    apply = options_of(data) & {"patch_size", "random_crops", "binarisation"} | EVERYWHERE
     return {key: table[key] for key in apply if isinstance(table, dict) and key in table}
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from pixelrnn.data import SPLITS, DataSet
 from pixelrnn.data.mixture import parts_of
 from pixelrnn.errors import ExportError
-from pixelrnn.evaluation import Evaluation, evaluate, given_labels
+from pixelrnn.evaluation import Evaluation, conditioned, evaluate
 from pixelrnn.models import LABELS, AutoregressiveModel
+from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.training.devices import peak_memory_mb
 from pixelrnn.training.job import Job
 from pixelrnn.training.loop import Loop
@@ -30,9 +31,10 @@ def conclude(job: Job, loop: Loop) -> dict[str, Any]:
     measured = _measured(model, job.data)
     # It may be of no use for integers, or untraceable.
     with suppress(ExportError, NotImplementedError):
-        labelled = given_labels(model, job.data, "train")
-        labelled.calibrate(job.data.images("train"))
-        model.calibration = labelled.calibration
+        some = evenly_spread(job.data.count("train"), CALIBRATION_IMAGES)
+        as_trained = conditioned(model, job.data, "train", some)
+        as_trained.calibrate(job.data.images("train")[some])
+        model.calibration = as_trained.calibration
     return {
         **measured,
         **loop.weights.save_result(),
@@ -75,7 +77,7 @@ def _measured(model: AutoregressiveModel, data: DataSet) -> dict[str, Any]:
 def _evaluated(model: AutoregressiveModel, data: DataSet, split: str, chosen: Any) -> Evaluation:
     pictures = data.pictures_of(split)
     return evaluate(
-        given_labels(model, data, split, chosen),
+        conditioned(model, data, split, chosen),
         data.images(split)[chosen],
         pictures=None if pictures is None else pictures[chosen],
     )

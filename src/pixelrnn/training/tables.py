@@ -7,6 +7,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pixelrnn.data import DataOptions, DataSet
+from pixelrnn.errors import RecipeError
+from pixelrnn.graph.conditions import CONDITIONS
+from pixelrnn.models.config import ConditionConfig
 
 # What a run computes on, and not what it computes: it may go on with others.
 MACHINE_KEYS = (
@@ -24,9 +27,11 @@ CAME_LATER = (
     ("model", "num_labels"),
     ("model", "label_names"),
     ("data", "labels"),
-    ("training", "label_dropout"),
     ("training", "checkpoint_activations"),
     ("training", "compile"),
+    ("data", "shrink"),
+    ("training", "label_dropout"),
+    ("training", "condition_dropout"),
 )
 # A validation reads its images forward only, training forward and backward: about three times the work.
 WORK = 1 / 3
@@ -81,6 +86,12 @@ class TrainingTable(StrictTable):
         le=1,
         description="share of images whose class is not told, where a model is given classes: it is then "
         "one of images of no class, too",
+    )
+    condition_dropout: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="share of images that are given by nothing, where a model is given images",
     )
     ema_decay: float = Field(
         default=0.999, ge=0, lt=1, description="decay of the averaged weights; 0 disables averaging"
@@ -189,6 +200,16 @@ class ScheduleTable(StrictTable):
             if without_improvement > self.patience:
                 factor, without_improvement = factor * self.factor, 0
         return factor
+
+
+def require_made_of_images(condition: ConditionConfig | None) -> None:
+    """Raise `RecipeError` if images are given by others that only their user has."""
+    if condition and condition.kind == "given":
+        made = ", ".join(kind for kind in CONDITIONS if kind != condition.kind)
+        raise RecipeError(
+            "a recipe trains with what is made of its images: give model.condition.kind, one of "
+            f"{made}, or leave model.condition out"
+        )
 
 
 def affordable(wanted: int, presentations: int, num_images: int) -> int:

@@ -1,0 +1,175 @@
+"""What sampled images are given by, as it is typed: the names of classes, and pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pixelrnn.errors import ImageMismatchError, RecipeError
+from pixelrnn.wording import choice
+
+if TYPE_CHECKING:
+    from pixelrnn.arrays import Flags, Images
+    from pixelrnn.graph.conditions import Condition
+    from pixelrnn.graph.given import GivenLevels
+
+
+def given(
+    config: dict[str, Any],
+    labels: Sequence[str],
+    pictures: Sequence[Path],
+    keep: str | None,
+    size: tuple[int, int],
+) -> "list[GivenLevels]":
+    """Return what images are given by: each picture with each label; nothing where none are named.
+
+    Args:
+        config: of the model.
+        labels: names or numbers of classes, or "all".
+        pictures: image files.
+        keep: what of them is given, a rule or a mask, as `completion.keep` takes it.
+        size: height and width of the images.
+
+    Raises:
+        RecipeError: if the model takes no such thing, or there is no such class.
+        ImageMismatchError: if a picture does not fit.
+        DataError: if it cannot be read.
+    """
+    from pixelrnn.graph.given import GivenLevels
+
+    numbers: list[int | None] = [*label_numbers(labels, config)]
+    if keep is not None and not pictures:
+        raise RecipeError("--keep says what is given of a picture: give one with --condition")
+    if not pictures:
+        return [GivenLevels(number) for number in numbers]
+    return [
+        GivenLevels(number, levels, known)
+        for levels, known in (_picture(path, config, keep, size) for path in pictures)
+        for number in numbers or [None]
+    ]
+
+
+def label_numbers(labels: Sequence[str], config: dict[str, Any]) -> list[int]:
+    """Return the numbers of classes by name or number; see `given`."""
+    count, names = config.get("num_labels", 0), list(config.get("label_names", ()))
+    if labels and not count:
+        raise RecipeError("this model knows no classes: leave --label out, or give another model")
+    known = [*names, *(str(n) for n in range(count)), "all"]
+    numbers: list[int] = []
+    for label in labels:
+        if label not in known:
+            shown = names or [f"0 to {count - 1}"]
+            raise RecipeError(f"there is no class {label!r}: {choice(label, [*shown, 'all'])}")
+        if label == "all":
+            numbers += range(count)
+        else:
+            numbers.append(names.index(label) if label in names else int(label))
+    return numbers
+
+
+def _picture(
+    path: Path, config: dict[str, Any], keep: str | None, size: tuple[int, int]
+) -> "tuple[Images, Flags]":
+    """Return levels `(H, W, C)` and where they are known, `(H, W)`, of a picture."""
+    from pixelrnn.graph.conditions import CONDITIONS
+
+    about = config.get("condition")
+    if about is None:
+        raise RecipeError(
+            "this model is given no picture: leave --condition out, or give a model that is, such as one "
+            "of the recipe photos-colourise"
+        )
+    condition = CONDITIONS[about["kind"]](about["factor"])
+    bands, alpha = _read(path)
+    _check_size(path, bands.shape[:2], condition, size)
+    has_holes = about["kind"] == "masked"
+    if not has_holes and (alpha < 255).any():
+        raise ImageMismatchError(
+            f"{path} has transparent pixels, and all are given: make them opaque"
+        )
+    channels = about["channels"] or condition.channels(config["channels"])
+    known = _known(path, alpha, keep, has_holes=has_holes)
+    shown = bands * known[..., None]  # whatever lies in a hole does not count
+    levels = _levels(_of_colours(shown, channels, path), config["num_levels"], path)
+    placed, where = condition.placed(levels.transpose(2, 0, 1), known, *size)
+    return placed.transpose(1, 2, 0), where
+
+
+def _read(path: Path) -> "tuple[Images, Images]":
+    """Return the colours of a picture, `(H, W, 1 or 3)`, and its alpha, `(H, W)`."""
+    import numpy as np
+
+    from pixelrnn.data.image_files import read_bands, read_header
+
+    header = read_header(path)
+    bands = read_bands(header)
+    alpha = bands[..., -1] if header.has_alpha else np.full(bands.shape[:2], 255, np.uint8)
+    return bands[..., : header.channels], alpha
+
+
+def _check_size(
+    path: Path, found: tuple[int, ...], condition: "Condition", size: tuple[int, int]
+) -> None:
+    expected = condition.size(*size)
+    if found == expected:
+        return
+    fitting = next(
+        (
+            f", or say --size {scale * found[0]}x{scale * found[1]}"
+            for scale in (1, condition.factor)
+            if condition.size(scale * found[0], scale * found[1]) == found
+        ),
+        "",
+    )
+    raise ImageMismatchError(
+        f"{path} is of {found[0]} x {found[1]} pixels (height x width), and images of {size[0]} x "
+        f"{size[1]} are given one of {expected[0]} x {expected[1]}: resize it{fitting}"
+    )
+
+
+def _of_colours(bands: "Images", channels: int, path: Path) -> "Images":
+    """Return a picture with the colours that a model is given, if it can be without loss."""
+    import numpy as np
+
+    if bands.shape[2] == channels:
+        return bands
+    if (bands == bands[..., :1]).all() and channels in (1, 3):
+        return np.repeat(bands[..., :1], channels, axis=2)
+    raise ImageMismatchError(
+        f"{path} is in colour, and this model is given grey images: make it grey first"
+        if channels == 1
+        else f"this model is given images of {channels} channels, which no picture has: give them in Python"
+    )
+
+
+def _levels(shown: "Images", num_levels: int, path: Path) -> "Images":
+    """Return the levels that are shown as these shades."""
+    import numpy as np
+
+    from pixelrnn.pictures import shades
+
+    table = shades(num_levels)
+    levels = np.searchsorted(table, shown).astype(np.uint8).clip(0, num_levels - 1)
+    if (table[levels] != shown).any():
+        shade = int(shown[table[levels] != shown][0])
+        raise ImageMismatchError(
+            f"{path} has the shade {shade}, and the model is of images with {num_levels} levels, shown as "
+            f"{', '.join(map(str, table[:3]))} ... {table[-1]}: give one of these shades alone"
+        )
+    return levels
+
+
+def _known(path: Path, alpha: "Images", keep: str | None, *, has_holes: bool) -> "Flags":
+    """Return which pixels of a picture are given: those that are opaque, and that a rule keeps."""
+    known: Flags = alpha == 255
+    if keep is not None:
+        if not has_holes:
+            raise RecipeError("this model is given whole pictures: leave --keep out")
+        from pixelrnn import completion
+
+        known &= completion.keep(keep, *alpha.shape)
+    if has_holes and known.all():
+        raise ImageMismatchError(
+            f"{path} has no hole: make transparent what is not given, or say with --keep what is, such as "
+            "top:0.5 or a mask image"
+        )
+    return known
