@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn import audit
+from pixelrnn import contract
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.conditions import CONDITIONS
 from pixelrnn.operations.export import export
@@ -53,7 +53,7 @@ def test_known_levels_are_certain_and_others_impossible(skeleton_kind, build, ra
 
 def test_all_images_sum_to_one(kind, likelihood, build, random_images):
     images = random_images(1, 1, 2, 3, num_levels=3)
-    audit.check_normalised(build(kind, likelihood, images, num_levels=3), 2, 3)
+    contract.check_normalised(build(kind, likelihood, images, num_levels=3), 2, 3)
 
 
 def test_what_is_coded_is_the_rest(kind, likelihood, build, random_images):

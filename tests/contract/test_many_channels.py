@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn import audit
+from pixelrnn import contract
 from pixelrnn.operations.export import export
 from pixelrnn.operations.oracle import parameters_of
 from pixelrnn.ordering import Place
@@ -35,10 +35,10 @@ def build(tiny_model, request):
 
 def test_keeps_the_contract(kind, likelihood, build, random_images, generator):
     model, images = build(kind, likelihood), random_images(2, CHANNELS, 3, 4)
-    audit.check_causal(model.of_images(torch.tensor([0])), images[0], generator)
-    audit.check_pmf(model, images)
-    audit.check_batch_invariant(model, images)
-    audit.check_steps(model, images)
+    contract.check_causal(model.of_images(torch.tensor([0])), images[0], generator)
+    contract.check_pmf(model, images)
+    contract.check_batch_invariant(model, images)
+    contract.check_steps(model, images)
 
 
 def test_sees_what_it_claims(kind, likelihood, build, random_images, generator):
@@ -46,7 +46,7 @@ def test_sees_what_it_claims(kind, likelihood, build, random_images, generator):
     place = Place(2, 1, 3)
     claimed = models[0].receptive_field(place, height=3, width=4)
     np.testing.assert_array_equal(claimed, field_of(models[0].config, place, 3, 4))
-    audit.check_covers(models, random_images(2, CHANNELS, 3, 4), place, generator)
+    contract.check_covers(models, random_images(2, CHANNELS, 3, 4), place, generator)
 
 
 def test_integers_step_as_the_oracle_and_code(kind, likelihood, build, random_images):
@@ -67,7 +67,7 @@ def test_small_worlds_sum_to_one_and_are_sampled(
     kind, likelihood, channels, size, levels, tiny_model
 ):
     model = tiny_model(kind, likelihood, channels, noise=0.3, layers=1, num_levels=levels)
-    audit.check_normalised(model, *size)
+    contract.check_normalised(model, *size)
     world = (channels, levels, *size)
     assert p_value(model.sample(4000, size=size, seed=1), model, world) > ACCEPTED
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn import audit
+from pixelrnn import contract
 from pixelrnn.graph.levels import MAX_NARROW_LEVELS
 from pixelrnn.models.given_images import as_levels
 from pixelrnn.operations.export import export
@@ -51,10 +51,10 @@ def test_keeps_the_contract(kind, likelihood, channels, num_levels, tiny_model, 
     skip_large_softmax(likelihood, num_levels)
     model = build(tiny_model, kind, likelihood, channels, num_levels)
     images = images_of(2, channels, num_levels)
-    audit.check_causal(model, images[0], generator)
-    audit.check_batch_invariant(model, images)
-    audit.check_steps(model, images)
-    audit.check_pmf(model, images[:1, :, :1, :1])
+    contract.check_causal(model, images[0], generator)
+    contract.check_batch_invariant(model, images)
+    contract.check_steps(model, images)
+    contract.check_pmf(model, images[:1, :, :1, :1])
 
 
 @pytest.mark.parametrize("by", ["nothing", "map"])
@@ -101,7 +101,7 @@ def test_samples_are_spread_as_they_are_scored(likelihood, num_levels, tiny_mode
     """The chi-square of ranks, and levels of both halves of the range."""
     model = build(tiny_model, "pixelcnn", likelihood, 1, num_levels, noise=0.05)
     model.calibrate(images_of(8, 1, num_levels))
-    audit.check_samples(model, 2, 3)
+    contract.check_samples(model, 2, 3)
     drawn = model.sample(8, size=(4, 4))
     assert drawn.dtype == np.uint16
     assert drawn.max() < num_levels
@@ -114,7 +114,7 @@ def test_one_component_far_from_its_levels(tiny_model):
     with torch.no_grad():
         model.head.output.bias[model.likelihood.part("log-scales")] = -20.0
     image = torch.full((1, 1, 2, 2), 40000, dtype=torch.int32)
-    audit.check_pmf(model, image[:, :, :1, :1])
+    contract.check_pmf(model, image[:, :, :1, :1])
     assert torch.isfinite(model.log_prob(image)).all()
     model.calibrate(image)
     pixels = image[0].numpy().transpose(1, 2, 0)

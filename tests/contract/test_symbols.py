@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pixelrnn import audit
-from pixelrnn.audit import ContractViolation
+from pixelrnn import contract
+from pixelrnn.contract import ContractViolation
 from pixelrnn.graph.program import Program
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.operations.export import export
@@ -59,10 +59,10 @@ def model_of_symbols(tiny_model, kind, likelihood, channels=1, **settings):
 
 def test_keeps_the_contract(kind, likelihood, channels, build, random_images, generator):
     model, images = build(kind, likelihood, channels), random_images(2, channels, *SIZE)
-    audit.check_causal(model.of_images(torch.tensor([0])), images[0], generator)
-    audit.check_pmf(model, images)
-    audit.check_batch_invariant(model, images)
-    audit.check_steps(model, images)
+    contract.check_causal(model.of_images(torch.tensor([0])), images[0], generator)
+    contract.check_pmf(model, images)
+    contract.check_batch_invariant(model, images)
+    contract.check_steps(model, images)
 
 
 def test_sees_what_it_claims(kind, likelihood, channels, build, random_images, generator):
@@ -70,7 +70,7 @@ def test_sees_what_it_claims(kind, likelihood, channels, build, random_images, g
     place = Place(2, 1, channels - 1)
     claimed = models[0].receptive_field(place, height=SIZE[0], width=SIZE[1])
     np.testing.assert_array_equal(claimed, field_of(models[0].config, place, *SIZE))
-    audit.check_covers(models, random_images(2, channels, *SIZE), place, generator)
+    contract.check_covers(models, random_images(2, channels, *SIZE), place, generator)
 
 
 def test_integers_step_as_the_oracle_and_code(kind, likelihood, channels, build, random_images):
@@ -92,7 +92,7 @@ def test_integers_step_as_the_oracle_and_code(kind, likelihood, channels, build,
 def test_small_worlds_sum_to_one_and_are_sampled(kind, likelihood, world, tiny_model):
     settings = {"noise": 0.3, "layers": 1, "num_levels": world[1]}
     model = model_of_symbols(tiny_model, kind, likelihood, world[0], **settings)
-    audit.check_normalised(model, *world[2:])
+    contract.check_normalised(model, *world[2:])
     model.calibrate(all_images(world))
     assert p_value(model.sample(4000, size=world[2:], seed=1), model, world) > ACCEPTED
 
@@ -132,7 +132,7 @@ def test_a_table_looked_up_before_the_symbol_is_known(
     monkeypatch.setattr(Program, "section_after", lambda program, group: group)
     model = model_of_symbols(tiny_model, kind, likelihood, 2, noise=0.3)
     with pytest.raises(ContractViolation, match="not the same program"):
-        audit.check_steps(model, random_images(1, 2, *SIZE))
+        contract.check_steps(model, random_images(1, 2, *SIZE))
 
 
 def test_a_table_of_another_channel(kind, likelihood, tiny_model, random_images, monkeypatch):
@@ -144,7 +144,7 @@ def test_a_table_of_another_channel(kind, likelihood, tiny_model, random_images,
                 section[n] = dataclasses.replace(operation, table=operation.table[::-1])
     monkeypatch.setattr(type(model), "lower", lambda model, images=None: program, raising=False)
     with pytest.raises(ContractViolation, match="not the same program"):
-        audit.check_steps(model, random_images(1, 2, *SIZE))
+        contract.check_steps(model, random_images(1, 2, *SIZE))
 
 
 # --- what is refused -----------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def write_given(
 def known_part(
     program: Program, given: GivenLevels, shape: tuple[int, ...]
 ) -> tuple[Images, npt.NDArray[np.bool_]]:
-    """Return what is given of an image itself: uint16 `(H, W, C)`, 0 where it is not, and bool, where it is.
+    """Return what is given of an image itself: uint16 `(H, W, C)`, 0 elsewhere, and bool, where it is.
 
     The second is empty where the program takes no part of an image, or none is given.
 
