@@ -13,6 +13,7 @@ one section for each colour group, each when its colour is due:
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
     gate       pairs of features of a map     features of a map nothing: tanh(x) sigmoid(y)
     embed      a number of a map, a table     features of a map nothing: the row of the table
+    attend     a query, keys and values       features of a map all rows of keys and values
 
 An integer program (made of a trained one by `operations/export.py`) has the same operations, with
 integers for weights and a shift behind each sum, and `requantise` in place of `relu`; see `operations/`.
@@ -21,6 +22,7 @@ Operations of `row_start` run before the first pixel of a row, one after the oth
 what they read of this row, `row_start` wrote. Those of `row_end` run over the finished row, from right to
 left. Those of `given` run once an image, before its first pixel, one after the other over all of a map
 that the image is given by (`GivenMaps`); their results are kept whole, and may be read at any offset.
+Those of `pixel_end` run at each pixel once all its colours are known: later pixels read their results.
 
 The likelihood is no operation: it takes the parameters of the section that has just run, and there, in the
 machine, is the one place where the value of a sub-pixel comes from.
@@ -39,10 +41,10 @@ from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import Curves
 from pixelrnn.graph.operation import Features, Numbers, Operation, Tap
 
-AroundPixels = Literal["row_end", "row_start", "given"]
+AroundPixels = Literal["row_end", "row_start", "given", "pixel_end"]
 Section = (
     int | AroundPixels
-)  # the number of a colour group, or what runs once a row, or once an image
+)  # the number of a colour group, or what runs behind all of them, once a row, or once an image
 AROUND_PIXELS = get_args(AroundPixels)
 NOWHERE = Features(0, 0, 0)
 
@@ -117,7 +119,8 @@ class Program:
         border: a feature that is 1 on pixels and 0 outside, if the model asks for one.
         given: what an image is given by.
         likelihood: how parameters become probabilities.
-        sections: operations of each colour group, then those of `row_end`, of `row_start` and of `given`.
+        sections: operations of each colour group, then those of `row_end`, of `row_start`, of `given` and
+            of `pixel_end`.
         curves: the tables of an integer program; None of a program of floats.
     """
 
@@ -243,7 +246,7 @@ class Program:
     @property
     def operations(self) -> list[Operation]:
         """All operations, in the order in which they are run."""
-        names: list[Section] = ["given", "row_start", *range(self.groups), "row_end"]
+        names: list[Section] = ["given", "row_start", *range(self.groups), "pixel_end", "row_end"]
         return [operation for name in names for operation in self.section_of(name)]
 
     def largest(self) -> Floats:

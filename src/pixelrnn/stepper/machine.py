@@ -87,7 +87,7 @@ def run_rows(
     if first_row == 0:
         _run_given(tables, image.shape[0], width, work, outs, cells, sources)
     for row in range(first_row, last_row):
-        find_row(row, 0, sections[groups + 2], operations, taps, maps, outs, cells, sources)
+        find_row(row, 0, len(operations), operations, taps, maps, outs, cells, sources)
         for n in range(sections[groups + 1], sections[groups + 2]):  # row_start
             run_over_row(n, width, work)
         pixels = place(maps, spec[SPEC_IMAGE], row, spec[SPEC_IMAGE_FIRST])
@@ -99,8 +99,11 @@ def run_rows(
                 border = at_column(spec[SPEC_BORDER], column, borders, maps)
                 state.narrow[border] = spec[SPEC_LEVELS] - 1
             pixel = at_column(spec[SPEC_IMAGE], column, pixels, maps)
-            for group in range(groups):
-                run_operations(sections[group], sections[group + 1], column, work)
+            for group in range(groups + 1):
+                section = group if group < groups else groups + 3  # pixel_end
+                run_operations(sections[section], sections[section + 1], column, work)
+                if group == groups:
+                    break
                 which, first = (
                     spec[SPEC_PARAMETERS + 3 * group],
                     spec[SPEC_PARAMETERS + 3 * group + 1],
