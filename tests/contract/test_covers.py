@@ -47,6 +47,11 @@ def test_sees_just_what_it_claims_with_settings(
     kind, likelihood, settings, tiny_model, random_images, generator
 ):
     models = inits(tiny_model, kind, likelihood, 3, **settings)
+    if (
+        "decorrelate" in settings
+    ):  # of noise it makes large numbers, and a softmax of such sees one pixel
+        for model in models:
+            model.stem.weight.data /= 30
     check_covers(models, random_images(1, 3, 5, 7), Place(3, 3, 1), generator)
 
 

@@ -72,11 +72,31 @@ def gated_pixelcnn(config, needed):
     return horizontal, read_by(vertical, rows_above(config.stem_kernel_size, own=False))
 
 
+def before(needed, rows):
+    """Return the pixels before any of those needed in raster order, from so many rows above it on."""
+    result, width = np.zeros_like(needed), needed.shape[1]
+    for r, c in np.argwhere(needed):
+        result.reshape(-1)[max(0, r - rows) * width : r * width + c] = True
+    return result
+
+
+def pixel_snail(config, needed):
+    """Return the pixels whose features are read, and those that attention reads themselves."""
+    reached, pixels = needed, np.zeros_like(needed)
+    for index in reversed(range(config.layers)):
+        if (config.layers - 1 - index) % config.attention_every == 0:
+            looked_at = before(reached, config.attention_rows)
+            reached, pixels = reached | looked_at, pixels | looked_at
+        reached = reached | pixelcnn_block(config, index, reached)
+    return reached, pixels
+
+
 BLOCKS = {
     "pixelcnn": pixelcnn_block,
     "row-lstm": row_lstm_block,
     "diagonal-bilstm": diagonal_bilstm_block,
 }
+MODELS = {"gated-pixelcnn": gated_pixelcnn, "pixel-snail": pixel_snail}
 
 
 def kernel(config, name):
@@ -86,7 +106,7 @@ def kernel(config, name):
         size = config.stem_kernel_size, config.stem_kernel_size
     elif layer == "prediction":
         size = 3, 3
-    elif config.kind == "pixelcnn" and name.endswith(".conv"):
+    elif config.kind in ("pixelcnn", "pixel-snail") and name.endswith(".conv"):
         size = config.kernel_size, config.kernel_size
     elif layer == "vertical_stem":
         return rows_above(config.stem_kernel_size, own=False)
@@ -111,8 +131,8 @@ def field(config, place, height, width):
     needed = np.zeros((height, width), bool)
     needed[place.row, place.column] = True
     reached, pixels = needed, np.zeros_like(needed)
-    if config.kind == "gated-pixelcnn":
-        reached, pixels = gated_pixelcnn(config, needed)
+    if config.kind in MODELS:
+        reached, pixels = MODELS[config.kind](config, needed)
     elif config.kind in BLOCKS:
         for index in reversed(range(config.layers)):
             reached = reached | BLOCKS[config.kind](config, index, reached)

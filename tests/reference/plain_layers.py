@@ -70,6 +70,24 @@ def gate(sums, groups):
     return result
 
 
+def attention(queries, keys, values, heads, rows):
+    """Each pixel asks all before it, from so many rows above on, and one that says nothing."""
+    height, width = queries.shape[1:]
+    size = len(queries) // heads
+    result = np.zeros(queries.shape)
+    for n in range(height * width):
+        r, c = divmod(n, width)
+        for head in range(heads):
+            mine, total = slice(head * size, (head + 1) * size), 1.0
+            for other in range(max(0, r - rows) * width, n):
+                place = divmod(other, width)
+                weight = np.exp(np.sum(queries[mine, r, c] * keys[(mine, *place)]))
+                result[mine, r, c] += weight * values[(mine, *place)]
+                total += weight
+            result[mine, r, c] /= total
+    return result
+
+
 def row_lstm(gates, state_to_state, initial_hidden, initial_cell):
     """Run down the rows; `gates` is (4h, H, W), `state_to_state` (taps, h, 4h), left tap first."""
     _, height, width = gates.shape

@@ -30,7 +30,7 @@ def relu(maps):
 def network(model, image):
     """Return the parameters `(groups, maps, H, W)` of an image `(C, H, W)` of levels."""
     config = model.config
-    if config.kind not in (*BLOCKS, "gated-pixelcnn"):
+    if config.kind not in (*BLOCKS, "gated-pixelcnn", "pixel-snail"):
         pytest.skip(f"{config.kind} has no plain version here: write its block in plain loops")
     groups = number_of_groups(config)
     values = 2 * image.astype(np.float64) / (config.num_levels - 1) - 1
@@ -47,6 +47,8 @@ def network(model, image):
     if config.kind == "gated-pixelcnn":
         rows_above = convolve(model.vertical_stem, pixels, "above", colours, [0] * config.features)
         outputs = gated_outputs(config, model.blocks, rows_above, maps, stream, inner)
+    elif config.kind == "pixel-snail":
+        outputs = snail_outputs(config, model.blocks, maps, pixels, (colours, stream, inner))
     else:
         for index, block in enumerate(model.blocks):
             maps = maps + BLOCKS[config.kind](config, block, index, maps, stream, inner)
@@ -130,6 +132,29 @@ def gated_outputs(config, blocks, vertical, maps, stream, inner):
         both = both + convolve(block.link, above, "B", 2 * one, sums)
         maps = maps + convolve(block.out, plain_layers.gate(both, inner), "B", inner, stream)
         vertical = plain_layers.gate(above, one)
+        outputs.append(maps)
+    return outputs
+
+
+def snail_outputs(config, blocks, maps, pixels, groups):
+    """Run gated blocks, each followed by attention if it has one; return the maps behind each."""
+    (colours, stream, inner), outputs = groups, []
+    sums = [group for group in range(max(inner) + 1) for _ in range(2 * inner.count(group))]
+    first = [0] * config.heads * config.head_size
+    both = [max(inner)] * 2 * len(first)
+    for index, block in enumerate(blocks):
+        dilation = config.dilations[index % len(config.dilations)]
+        inside = convolve(block.into, relu(maps), "B", stream, inner)
+        inside = convolve(block.conv, relu(inside), "B", inner, sums, dilation)
+        maps = maps + convolve(block.out, plain_layers.gate(inside, inner), "B", inner, stream)
+        if (config.layers - 1 - index) % config.attention_every == 0:
+            layer = block.attention
+            query = convolve(layer.query, maps, "B", stream, first)
+            memory = convolve(layer.memory, maps, "B", stream, both)
+            memory = memory + convolve(layer.pixels, pixels, "B", colours, both)
+            rows = config.attention_rows
+            heads = plain_layers.attention(query, *np.split(memory, 2), config.heads, rows)
+            maps = maps + convolve(layer.out, heads, "B", first, stream)
         outputs.append(maps)
     return outputs
 

@@ -68,6 +68,16 @@ class Operation:
     largest: Floats | None = None  # magnitude of each result on images; NaN before any were shown
     table: Numbers | None = None  # of `embed`: `(numbers, outputs)`
 
+    @property
+    def attended(self) -> tuple[Tap, ...]:
+        """The taps that read all earlier pixels, from their row on: keys and values of `attend`."""
+        return self.taps[1:] if self.kind == "attend" else ()
+
+    @property
+    def at_offsets(self) -> tuple[Tap, ...]:
+        """The taps that read at an offset from the pixel at hand: all others."""
+        return self.taps[:1] if self.kind == "attend" else self.taps
+
 
 @dataclass(frozen=True)
 class Rescale:

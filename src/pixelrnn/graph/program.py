@@ -13,6 +13,7 @@ one section for each colour group, each when its colour is due:
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
     gate       pairs of features of a map     features of a map nothing: tanh(x) sigmoid(y)
     embed      a number of a map, a table     features of a map nothing: the row of the table
+    attend     a query, keys and values       features of a map all rows of keys and values
 
 An integer program (made of a trained one by `operations/export.py`) has the same operations, with
 integers for weights and a shift behind each sum, and `requantise` in place of `relu`; see `operations/`.
@@ -21,7 +22,7 @@ Operations of `row_start` run before the first pixel of a row, one after the oth
 what they read of this row, `row_start` wrote. Those of `row_end` run over the finished row, from right to
 left. Those of `given` run once an image, before its first pixel, one after the other over all of a map
 that the image is given by (`GivenMaps`); their results are kept whole, and may be read at any offset.
-Those of `pixel_end` run once all levels of a pixel are known.
+Those of `pixel_end` run at each pixel once all its colours are known: later pixels read their results.
 
 The likelihood is no operation: it takes the parameters of the section that has just run, and there, in the
 machine, is the one place where the value of a sub-pixel comes from.
@@ -44,7 +45,7 @@ from pixelrnn.graph.operation import Features, Numbers, Operation, Tap
 AroundPixels = Literal["row_end", "row_start", "given", "pixel_end"]
 Section = (
     int | AroundPixels
-)  # the number of a colour group, or what runs once a row, or once an image
+)  # the number of a colour group, or what runs behind all of them, once a row, or once an image
 AROUND_PIXELS = get_args(AroundPixels)
 NOWHERE = Features(0, 0, 0)
 ONE_OF_SYMBOLS = 15  # of features that are looked up, and calibrated

@@ -64,11 +64,22 @@ def _common(features: Features, others: Features) -> range:
 
 def _read(program: Program, operation: Operation, at: Needed) -> Iterator[tuple[Features, Needed]]:
     """Yield what an operation reads when its results are needed at some pixels."""
-    for tap in operation.taps:
+    for tap in operation.attended:
+        yield tap.features, _before(at, -tap.row)
+    for tap in operation.at_offsets:
         for row, column, features in tap.pieces(program.maps[tap.features.map].features):
             moved = _moved(at, row, column)
             if moved.any():
                 yield features, moved
+
+
+def _before(at: Needed, rows: int) -> Needed:
+    """Return all pixels before any of the pixels `at`, from so many rows above it on."""
+    before = np.zeros_like(at)
+    for row in np.flatnonzero(at.any(axis=1)):
+        before[max(0, row - rows) : row] = True
+        before[row, : np.flatnonzero(at[row]).max()] = True
+    return before
 
 
 def _moved(at: Needed, rows: int, columns: int) -> Needed:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pixelrnn.graph.program import Program
+from pixelrnn.graph.program import AROUND_PIXELS, Program
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,23 @@ def reaches(program: Program) -> list[Reach]:
     """Return how far each map is read, in one walk through the program."""
     sizes = [feature_map.features for feature_map in program.maps]
     above, columns = [0] * len(sizes), [0] * len(sizes)
-    walks = {name: set[int]() for name in ("pixels", "row_end", "row_start", "given")}
+    walks = {name: set[int]() for name in ("pixels", *AROUND_PIXELS)}
+    attended = set[int]()
     walks["pixels"] |= _used_by_the_machine(program)
     for name, operations in zip(program.section_names, program.sections, strict=True):
         used = walks["pixels" if isinstance(name, int) or name == "pixel_end" else name]
         for operation in operations:
             used |= {operation.out.map, *(tap.features.map for tap in operation.taps)}
             used |= {operation.cell.map} if operation.cell else set()
-            for tap in operation.taps:
+            attended |= {tap.features.map for tap in operation.attended}
+            for tap in operation.at_offsets:
                 number = tap.features.map
                 last = tap.column + (tap.features.count - 1) // sizes[number]
                 above[number] = max(above[number], abs(tap.row))
                 columns[number] = max(columns[number], -tap.column, last)
     # A whole row is kept of what is used in more than one walk over it, and of what is made at its start.
     of_row = walks["row_start"] | (walks["row_end"] & walks["pixels"])
-    whole = walks["given"] | {features.map for features in program.given.maps}
+    whole = walks["given"] | {features.map for features in program.given.maps} | attended
     return [
         Reach(
             above[n] if n in whole else 1 + above[n],

@@ -118,8 +118,11 @@ class _Oracle:
         """Run the operations of a section at one pixel."""
 
         def read(tap: Tap) -> Numbers:
-            pieces = tap.pieces(self.program.maps[tap.features.map].features)
-            found = np.concatenate([self._read(row + r, column + c, f) for r, c, f in pieces])
+            if tap in operation.attended:
+                found = self._read_before(tap, row, column)
+            else:
+                pieces = tap.pieces(self.program.maps[tap.features.map].features)
+                found = np.concatenate([self._read(row + r, column + c, f) for r, c, f in pieces])
             if (np.isnan(found) | (found == UNWRITTEN)).any():
                 raise UnwrittenError("the program reads a place that it has not written")
             return found
@@ -130,6 +133,12 @@ class _Oracle:
             for values in cell:
                 if operation.cell:
                     self._of(operation.cell)[row, column] = values
+
+    def _read_before(self, tap: Tap, row: int, column: int) -> Numbers:
+        """Return some features of all pixels before one, from a row above it on, `(pixels, features)`."""
+        first, last = max(0, row + tap.row) * self.width, row * self.width + column
+        features = self._of(tap.features)
+        return np.asarray(features.reshape(-1, tap.features.count)[first:last])
 
     def _read(self, row: int, column: int, features: Features) -> Numbers:
         if 0 <= row < self.height and 0 <= column < self.width:

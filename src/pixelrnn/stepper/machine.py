@@ -89,9 +89,7 @@ def run_rows(
     if first_row == 0:
         _run_given(tables, image.shape[0], width, work, outs, cells, sources)
     for row in range(first_row, last_row):
-        find_row(row, 0, sections[groups + 2], operations, taps, maps, outs, cells, sources)
-        first, last = sections[groups + 3], sections[groups + 4]
-        find_row(row, first, last, operations, taps, maps, outs, cells, sources)
+        find_row(row, 0, len(operations), operations, taps, maps, outs, cells, sources)
         for n in range(sections[groups + 1], sections[groups + 2]):  # row_start
             run_over_row(n, width, work)
         pixels = place(maps, spec[SPEC_IMAGE], row, spec[SPEC_IMAGE_FIRST])
@@ -103,15 +101,17 @@ def run_rows(
                 border = at_column(spec[SPEC_BORDER], column, borders, maps)
                 write_number(state.narrow, border, spec[SPEC_ONE], spec[SPEC_PARTS])
             pixel = at_column(spec[SPEC_IMAGE], column, pixels, maps)
-            for group in range(groups):
-                run_operations(sections[group], sections[group + 1], column, work)
+            for group in range(groups + 1):
+                section = group if group < groups else groups + 3  # pixel_end
+                run_operations(sections[section], sections[section + 1], column, work)
+                if group == groups:
+                    break
                 which, first = (
                     spec[SPEC_PARAMETERS + 3 * group],
                     spec[SPEC_PARAMETERS + 3 * group + 1],
                 )
                 parameters = at_column(which, column, place(maps, which, row, first), maps)
                 resolve_subpixel(work, image, row, column, group, parameters, pixel)
-            run_operations(sections[groups + 3], sections[groups + 4], column, work)  # pixel_end
         if sections[groups] < sections[groups + 1]:  # row_end
             for column in range(width - 1, -1, -1):
                 run_operations(sections[groups], sections[groups + 1], column, work)
