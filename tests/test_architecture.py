@@ -47,6 +47,7 @@ LAYERS = (
         "npz",
         "untrusted",
         "processes",
+        "deep_images",
     ),
     ("arrays", "files", "units"),
     ("locks", "stopping"),

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelrnn import deep_images
 from pixelrnn.arrays import Flags, Images, Integers
 from pixelrnn.files import replacing
 from pixelrnn.runs import array_file
@@ -148,13 +149,16 @@ def gap(height: int, width: int) -> int:
 
 
 def write_png(path: Path, pixels: Images) -> None:
-    """Write a sheet, uint8 `(height, width, C)`, as a PNG file in one step.
+    """Write a sheet, uint8 or uint16 `(height, width, C)`, as a PNG file in one step.
 
     Raises:
         OutputError: if the file cannot be written.
     """
     with replacing(path) as beside:
-        picture(pixels).save(beside, format="PNG")
+        if pixels.dtype == np.uint16:
+            beside.write_bytes(deep_images.encode_png(pixels))
+        else:
+            picture(pixels).save(beside, format="PNG")
 
 
 def write_sheet(path: Path, images: Images, num_levels: int, columns: int | None = None) -> int:

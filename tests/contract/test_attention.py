@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from pixelrnn.audit import ContractViolation, check_covers
 
 from pixelrnn import audit
-from pixelrnn.audit import ContractViolation, check_covers
 from pixelrnn.graph import reach
 from pixelrnn.layers.attention import Attention
 from pixelrnn.ordering import Place

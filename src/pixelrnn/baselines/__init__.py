@@ -39,7 +39,7 @@ def measure(
     Args:
         train: uint8 `(N, C, H, W)`: the images that the histogram is fitted on.
         test: uint8 `(M, C, H, W)` with M > 0: the images that are measured.
-        num_levels: every value is in `[0, num_levels)`; 2 to 256.
+        num_levels: every value is in `[0, num_levels)`; 2 to 65,536.
         pictures: which picture each test image was cut from, as `DataSet.pictures_of` says; by default
             each is one of its own.
         threads: how many files are written at once; default: one for each usable core.
@@ -78,9 +78,9 @@ def measure_for(data: DataSet) -> list[Baseline]:
 
 def _check(train: Pixels, test: Pixels, num_levels: int) -> None:
     for split, images in (("training", train), ("test", test)):
-        if images.dtype != np.uint8 or images.ndim != 4:
+        if images.dtype not in (np.uint8, np.uint16) or images.ndim != 4:
             raise DataError(
-                f"{split} images must be uint8 (N, C, H, W), not {images.dtype} {images.shape}"
+                f"{split} images must be uint8 or uint16 (N, C, H, W), not {images.dtype} {images.shape}"
             )
         if images.size and int(images.max()) >= num_levels:
             raise DataError(

@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from pixelrnn.arrays import Images
+
+Pixels = Images
 
 MOSAIC_MAX_PIXELS = 2**26
 """The largest picture made: Pillow takes larger ones for an attack when it reads them back."""

@@ -46,7 +46,8 @@ def compress(
     upright, and the files' names; what else a file says (dates, colour profiles) is not, and that is said.
 
     Args:
-        images: Image files, 8 bits, grey or RGB, with or without alpha; or folders of them.
+        images: Image files, 8 bits, grey or RGB, with or without alpha; or folders of them. With a --model
+            of more than 256 levels: PNG or TIFF files of 16 bits.
         out: The compressed file, by default the image's name, with .pxr.
         tile: Side of the squares that are coded independently, so that all cores share an image; 0
             for none. Larger ones compress slightly better, and more slowly. By default 128.
@@ -56,17 +57,19 @@ def compress(
     """
     from pixelrnn.coding import DEFAULT_TILE, Codec, load_program
     from pixelrnn.data.given_files import given_images
+    from pixelrnn.data.image_files import depth_of
     from pixelrnn.files import replacing
 
     if out is not None:  # for a folder or a device; what else may be there: see `_output`
         outputs.refuse_existing("-o", out, force=True)
-    given = given_images(images)
+    chosen = load_program(model) if model else None
+    given = given_images(images, depth_of(chosen.program.num_levels) if chosen else 8)
     given.refuse(skip=skip)
     out = _output(out, given.images, force=force, all_kept=not (skip or keep_smaller))
     # By the headers alone: pixels are read once, when they are coded.
     kind = mostly(image.shape for image in given.images)
     codec = Codec(
-        load_program(model or DEFAULT_MODELS[kind]),
+        chosen or load_program(DEFAULT_MODELS[kind]),
         tile=DEFAULT_TILE if tile is None else tile,
         threads=threads,
     )

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from pixelrnn.models import AutoregressiveModel
 
 
-def images_for(model: Path, data: str | None = None, settings: Sequence[str] = ()) -> "DataSet":
+def images_for(
+    model: Path,
+    data: str | None = None,
+    settings: Sequence[str] = (),
+    *,
+    num_levels: int | None = None,
+) -> "DataSet":
     """Return the images for a model.
 
     Args:
@@ -21,6 +27,7 @@ def images_for(model: Path, data: str | None = None, settings: Sequence[str] = (
         data: what the user named; by default those that the run was trained on. They are read as the run
             reads its own if they are its own, or if its own are elsewhere now.
         settings: changes of how they are read, such as "data.patch_size=32".
+        num_levels: of files that do not say how many they have, if nothing else is said of them.
 
     Raises:
         RecipeError: if no images are named, the recipe is damaged, or a setting is wrong.
@@ -42,7 +49,8 @@ def images_for(model: Path, data: str | None = None, settings: Sequence[str] = (
     elif data != own:
         require_clear(data)
         is_moved = own is not None and own not in CATALOGUE and existing_path(own) is None
-        table = {**(table if is_moved else {}), "source": data}
+        in_file = {"num_levels": num_levels} if num_levels and existing_path(data) else {}
+        table = {**(table if is_moved else in_file), "source": data}
     return load_recorded(table.pop("source"), data_options(table, settings))
 
 
@@ -58,7 +66,10 @@ def model_and_images(
     from pixelrnn.evaluation import require_fit
     from pixelrnn.models import store
 
-    loaded, images = store.load(model, device=device), images_for(model, data, settings)
+    loaded = store.load(model, device=device)
+    levels = loaded.config.num_levels
+    beyond_a_byte = levels if levels > 1 << 8 else None
+    images = images_for(model, data, settings, num_levels=beyond_a_byte)
     require_fit(loaded, images)
     return loaded, images
 

@@ -30,9 +30,10 @@ def sample(
     label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME-or-NUMBER")] = None,
     condition: Annotated[list[Path] | None, typer.Option("--condition", metavar="PICTURE")] = None,
     keep: Annotated[str | None, typer.Option(metavar="RULE-or-MASK")] = None,
-    out: Path = Path("samples.png"),
+    out: Annotated[Path | None, typer.Option(show_default="samples.png")] = None,
     gif: Path | None = None,
     npz: Path | None = None,
+    npy: Path | None = None,
     force: options.Force = False,
     threads: options.Threads = None,
     as_json: options.AsJson = False,
@@ -55,11 +56,14 @@ def sample(
         out: The sheet of all images, a PNG file.
         gif: Also write an animation of the sheet growing pixel by pixel.
         npz: Also write the images, uint8 (N, H, W[, C]), as --data reads them.
+        npy: Write the levels, uint8 or uint16 (N, H, W) or (N, C, H, W), as --data reads them; without it
+            what no picture shows, such as codes, is not sampled.
     """
     import numpy as np
 
     from pixelrnn import pictures
     from pixelrnn.compiling import make_loop_ready
+    from pixelrnn.runs.array_file import write_levels
     from pixelrnn.stepper.asked import checked_size
 
     coder, config = _coder(model, temperature)
@@ -71,10 +75,16 @@ def sample(
         )
     height, width = size
     checked_size((height, width), min(count, threads))
+    if _is_picture(config) or out or gif:
+        out = out or Path("samples.png")
+        _require_picture(config)
+    elif not (npy or npz):
+        raise RecipeError(f"{_kind(config)}, which no picture shows: give --npy FILE.npy")
     by = given(config, label or [], condition or [], keep, (height, width))
     outputs.require_writable(
-        ("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz"), force=force
-    )
+        ("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz"),
+        ("--npy", npy, ".npy"), force=force,
+    )  # fmt: skip
     make_loop_ready(console.tell)
     settings = {"size": (height, width), "seed": seed}
     with console.progress("sampling", count * height * width) as on_progress:
@@ -83,15 +93,19 @@ def sample(
     images, seconds = np.concatenate([some for some, _ in portions]), portions[-1][1]
     if npz is not None:
         pictures.write_arrays(npz, images=pictures.channels_last(images))
-    columns = len(by) if by[1:] else None
-    shown = pictures.write_sheet(out, images, coder.program.num_levels, columns)
+    if npy is not None:
+        write_levels(npy, images)
+    columns, shown = len(by) if by[1:] else None, len(images)
+    if out is not None:
+        shown = pictures.write_sheet(out, images, coder.program.num_levels, columns)
     if gif is not None:
         pictures.write_growth(gif, images, coder.program.num_levels, columns)
     result = {
         "model": str(model),
-        "out": str(out),
+        "out": out and str(out),
         "gif": gif and str(gif),
         "npz": npz and str(npz),
+        "npy": npy and str(npy),
         "num_images": len(images),
         "num_images_shown": shown,
         **settings,
@@ -118,6 +132,24 @@ def _coder(model: Path, temperature: float) -> "tuple[Coder, dict[str, Any]]":
 
     loaded = store.load(model)
     return loaded.coder(temperature), loaded.config.model_dump()
+
+
+def _is_picture(config: dict[str, Any]) -> bool:
+    return config["channels"] in (1, 3) and config.get("alphabet", "ordinal") == "ordinal"
+
+
+def _kind(config: dict[str, Any]) -> str:
+    if config.get("alphabet", "ordinal") == "ordinal":
+        return f"this model is of images with {config['channels']} channels"
+    return "this model is of symbols"
+
+
+def _require_picture(config: dict[str, Any]) -> None:
+    """Raise a RecipeError if levels are none of a picture."""
+    if not _is_picture(config):
+        raise RecipeError(
+            f"{_kind(config)}, which no picture shows: leave --out and --gif out, and give --npy FILE.npy"
+        )
 
 
 def _sampled(
@@ -148,7 +180,7 @@ def _sampled(
 def _text(result: dict[str, Any]) -> str:
     height, width = result["size"]
     count, shown = result["num_images"], result["num_images_shown"]
-    files = ", ".join(result[key] for key in ("out", "gif", "npz") if result[key])
+    files = ", ".join(result[key] for key in ("out", "gif", "npz", "npy") if result[key])
     text = (
         f"{files}: {counted(count, 'image')} of {height} x {width}, "
         f"seed {result['seed']}, {result['seconds_per_image']:.3g} seconds/image"

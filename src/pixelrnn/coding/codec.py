@@ -7,7 +7,6 @@ written a few at a time, whatever their number.
 """
 
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from pixelrnn.arrays import Images
 from pixelrnn.coding.container import (
     HASH_BYTES,
+    MAX_BANDS,
     MAX_PIXELS,
     MAX_SIDE,
     MAX_TILE,
@@ -30,6 +30,7 @@ from pixelrnn.coding.limits import (
     memory_of,
     threads_within,
 )
+from pixelrnn.coding.pixels import bytes_of, check_pixels, crc_of, pixels_of
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.tiles import Part, Tiling
 from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
@@ -69,6 +70,7 @@ class Codec:
         self.threads = threads or usable_cores()
         self._tiling = Tiling(model.program.channels, tile)
         self._coder = Coder(model.program)
+        self._levels = self._coder.level_type
 
     def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
         """Compile the loop, or load what was compiled before; return the seconds that it took.
@@ -78,7 +80,7 @@ class Codec:
         """
         began = time.perf_counter()
         with notify_of_compiling(on_compiling, COMPILING):
-            tiny = np.zeros((1, 1, self.model.program.channels), np.uint8)
+            tiny = np.zeros((1, 1, self.model.program.channels), self._levels)
             self._coder.decode(self._coder.encode(tiny), *tiny.shape)
         return time.perf_counter() - began
 
@@ -151,7 +153,8 @@ class Codec:
             self._check_claims(entry)
         # Band by band in memory, which is how most users want it.
         images: list[Images | None] = [
-            np.zeros((e.bands, e.height, e.width), np.uint8).transpose(1, 2, 0) for e, _ in coded
+            np.zeros((e.bands, e.height, e.width), self._levels).transpose(1, 2, 0)
+            for e, _ in coded
         ]
         jobs, damaged = _numbered([entry.messages for entry, _ in coded]), set[int]()
         channels = self.model.program.channels
@@ -177,7 +180,7 @@ class Codec:
                 on_progress(part.size // entry.bands)
             yield
 
-        levels = sum(entry.num_dims for entry, _ in coded)
+        levels = self._level_bytes * sum(entry.num_dims for entry, _ in coded)
         highest = max((entry.height for entry, _ in coded), default=1)
         widest = max((entry.width for entry, _ in coded), default=1)
         working = self._working_bytes(highest, widest)
@@ -203,14 +206,31 @@ class Codec:
             total -= float(np.log2(found / TOTAL).sum())
         return total
 
+    @property
+    def _level_bytes(self) -> int:
+        """Bytes of a level that is not coded."""
+        return np.dtype(self._levels).itemsize
+
     def check(self, image: Images, name: str = "") -> None:
         """Raise `ImageMismatchError`, naming the image, unless it can be encoded; see `encode`."""
         which = f"{name}: " if name else ""
-        if image.dtype != np.uint8 or image.ndim != 3 or not 1 <= image.shape[2] <= 4:
+        program = self.model.program
+        if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3:
             raise ImageMismatchError(
-                f"{which}an image to compress is uint8 (H, W, 1 to 4), not {image.dtype} {image.shape}"
+                f"{which}an image to compress is uint8 or uint16 (H, W, bands), not {image.dtype} "
+                f"{image.shape}"
             )
         height, width, bands = image.shape
+        if bands > MAX_BANDS or not self._tiling.count(1, 1, bands):
+            raise ImageMismatchError(
+                f"{which}{self.model.name} is a model of images with {program.channels} channels, and "
+                f"this one has {bands}: take another --model"
+            )
+        if image.dtype != self._levels:
+            raise ImageMismatchError(
+                f"{which}{self.model.name} is a model of {program.num_levels:,} levels, and this is an "
+                f"image of {8 * image.itemsize} bits: take another --model"
+            )
         self.check_size(height, width, bands, name)
         levels = self.model.program.num_levels
         if int(image.max()) >= levels:
@@ -243,7 +263,8 @@ class Codec:
 
     def _too_large(self, height: int, width: int, bands: int) -> str:
         """Say what is too much of an image that is not read; nothing if it is."""
-        needed = memory_of(height * width * bands, self._working_bytes(height, width))
+        levels = height * width * bands * self._level_bytes
+        needed = memory_of(levels, self._working_bytes(height, width))
         if needed > MEMORY_BYTES:
             return f"it needs {needed >> 20:,} MB of memory, more than {MEMORY_BYTES >> 20} MB"
         count = self._tiling.count(height, width, bands)
@@ -264,14 +285,15 @@ class Codec:
         for m, message in enumerate(entry.messages):
             size = self._tiling.part(shape, m).size
             enough = message.size >= self._coder.least_bytes(size)
-            if not (message.size == size if message.is_bare else enough):
+            bare_size = size * self._level_bytes
+            if not (message.size == bare_size if message.is_bare else enough):
                 raise CompressedFileError(
                     f"{name} claims {size:,} levels in {message.size:,} bytes, which cannot be: the file "
                     "is damaged"
                 )
 
     def _bare(self, message: bytes, part: Part) -> Images:
-        levels = np.frombuffer(message, np.uint8)
+        levels = pixels_of(message, self._levels)
         if levels.size != part.size or int(levels.max()) >= self.model.program.num_levels:
             raise CompressedFileError("no encoder writes such levels")
         return levels.reshape(part.shape)
@@ -281,11 +303,11 @@ class Codec:
         sizes = []
         for m, message in enumerate(messages):
             part = self._tiling.part(image.shape, m)
-            is_bare = len(message) >= part.size
+            is_bare = len(message) >= part.size * self._level_bytes
             if is_bare:
-                messages[m] = part.of(image).tobytes()
+                messages[m] = bytes_of(part.of(image))
             sizes.append(Message(len(messages[m]), is_bare))
-        crc = zlib.crc32(np.ascontiguousarray(image).data)
+        crc = crc_of(image)
         height, width, bands = image.shape
         return Entry(height, width, bands, crc, tuple(sizes)), messages
 

@@ -20,7 +20,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import MAX_CHANNELS, Images
 from pixelrnn.coding.limits import (
     FREE_NAMES_BYTES,
     MAX_IMAGES,
@@ -38,7 +38,7 @@ PLAIN, WITH_GIVEN = VERSIONS = 1, 2  # the second says what images are given by
 HASH_BYTES = 16
 MAX_SIDE = 1 << 20  # pixels
 MAX_PIXELS = 1 << 27  # of an image
-MAX_BANDS = 4
+MAX_BANDS = MAX_CHANNELS
 MAX_TILE = (1 << 16) - 1
 MAX_NAME_BYTES = 64
 BYTES_AT_ONCE = 1 << 20  # whose checksum is computed
@@ -46,12 +46,16 @@ MAX_FILE_NAME_BYTES = 1024
 AFTER_NAME = struct.Struct(f"<{HASH_BYTES}sBHI")
 FOOTER = struct.Struct("<II")
 
-# Bands that are coded together, for images of 0, 1, ... 4 bands: with a model of grey, each by itself;
-# with one of colours, red, green and blue as one plane.
+# Bands that are coded together, for images of 0, 1, ... bands: with a model of grey, each of up to four by
+# itself; with one of colours, red, green and blue as one plane; with another, all of its channels.
 Planes = tuple[tuple[tuple[int, ...], ...], ...]
+NO_PLANES: Planes = ((),) * (MAX_BANDS + 1)
 PLANES: dict[int, Planes] = {
-    1: ((), ((0,),), ((0,), (1,)), ((0,), (1,), (2,)), ((0,), (1,), (2,), (3,))),
-    3: ((), ((0,),), ((0,), (1,)), ((0, 1, 2),), ((0, 1, 2), (3,))),
+    channels: (*NO_PLANES[:channels], (tuple(range(channels)),), *NO_PLANES[channels + 1 :])
+    for channels in range(1, MAX_CHANNELS + 1)
+} | {
+    1: ((), ((0,),), ((0,), (1,)), ((0,), (1,), (2,)), ((0,), (1,), (2,), (3,)), *NO_PLANES[5:]),
+    3: ((), ((0,),), ((0,), (1,)), ((0, 1, 2),), ((0, 1, 2), (3,)), *NO_PLANES[5:]),
 }
 
 
@@ -61,7 +65,7 @@ class Header:
 
     Attributes:
         model: the name of the model.
-        channels: colours of its images: 1 or 3.
+        channels: of its images.
         hash: the first 16 bytes of the SHA-256 of its integer program.
         tile: side of the tiles in pixels, or 0 where images are whole.
         version: of the format.
@@ -95,7 +99,7 @@ class Entry:
     Attributes:
         height: in pixels.
         width: in pixels.
-        bands: 1 grey, 2 grey and alpha, 3 red, green, blue, 4 these and alpha.
+        bands: 1 grey, 2 grey and alpha, 3 red, green, blue, 4 these and alpha; or channels of any kind.
         crc: CRC-32 of its bytes, row by row, pixel by pixel, band by band.
         messages: of its planes, and in each of its tiles, row by row.
         name: that of the file it was read from, or "".

@@ -266,6 +266,10 @@ def _runs(reader: Reader, header: Header, count: int) -> Runs:
         window = min(16 * window, BLOCK)
     counts, bands, heights, widths = np.concatenate(parts).T.copy()
     planes = np.array([len(each) for each in PLANES[header.channels]])[bands]
+    if (planes == 0).any():
+        raise CompressedFileError(
+            f"it claims an image of {bands[planes == 0][0]} bands: it is damaged"
+        )
     tile = header.tile or MAX_SIDE
     messages = planes * -(-heights // tile) * -(-widths // tile)
     most = int(messages.max(initial=0))

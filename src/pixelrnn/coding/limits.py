@@ -25,7 +25,7 @@ def memory_of(levels: int, working_bytes: int) -> int:
     """Return the bytes that decoding on one thread takes.
 
     Args:
-        levels: of the images that are decoded together, a byte each.
+        levels: bytes of the images that are decoded together.
         working_bytes: of the maps that a message needs, see `Coder.working_bytes`; they are kept once as
             they are before the first pixel, and once for each thread.
     """

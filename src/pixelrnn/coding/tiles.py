@@ -38,7 +38,7 @@ class Tiling:
     """How images are cut into planes and tiles.
 
     Attributes:
-        channels: of the model: 1 or 3.
+        channels: of the model.
         side: of the tiles in pixels; 0 to leave images whole.
     """
 

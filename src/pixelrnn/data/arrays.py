@@ -1,4 +1,7 @@
-"""Array files: `.npy` and `.npz` of uint8 images `(N, H, W)` or `(N, H, W, C)`.
+"""Array files: `.npy` and `.npz` of images or codes `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)`.
+
+They are uint8, or uint16 where there are more than 256 levels. Channels are last where there are one or
+three there, and else first, where they are fewer than rows and columns.
 
 The arrays of an `.npz` have the names of `NAMES`, as MedMNIST and Keras call them too, or it holds one of
 any name. Labels, whole numbers from 0, `(N,)` or `(N, 1)`, are kept beside them, where their names say of
@@ -10,13 +13,13 @@ with that of the file, before any memory is taken for the images. Nothing is eve
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
 
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import MAX_CHANNELS, Images
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.listing import some
 from pixelrnn.data.options import DataOptions
@@ -38,7 +41,7 @@ READ = "; ".join(f"{split}: {', '.join(names)}" for split, names in NAMES.items(
 KINDS_OF_LABELS = ("labels", "label", "targets", "target", "y")
 LABELS = re.compile(r"y|y_.*|labels?|targets?|.*_(labels?|targets?)", re.IGNORECASE)
 SHOWN_NAMES = 12
-WANTED = "uint8 (N, H, W) for grey or (N, H, W, 3) for RGB"
+WANTED = "uint8 or uint16 (N, H, W) for grey, (N, H, W, 3) for RGB, or (N, C, H, W)"
 
 
 def load_arrays(path: Path, options: DataOptions) -> DataSet:
@@ -59,11 +62,32 @@ def load_arrays(path: Path, options: DataOptions) -> DataSet:
             parts = {"train": Part(_read_images(stream, path.stat().st_size, str(path)))}
     return DataSet(
         name=path.name,
-        num_levels=options.num_levels or 256,
+        num_levels=options.num_levels or levels_of(part.images for part in parts.values()),
         source=str(path),
         notes=(f"left aside: {some(aside, SHOWN_NAMES)}",) if aside else (),
         **split_images(parts, "as in the file", f"{path} has "),
     )
+
+
+def levels_of(images: Iterable[Images]) -> int:
+    """Return how many levels images have: 256 of a byte, else the power of two that holds them.
+
+    Example:
+        >>> levels_of([np.array([3], np.uint8)]), levels_of([np.array([700], np.uint16)])
+        (256, 1024)
+    """
+    highest = max(int(each.max(initial=0)) for each in images)
+    return max(256, 1 << highest.bit_length())
+
+
+def are_channels_first(shape: tuple[int, ...]) -> bool:
+    """Return whether axis 1 of `(N, ...)` is that of channels: it is small, and smaller than the others.
+
+    Example:
+        >>> are_channels_first((10, 4, 8, 8)), are_channels_first((10, 8, 8, 4))
+        (True, False)
+    """
+    return shape[1] <= MAX_CHANNELS and shape[1] < min(shape[2:])
 
 
 def _read_npz(path: Path, file: IO[bytes]) -> tuple[dict[str, Part], list[str]]:
@@ -156,15 +180,15 @@ def _read_images(stream: IO[bytes], num_bytes: int, where: str) -> Images:
     if dtype.hasobject:
         raise DataError(f"{found}: Python objects are not read; stack the images into one array")
     require_images(shape, dtype, found, "save")
-    if len(shape) == 4 and shape[3] not in (1, 3):
-        hint = f"{shape[3]} channels are neither 1 nor 3"
-        if shape[1] in (1, 3):
-            hint = "put the channels last, with x.transpose(0, 2, 3, 1)"
-        elif shape[3] in (2, 4):
+    is_last = len(shape) == 3 or shape[3] in (1, 3)
+    if not is_last and not are_channels_first(shape):
+        hint = f"which axis has the channels, {MAX_CHANNELS} at most, cannot be told"
+        if shape[3] in (2, 4):
             hint = "drop the alpha channel, if it is opaque, with x[..., :-1]"
         raise DataError(f"{found}: {hint}")
     array = read_body(stream, header, num_bytes)
-    return array.reshape(*shape[:3], -1).transpose(0, 3, 1, 2)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array.reshape(*shape[:3], -1).transpose(0, 3, 1, 2) if is_last else array
 
 
 def _read_labels(
@@ -199,8 +223,10 @@ def require_images(shape: tuple[int, ...], dtype: np.dtype[Any], found: str, ver
     problem = ""
     if dtype.kind == "f":
         problem = f"if its values are 0 ... 1, {verb} (x * 255).round().astype('uint8')"
-    elif dtype != np.uint8:
-        problem = "convert with x.astype('uint8') if every value is 0 ... 255"
+    elif dtype not in (np.uint8, np.uint16):
+        problem = (
+            "convert with x.astype('uint8') if every value is 0 ... 255, or 'uint16' if 0 ... 65535"
+        )
     elif len(shape) not in (3, 4):
         problem = "a single image needs a first axis, x[None]"
     elif any(type(side) is not int for side in shape):  # to Python, True is a number

@@ -1,4 +1,4 @@
-"""A data set: three splits of uint8 images, where they come from, and what was done to them."""
+"""A data set: three splits of images, where they come from, and what was done to them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import Images, level_type
 from pixelrnn.data.splits import SPLITS, Labels, Part, join
 from pixelrnn.errors import DataError
 from pixelrnn.uncertainty import Pictures
@@ -63,11 +63,11 @@ class DataSet:
         """Return images in memory as a data set, split as a folder is where no test images are given.
 
         Args:
-            train: uint8 `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)`, an array or a tensor.
+            train: uint8 or uint16 `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)`, an array or a tensor.
             validation: likewise; by default it comes out of `train`.
             test: likewise.
-            **settings: `num_levels`, by default 256; `name`; and `channels`, "first" or "last", where the
-                shape does not show it.
+            **settings: `num_levels`, by default 256, of uint16 the power of two that holds them; `name`;
+                and `channels`, "first" or "last", where the shape does not show it.
 
         Raises:
             DataError: if they are anything else.
@@ -107,6 +107,12 @@ class DataSet:
         return from_torch(train, validation, test, **settings)
 
     def __post_init__(self) -> None:
+        self._check()
+        wanted = level_type(self.num_levels)
+        parts = {split: part.of_type(wanted) for split, part in self.parts.items()}
+        object.__setattr__(self, "parts", parts)
+
+    def _check(self) -> None:
         shapes = {part.images.shape[1:] for part in self.parts.values()}
         if tuple(self.parts) != SPLITS or len(shapes) != 1:
             raise ValueError(f"parts must be {SPLITS} with one (C, H, W), not {shapes}")
@@ -127,7 +133,7 @@ class DataSet:
 
     @property
     def channels(self) -> int:
-        """1 for grey, 3 for RGB."""
+        """1 for grey, 3 for RGB; or of another kind."""
         return int(self.parts["train"].images.shape[1])
 
     @property
@@ -145,7 +151,7 @@ class DataSet:
         return len(self.part(split))
 
     def images(self, split: str) -> Images:
-        """Return the images of a split, uint8 `(N, C, H, W)` with N > 0.
+        """Return the images of a split, uint8 or uint16 `(N, C, H, W)` with N > 0.
 
         Args:
             split: "train", "validation", "test", or "all": those three, one after the other.
@@ -201,7 +207,7 @@ class DataSet:
         uncut = self.uncut.pictures if self.uncut and split == "train" else ()
         digest = hashlib.sha256()
         for array in (self.part(split).images, *uncut):
-            digest.update(f"uint8 {array.shape}\n".encode())
+            digest.update(f"{array.dtype} {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 

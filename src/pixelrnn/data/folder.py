@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from pixelrnn.data.image_files import (
     SUFFIXES,
     ImageHeader,
     UnreadableImageError,
+    depth_of,
     read_header,
     read_pixels,
 )
@@ -37,7 +39,7 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
     Images in the folder and its sub-folders are sorted by name and split by index. If there are sub-folders
     train and test, and perhaps validation, they are the splits, each with all that is below it. With
     `patch_size` each image is cut into squares that do not overlap, after whole images were assigned to
-    splits.
+    splits. With `num_levels` of more than 256 images of 16 bits are read, and others not.
 
     Raises:
         DataError: if there are no images, if one cannot be read without losing something, or if
@@ -45,9 +47,8 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
     """
     listing = list_images(path)
     _raise_refused(listing.unreadable, path)
-    headers = {
-        split: _all(read_header, files, path) for split, files in _parts(path, listing).items()
-    }
+    read = partial(read_header, depth=depth_of(options.num_levels or 0))
+    headers = {split: _all(read, files, path) for split, files in _parts(path, listing).items()}
     return assemble(path, headers, "sorted by name, ", options, left_aside=listing.left_aside)
 
 

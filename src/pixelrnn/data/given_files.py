@@ -53,12 +53,14 @@ class GivenImages:
         read: those whose pixels were, in order; see `pixels`.
         refused: those that cannot be read without loss.
         left_aside: what is in the folders besides, and why it is not read.
+        depth: bits of a level that are read, 8 or 16.
     """
 
     images: list[GivenImage] = field(default_factory=list)
     read: list[GivenImage] = field(default_factory=list)
     refused: list[UnreadableImageError] = field(default_factory=list)
     left_aside: list[tuple[str, str]] = field(default_factory=list)
+    depth: int = 8
 
     def refuse(self, *, skip: bool) -> None:
         """Raise a DataError that names every image that cannot be read, unless they are skipped.
@@ -70,9 +72,9 @@ class GivenImages:
             each = grouped([(str(error.path), error.reason) for error in self.refused], None)
             raise DataError(
                 f"{counted(len(self.refused), 'image')} cannot be read without loss: {each}; convert to "
-                "8-bit PNG (grey or RGB, with alpha or without), or leave out such images with --skip"
+                f"{self.depth}-bit PNG (grey or RGB{', with alpha or without' * (self.depth == 8)}), or "
+                "leave out such images with --skip"
             )
-
         if not self.images:
             raise nothing_left(self.notes())
 
@@ -152,16 +154,20 @@ def nothing_left(why: list[str]) -> DataError:
     return DataError(f"no image is left to compress, and no file is written; {'; '.join(why)}")
 
 
-def given_images(paths: Sequence[Path]) -> GivenImages:
+def given_images(paths: Sequence[Path], depth: int = 8) -> GivenImages:
     """Read the headers of image files, and of the images in folders and their sub-folders.
 
     A folder's images are named as they are in it. Where more than one thing is given, the folder's own
     name stands in front; where two files have the same name, that of the folder they are in.
 
+    Args:
+        paths: of the files and folders.
+        depth: bits of a level, 8 or 16.
+
     Raises:
         DataError: if there is no such file, or a folder has no images.
     """
-    given = GivenImages()
+    given = GivenImages(depth=depth)
     alike = Counter(path.name for path in paths if not_a_file(path) != FOLDER)
     for path in paths:
         if not_a_file(path) == FOLDER:
@@ -193,7 +199,7 @@ def _add(given: GivenImages, files: Iterable[tuple[Path, str]]) -> None:
                 reason = f"its name has more than {MAX_FILE_NAME_BYTES:,} bytes, with those of its folders"
                 raise UnreadableImageError(path, reason)
             given.images.append(
-                GivenImage(text, image_files.read_header(path), path.stat().st_size)
+                GivenImage(text, image_files.read_header(path, given.depth), path.stat().st_size)
             )
         except UnreadableImageError as error:
             given.refused.append(error)

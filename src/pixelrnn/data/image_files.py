@@ -3,7 +3,7 @@
 Some files can be read as 8-bit grey or RGB without changing a pixel (1-bit, palettes, alpha that is
 opaque everywhere); the change is named, so that it can be recorded. Others cannot (16-bit, CMYK,
 alpha, animations): they are refused, even where Pillow would quietly reduce them. Where EXIF says how a
-camera was held, the pixels are turned upright.
+camera was held, the pixels are turned upright. Files of 16 bits are read where such are wanted.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pixelrnn import deep_images
 from pixelrnn.arrays import Images
 from pixelrnn.data.image_facts import bit_depth, highest_level, metadata
 from pixelrnn.errors import DataError
@@ -74,6 +75,7 @@ class ImageHeader:
         conversion: what reading it as 8-bit grey or RGB changes, in words, or "".
         orientation: how its pixels are to be turned, as in EXIF; 1 is upright.
         not_kept: what it says beside its pixels, such as "colour profile".
+        depth: bits of a level as it is read, 8 or 16.
     """
 
     path: Path
@@ -84,14 +86,26 @@ class ImageHeader:
     conversion: str
     orientation: int = 1
     not_kept: tuple[str, ...] = ()
+    depth: int = 8
 
 
-def read_header(path: Path) -> ImageHeader:
+def depth_of(num_levels: int) -> int:
+    """Return the bits of a level of the image files that hold so many levels."""
+    return deep_images.BITS if num_levels > 1 << 8 else 8
+
+
+def read_header(path: Path, depth: int = 8) -> ImageHeader:
     """Read the header of an image file.
 
+    Args:
+        path: the file.
+        depth: bits of a level that are wanted, 8 or 16.
+
     Raises:
-        UnreadableImageError: if it is not an image, or one that 8-bit grey or RGB cannot hold.
+        UnreadableImageError: if it is not an image, or one that grey or RGB of such levels cannot hold.
     """
+    if depth == deep_images.BITS:
+        return _read_deep_header(path)
     with _opened(path) as image:
         _refuse_animation(image, path)
         depth = bit_depth(image, path)
@@ -114,8 +128,24 @@ def read_header(path: Path) -> ImageHeader:
         )
 
 
+def _read_deep_header(path: Path) -> ImageHeader:
+    with _opened(path) as image:
+        _refuse_animation(image, path)
+        depth = bit_depth(image, path)
+        if depth != deep_images.BITS or image.format not in deep_images.FORMATS:
+            raise UnreadableImageError(path, f"{depth}-bit {image.format}, not 16-bit PNG or TIFF")
+        turn, not_kept = metadata(image, path)
+        name, size = image.format, (image.height, image.width)
+        if turn != 1:
+            raise UnreadableImageError(path, "16-bit, and turned by EXIF")
+        if image.mode not in deep_images.CHANNELS:
+            raise UnreadableImageError(path, REFUSED_MODES.get(image.mode, image.mode))
+        channels = deep_images.CHANNELS[image.mode]
+    return ImageHeader(path, name, channels, size, False, "", 1, not_kept, deep_images.BITS)
+
+
 def read_pixels(header: ImageHeader) -> Images:
-    """Read the pixels of an image file: uint8 `(C, H, W)`.
+    """Read the pixels of an image file: uint8, or uint16 of 16 bits, `(C, H, W)`.
 
     Raises:
         UnreadableImageError: if the file is truncated or damaged, or a pixel is transparent.
@@ -139,13 +169,15 @@ def without_alpha(bands: Images, header: ImageHeader) -> Images:
 
 
 def read_bands(header: ImageHeader) -> Images:
-    """Read the pixels of an image file with all their bands, alpha too: uint8 `(H, W, 1 to 4)`.
+    """Read the pixels of an image file with all their bands, alpha too: `(H, W, 1 to 4)`.
 
     The bands are grey; grey and alpha; red, green, blue; or these and alpha.
 
     Raises:
         UnreadableImageError: if the file is truncated or damaged.
     """
+    if header.depth == deep_images.BITS:
+        return _read_deep_bands(header)
     mode = ("L" if header.channels == 1 else "RGB") + ("A" if header.has_alpha else "")
     with _opened(header.path) as image:
         image.load()
@@ -154,6 +186,20 @@ def read_bands(header: ImageHeader) -> Images:
             raise UnreadableImageError(header.path, "not the image that it was a moment ago")
         pixels = np.array(upright.convert(mode), np.uint8)
     return pixels.reshape(*header.size, len(mode))
+
+
+def _read_deep_bands(header: ImageHeader) -> Images:
+    try:
+        pixels = deep_images.decode(header.path.read_bytes(), header.format)
+    except OSError as error:
+        raise UnreadableImageError(header.path, f"cannot be read: {error.strerror}") from error
+    except (RuntimeError, ValueError) as error:
+        raise UnreadableImageError(
+            header.path, f"truncated or damaged: {first_line(error)}"
+        ) from error
+    if pixels.shape != (*header.size, header.channels) or pixels.dtype != np.uint16:
+        raise UnreadableImageError(header.path, f"{pixels.dtype} {pixels.shape} in it, not read")
+    return pixels
 
 
 def _upright(image: "Image.Image", orientation: int) -> "Image.Image":

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.arrays import Images
-from pixelrnn.data.arrays import require_images
+from pixelrnn.arrays import MAX_CHANNELS, Images
+from pixelrnn.data.arrays import are_channels_first, levels_of, require_images
 from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.splits import SPLITS, Part, split_images
 from pixelrnn.errors import DataError
@@ -20,14 +20,19 @@ from pixelrnn.errors import DataError
 IN_MEMORY = "in memory"  # the source of such images in a recipe
 Array = npt.NDArray[Any]
 Channels = Literal["first", "last"]
-WANTED = "uint8 (N, H, W), (N, C, H, W) or (N, H, W, C) with 1 or 3 channels"
+WANTED = (
+    f"uint8 or uint16 (N, H, W), (N, C, H, W) or (N, H, W, C) with up to {MAX_CHANNELS} channels"
+)
 # Floats k / 255, as torchvision's ToTensor makes them, are the levels k again within this.
 NEAR = 1e-3
 MOST_CLASSES = 1 << 31  # a number beyond is none of a class
 
 
 def from_array(
-    *given: Any, num_levels: int = 256, channels: Channels | None = None, name: str = IN_MEMORY
+    *given: Any,
+    num_levels: int | None = None,
+    channels: Channels | None = None,
+    name: str = IN_MEMORY,
 ) -> DataSet:
     """Return images in memory as a data set; see `DataSet.from_array`."""
     return _data_set(given, partial(_channels_first, channels), num_levels, name)
@@ -57,7 +62,7 @@ def as_data_set(images: Any) -> DataSet:
 
 
 def _data_set(
-    given: Sequence[Any], read: Callable[[Any, str], Part], num_levels: int, name: str
+    given: Sequence[Any], read: Callable[[Any, str], Part], num_levels: int | None, name: str
 ) -> DataSet:
     parts = {
         split: read(each, split)
@@ -67,6 +72,7 @@ def _data_set(
     if "validation" in parts and "test" not in parts:
         raise DataError("validation images came without test images: give both, or the latter")
     split = split_images(parts, "as given")
+    num_levels = num_levels or levels_of(part.images for part in parts.values())
     return DataSet(name=name, num_levels=num_levels, source=IN_MEMORY, **split)
 
 
@@ -78,8 +84,8 @@ def _channels_first(channels: Channels | None, images: Any, split: str) -> Part:
         array = array[:, np.newaxis]
     elif (channels or _guess(array.shape, found)) == "last":
         array = array.transpose(0, 3, 1, 2)
-    if array.shape[1] not in (1, 3):
-        raise DataError(f"{found}: {array.shape[1]} channels are neither 1 nor 3")
+    if array.shape[1] > MAX_CHANNELS:
+        raise DataError(f"{found}: {array.shape[1]} channels are too many")
     return Part(array)
 
 
@@ -87,9 +93,9 @@ def _guess(shape: tuple[int, ...], found: str) -> Channels:
     first, last = shape[1] in (1, 3), shape[3] in (1, 3)
     if first and last:
         raise DataError(f'{found}: say where they are, with channels="first" or channels="last"')
-    if not first and not last:
-        raise DataError(f"{found}: neither axis 1 nor axis 3 has 1 or 3 channels")
-    return "first" if first else "last"
+    if not first and not last and not are_channels_first(shape):
+        raise DataError(f'{found}: say where they are, with channels="first" or channels="last"')
+    return "last" if last else "first"
 
 
 def _array(images: Any) -> Array:
@@ -146,7 +152,7 @@ def _image(item: Any, where: str) -> Images:
     if hasattr(item, "getbands"):
         if item.mode not in ("L", "RGB"):
             raise DataError(f'{where} is of mode {item.mode}: use image.convert("L") or "RGB"')
-        array = np.array(item, np.uint8)
+        array: Images = np.array(item, np.uint8)
     elif hasattr(item, "shape") and hasattr(item, "dtype"):
         array = _as_bytes(_array(item), where)
     else:

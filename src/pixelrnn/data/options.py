@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pixelrnn.arrays import MAX_LEVELS
+
 Side = Annotated[int, Field(strict=True, ge=1, le=65536)]
 Binarisation = Literal["none", "threshold", "sampled", "fixed"]
 
@@ -61,7 +63,7 @@ class DataOptions(BaseModel):
     num_levels: Annotated[int, Field(strict=True)] | None = Field(
         default=None,
         ge=2,
-        le=256,
-        description="values are 0 ... num_levels - 1; by default the set's own: "
-        "256 for files, 17 for digits",
+        le=MAX_LEVELS,
+        description="values are 0 ... num_levels - 1; by default the set's own: 256 for files, 17 for "
+        "digits, of uint16 the power of two that holds them; more than 256 read 16-bit images",
     )

@@ -29,7 +29,7 @@ class Part:
     """Some images, and what is known of each: row n of every column belongs to image n.
 
     Attributes:
-        images: uint8 `(N, C, H, W)`; C-contiguous and read-only, whatever was given.
+        images: uint8 or uint16 `(N, C, H, W)`; C-contiguous and read-only, whatever was given.
         labels: the class of each, int64 `(N,)`, from 0.
         pictures: which picture each was cut from, int `(N,)`; `None` where each is one of its own.
 
@@ -44,9 +44,10 @@ class Part:
     pictures: Pictures | None = None
 
     def __post_init__(self) -> None:
-        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+        if self.images.ndim != 4 or self.images.dtype not in (np.uint8, np.uint16):
             raise ValueError(
-                f"images must be uint8 (N, C, H, W), not {self.images.dtype} {self.images.shape}"
+                "images must be uint8 or uint16 (N, C, H, W), not "
+                f"{self.images.dtype} {self.images.shape}"
             )
         for name in ("labels", "pictures"):
             numbers = getattr(self, name)
@@ -58,6 +59,12 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def of_type(self, wanted: type[np.uint8 | np.uint16]) -> "Part":
+        """Return the same with levels of a type that holds them."""
+        if self.images.dtype == wanted:
+            return self
+        return Part(self.images.astype(wanted), self.labels, self.pictures)
 
     def __getitem__(self, rows: Any) -> "Part":
         taken: list[Any] = [column if column is None else column[rows] for column in self.columns]

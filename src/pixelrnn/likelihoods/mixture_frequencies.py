@@ -39,13 +39,14 @@ BETWEEN_BITS = ARGUMENT_BITS - LOGISTIC_STEP_BITS
 BETWEEN = (1 << BETWEEN_BITS) - 1
 FARTHEST_BITS = 6  # a mean, 64 times the range of all levels away
 ONE_LOGISTIC = 1 << LOGISTIC_BITS
-_bits_beyond_a_byte = njit(bits_beyond_a_byte)
+_bits_beyond_a_byte: Any = njit(bits_beyond_a_byte)
 
 
 @njit(inline="always")
 def _level_bits(levels: int) -> int:
     """Return how many bits behind the point means have; see `curves.level_bits`."""
-    return max(LEVEL_BITS - _bits_beyond_a_byte(levels), LEAST_LEVEL_BITS)
+    bits: int = max(LEVEL_BITS - _bits_beyond_a_byte(levels), LEAST_LEVEL_BITS)
+    return bits
 
 
 @njit(inline="always")

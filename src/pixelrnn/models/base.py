@@ -89,7 +89,7 @@ class AutoregressiveModel(Conditional, ABC):
         It is the colours scaled to [-1, 1]; or, of symbols, what they are looked up as.
         """
         if self.config.has_symbols:
-            values = self.get_submodule(SYMBOLS)(images)
+            values: Tensor = self.get_submodule(SYMBOLS)(images)
         else:
             values = scale_levels(images, self.config.num_levels, self.dtype)
         if self.reads_border:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
+from pixelrnn.arrays import Images
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing
 from pixelrnn.npz import open_npz, read_body, read_header
@@ -33,7 +34,7 @@ class Axes:
     Attributes:
         names: of its axes, separated by spaces, such as "N C H W"; a number is a fixed length. Axes of
             the same name have the same length in all arrays of a file, and none is empty.
-        dtype: float64 (finite), int64, bool, or uint8 for pixels.
+        dtype: float64 (finite), int64, bool, or uint8 for pixels, which may be uint16 too.
     """
 
     names: str
@@ -44,6 +45,16 @@ def write_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
     """Write a compressed `.npz` file in one step; raises `OutputError` if it cannot be written."""
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def write_levels(path: Path, images: Images) -> None:
+    """Write images `(N, C, H, W)` as a `.npy` file in one step, those of one channel `(N, H, W)`.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.save(file, images[:, 0] if images.shape[1] == 1 else images)
 
 
 class ArrayFile(pydantic.BaseModel):
@@ -104,7 +115,7 @@ def _read(
         header = read_header(stream)
         _check_shape(name, header.shape, axes, lengths)
         dtype, count = header.dtype, math.prod(header.shape)
-        if dtype.kind not in _STORED[axes.dtype] or (is_pixels and dtype != np.uint8):
+        if dtype.kind not in _STORED[axes.dtype] or (is_pixels and dtype.itemsize > 2):
             raise ValueError(f"{name} is {dtype}, not {np.dtype(axes.dtype)}")
         if 8 * count > MAX_ARRAY_BYTES * (8 if is_pixels else 1):  # others become 8 bytes each
             raise ValueError(f"{name} would have {count:,} numbers")
@@ -113,7 +124,7 @@ def _read(
         raise ValueError(f"{name} has values above {num_levels - 1}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has values that are not finite")
-    return array.astype(axes.dtype, copy=False)
+    return array if is_pixels else array.astype(axes.dtype, copy=False)
 
 
 def _check_shape(name: str, shape: tuple[int, ...], axes: Axes, lengths: dict[str, int]) -> None:

@@ -3,15 +3,14 @@
 from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 import pydantic
 from pydantic import Field
 
-from pixelrnn.arrays import Flags, Floats, Integers
+from pixelrnn.arrays import Flags, Floats, Images, Integers
 from pixelrnn.ordering import Place
 from pixelrnn.runs.array_file import ArrayFile, Axes
 
-Pixels = npt.NDArray[np.uint8]
+Pixels = Images
 
 
 class Examples(NamedTuple):

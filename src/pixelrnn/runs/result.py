@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 from pydantic import Field
 
+from pixelrnn.arrays import MAX_LEVELS
 from pixelrnn.runs.reading import Record
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -118,7 +119,7 @@ class Result(ModelFigures):
     data_num_images: SplitCounts | None = Field(None, description="images of each split")
     recipe_sha256: str | None = Field(None, description="of what decides on the weights")
     image_shape: tuple[Channels, Side, Side] = Field(description="channels, height, width")
-    num_levels: int = Field(ge=2, le=256, description="values of a sub-pixel")
+    num_levels: int = Field(ge=2, le=MAX_LEVELS, description="values of a sub-pixel")
     ema: bool = Field(False, description="the weights are averaged")
     command: str | None = Field(None, description="what began the run, as typed")
     finished: bool = Field(True, description="training went to its end")

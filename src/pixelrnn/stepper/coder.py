@@ -65,11 +65,16 @@ class Coder:
         self.layout = lay_out(program)
         self._curves = program.curves
         self.level_type = level_type(program.num_levels)
+        self.stored_type = np.dtype(self.level_type).newbyteorder("<")  # while the loop runs
         # A vector more than is needed: results are written in whole ones.
         self._widest = int(self.layout.operations[:, OP_COUNT].max()) + LANES
         self._room = likelihood_of(program).num_parameters
         self._memories: dict[tuple[int, int], _Memory] = {}
         self._bytes_of = functools.lru_cache(maxsize=1024)(self._count_bytes)
+
+    def _bytes_of_levels(self, image: Images) -> npt.NDArray[np.uint8]:
+        """Return a copy of an image as the loop takes it, `(H, W, C * bytes of a level)`."""
+        return np.array(image, self.stored_type, order="C").view(np.uint8)
 
     def working_bytes(self, height: int, width: int) -> int:
         """Return the bytes of all maps for an image of this size."""
@@ -105,7 +110,7 @@ class Coder:
     ) -> Generator[None, None, bytes]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
         state, tables = self._writing(image, given)
-        message = yield from _written(state, tables, image.astype(np.uint16))
+        message = yield from _written(state, tables, self._bytes_of_levels(image))
         return message.ljust(self.least_bytes(image.size), b"\0")
 
     def frequencies(
@@ -114,7 +119,7 @@ class Coder:
         """Return the frequency, of 2^24, of each level of an image, int64 `(H, W, C)`."""
         found = np.zeros(image.shape, np.int64)
         state, tables = self._writing(image, given, found)
-        _finished(_written(state, tables, image.astype(np.uint16)))
+        _finished(_written(state, tables, self._bytes_of_levels(image)))
         return found
 
     def decode(
@@ -143,16 +148,17 @@ class Coder:
         given: GivenLevels = NOTHING_GIVEN,
     ) -> Generator[None, None, Images]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
-        image, known = known_part(self.program, given, (height, width, channels))
+        levels, known = known_part(self.program, given, (height, width, channels))
+        image = levels.astype(self.stored_type)
         least, number = self.least_bytes(image.size), message.rstrip(b"\0")
         if not number:  # see `range_coder.outcome`
             _require(len(message) == least)
-            return image.astype(self.level_type)
+            return image.astype(self.level_type, copy=False)
         stream = np.frombuffer(message, np.uint8).copy()
         state, tables = self._state(image.shape, stream, given, reads=True, known=known)
         range_coder.start_reading(state.coder, state.stream)
         for first, last in portions(height, width, FIRST_PIXELS):
-            run_rows(tables, state, image, first, last)
+            run_rows(tables, state, image.view(np.uint8), first, last)
             yield
             outcome = range_coder.outcome(state.coder, stream)
             if outcome is not None:
@@ -163,7 +169,7 @@ class Coder:
             _require(is_canonical)
             least = max(least, needed)
         _require(len(message) == max(least, len(number)))
-        return image.astype(self.level_type)
+        return image.astype(self.level_type, copy=False)
 
     def drawing(
         self,
@@ -176,7 +182,7 @@ class Coder:
 
         Args:
             stream: the random bytes: three a level, and eight.
-            image: uint16 `(H, W, C)`; written to.
+            image: of `stored_type`, `(H, W, C)`; written to.
             known: bool `(H, W, C)`: the levels that the image gives.
             given: what it is given by; a part of the image itself is known, too.
         """
@@ -187,7 +193,7 @@ class Coder:
         state, tables = self._state(image.shape, stream, given, reads=True, known=known)
         range_coder.start_reading(state.coder, state.stream)
         for first, last in portions(*image.shape[:2]):
-            run_rows(tables, state, image, first, last)
+            run_rows(tables, state, image.view(np.uint8), first, last)
             yield last - first
 
     def _writing(

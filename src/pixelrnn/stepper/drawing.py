@@ -49,7 +49,7 @@ def draw(
         raise ValueError(f"{len(numbers)} indices for {count} images: give one per image")
     threads = min(threads or usable_cores(), count)
     _require_room(coder, height, width, threads)
-    values = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).astype(np.uint16)
+    values = np.array(images.transpose(0, 2, 3, 1), coder.stored_type, order="C")
     levels_known = np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1)
 
     def work(n: int) -> Iterator[None]:
@@ -61,7 +61,7 @@ def draw(
             yield
 
     spread(work, count, threads)
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2).astype(coder.level_type))
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2).astype(coder.level_type, copy=False))
 
 
 def sample(

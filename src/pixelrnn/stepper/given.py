@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.arrays import Images, Integers
+from pixelrnn.arrays import Images, Integers, level_type
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.given import GivenLevels
 from pixelrnn.graph.levels import num_parts, parts_of
@@ -75,7 +75,7 @@ def write_given(
 def known_part(
     program: Program, given: GivenLevels, shape: tuple[int, ...]
 ) -> tuple[Images, npt.NDArray[np.bool_]]:
-    """Return what is given of an image itself: uint16 `(H, W, C)`, 0 elsewhere, and bool, where it is.
+    """Return what is given of an image itself: levels `(H, W, C)`, 0 elsewhere, and bool, where it is.
 
     The second is empty where the program takes no part of an image, or none is given.
 
@@ -87,7 +87,7 @@ def known_part(
     Raises:
         ImageMismatchError: if it is of another size.
     """
-    levels, known = np.zeros(shape, np.uint16), NOTHING_KNOWN
+    levels, known = np.zeros(shape, level_type(program.num_levels)), NOTHING_KNOWN
     if program.given.is_part and given.image is not None:
         if given.image.shape[:2] != shape[:2]:
             raise ImageMismatchError(

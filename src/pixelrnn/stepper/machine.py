@@ -76,7 +76,8 @@ def run_rows(
     Args:
         tables: the program, laid out for this image's width.
         state: its weights and its memory, and the message.
-        image: uint16 `(H, W, C)`; unknown sub-pixels are filled in.
+        image: uint8 `(H, W, C)`, of more than 256 levels `(H, W, 2 C)`, each in two bytes, the lower one
+            first; unknown sub-pixels are filled in.
         first_row: where to start.
         last_row: where to stop.
         fingerprint: left out; see `FINGERPRINT`.

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numba import carray, njit  # type: ignore[attr-defined]
 
+from pixelrnn.graph.curves import BYTE_BITS
 from pixelrnn.kernels import range_coder
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.operations.tables import (
@@ -33,11 +34,16 @@ def resolve_subpixel(work, image, row, column, group, at, pixel):  # type: ignor
     colours than the program, those that are missing equal its last one: a grey image is coded as the red of
     a colour image.
     """
-    spec, there, width = work.spec, image.shape[2], image.shape[1]
+    spec, width = work.spec, image.shape[1]
+    size = 1 if spec[SPEC_LEVELS] <= 1 << BYTE_BITS else 2  # bytes of a level
+    there = image.shape[2] // size
     channels, levels, components = spec[SPEC_CHANNELS], spec[SPEC_LEVELS], spec[SPEC_COMPONENTS]
     kind, stream = spec[SPEC_KIND], carray(work.stream, (work.stream_size,))
     for channel in range(group, group + 1 if spec[SPEC_GROUPS] > 1 else channels):
-        level = whole(image[row, column, min(channel, there - 1)])
+        at_level = size * min(channel, there - 1)
+        level = whole(image[row, column, at_level])
+        if size > 1:
+            level += whole(image[row, column, at_level + 1]) << BYTE_BITS
         if channel < there:
             place = (row * width + column) * there + channel
             is_known = work.knows and work.known[place] != 0
@@ -52,7 +58,9 @@ def resolve_subpixel(work, image, row, column, group, at, pixel):  # type: ignor
                 range_coder.take(work.coder, stream, low, high - low)
             if channel < there - 1:
                 _update(kind, (work, level, channel, levels, components))
-            image[row, column, channel] = level
+            image[row, column, at_level] = level & ((1 << BYTE_BITS) - 1)
+            if size > 1:
+                image[row, column, at_level + 1] = level >> BYTE_BITS
             if work.keeps_frequencies:
                 work.frequencies[place] = high - low
         if spec[SPEC_SYMBOLS]:

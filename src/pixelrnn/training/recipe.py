@@ -71,11 +71,10 @@ class Recipe(Table):
         }
         for key, value in wanted.items():
             if key in self.model.model_fields_set and getattr(self.model, key) != value:
+                hint = " (data.labels = true)" if key == "num_labels" else ""
                 raise RecipeError(
                     f"model.{key} = {getattr(self.model, key)}, but the images of {data.name} have "
-                    f"{value}: leave model.{key} out, it follows the data"
-                    + " (data.labels = true)"
-                    * (key == "num_labels")
+                    f"{value}: leave model.{key} out, it follows the data{hint}"
                 )
         try:
             model = type(self.model).model_validate(self.model.model_dump() | wanted)

@@ -26,6 +26,8 @@ CAME_LATER = (
     ("model", "decorrelate"),
     ("model", "num_labels"),
     ("model", "label_names"),
+    ("model", "alphabet"),
+    ("model", "symbol_features"),
     ("data", "labels"),
     ("training", "checkpoint_activations"),
     ("training", "compile"),
