@@ -18,8 +18,9 @@ from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ImageMismatchError, NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
+from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.models.torch_state import usual_torch
-from pixelrnn.uncertainty import Pictures, count_pictures, plus_minus, standard_error
+from pixelrnn.uncertainty import Pictures, count_pictures, evenly_spread, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
 
 CONDITION_SEED = 0  # of the holes of images that are evaluated
@@ -150,6 +151,12 @@ def conditioned(
     if labels is None and image is None:
         return model
     return model.given(None if labels is None else labels[chosen], image=image, known=known)
+
+
+def typical(model: AutoregressiveModel, data: DataSet) -> tuple[AutoregressiveModel, Images]:
+    """Return training images that say how large a model's values become, and the model given theirs."""
+    some = evenly_spread(data.count("train"), CALIBRATION_IMAGES)
+    return conditioned(model, data, "train", some), data.images("train")[some]
 
 
 def evaluate(
