@@ -337,7 +337,7 @@ def test_images_beside_folders_have_no_classes(tmp_path):
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "beside.png")
     data = load(str(tmp_path))
     assert (data.class_names, data.labels_of("train")) == ((), None)
-    with pytest.raises(DataError, match="has no labels: leave data.labels out"):
+    with pytest.raises(DataError, match=r"has no labels: leave data\.labels out"):
         load(str(tmp_path), DataOptions(labels=True))
 
 
