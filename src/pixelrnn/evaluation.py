@@ -24,6 +24,7 @@ from pixelrnn.uncertainty import Pictures, count_pictures, evenly_spread, plus_m
 from pixelrnn.units import bits, bits_per_dim
 
 CONDITION_SEED = 0  # of the holes of images that are evaluated
+UNTOLD = 8  # one of so many images that say how large values become is given nothing
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,13 @@ def conditioned(
 
 
 def typical(model: AutoregressiveModel, data: DataSet) -> tuple[AutoregressiveModel, Images]:
-    """Return training images that say how large a model's values become, and the model given theirs."""
+    """Return training images that say how large a model's values become, and the model given theirs.
+
+    One in eight is given nothing, as in training: such images, too, are sampled and coded.
+    """
     some = evenly_spread(data.count("train"), CALIBRATION_IMAGES)
-    return conditioned(model, data, "train", some), data.images("train")[some]
+    given = conditioned(model, data, "train", some)
+    return given.with_some_of_nothing(UNTOLD), data.images("train")[some]
 
 
 def evaluate(

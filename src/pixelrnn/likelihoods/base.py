@@ -7,7 +7,7 @@ code images takes none.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -111,12 +111,14 @@ class Likelihood(ABC):
         groups: colour groups that the network must keep apart: `channels`, or 1.
         components: of the mixture, or 0.
         layout: of the parameters of a group, in order.
+        has_logits: whether the parameters are the log-probabilities of the levels, up to a constant.
     """
 
     channels: int
     num_levels: int
     groups: int
     components: int = 0
+    has_logits: ClassVar[bool] = False
     layout: tuple[Segment, ...]
     compiled: Compiled
 
