@@ -23,7 +23,7 @@ from pixelrnn.completion import complete, keep
 from pixelrnn.contract import field_in_float64, require_kept
 from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ExportError, ModelFileError
-from pixelrnn.evaluation import Evaluation, conditioned, evaluate, require_fit
+from pixelrnn.evaluation import Evaluation, conditioned, evaluate, require_fit, typical
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.operations.export import export
@@ -141,7 +141,7 @@ def assess(
         make_loop_ready(on_compiling)
         sampled = {}
         try:
-            sampled["seconds_per_sample"] = _sample(run, model, images)
+            sampled["seconds_per_sample"] = _sample(run, model, data)
         except ExportError as error:
             run.samples_file.unlink(missing_ok=True)
             logger.warning("%s has no samples: %s", run.path, error)
@@ -212,15 +212,22 @@ def _arrays(
     )
 
 
-def _sample(run: RunFolder, model: AutoregressiveModel, images: Images) -> float:
-    """Keep samples, and completions of test images; return the seconds that one sample takes."""
+def _sample(run: RunFolder, model: AutoregressiveModel, data: DataSet) -> float:
+    """Keep samples, and completions of test images; return the seconds that one sample takes.
+
+    A model that is given something is given what test images are.
+    """
+    images = data.images("test")
     height, width = images.shape[2:]
     count = NUM_SAMPLES if max(height, width) <= SMALL_SIDE else NUM_LARGE_SAMPLES
+    spread = np.linspace(0, len(images) - 1, count).astype(np.intp)
+    given = conditioned(model, data, "test", spread)
     started = time.perf_counter()
-    samples = model.sample(count, size=(height, width), seed=SEED)
+    samples = given.sample(count, size=(height, width), seed=SEED)
     seconds = time.perf_counter() - started
     chosen = np.arange(min(COMPLETED_IMAGES, len(images))) * max(1, len(images) // COMPLETED_IMAGES)
-    completed = complete(model, images[chosen], _known(images), count=COMPLETIONS, seed=SEED)
+    given = conditioned(model, data, "test", chosen)
+    completed = complete(given, images[chosen], _known(images), count=COMPLETIONS, seed=SEED)
     SamplesArrays(
         seed=np.array(SEED),
         samples=samples,
@@ -247,11 +254,12 @@ def _measure_file(
         run.integer_file.unlink(missing_ok=True)
         return {key: None for key in FILE_KEYS if key in run.result()}
     save_program(named, run.integer_file)
+    if model.config.condition:  # no file has the images that these are given
+        return {key: None for key in FILE_KEYS if key in run.result()}
     Codec(named).make_ready(on_compiling)
     images = _first(data.images("test"))
-    sizes = measure_files(named, images)
-    if model.config.num_labels:  # files are of images of no class
-        evaluation = evaluate(model, images)
+    labels = data.labels_of("test") if model.config.num_labels else None
+    sizes = measure_files(named, images, None if labels is None else labels[: len(images)])
     assert evaluation.surprise_bits is not None
     figures = (
         len(images),
@@ -269,11 +277,12 @@ def _measure_file(
 def _exported(run: RunFolder, model: AutoregressiveModel, data: DataSet) -> CodingModel | None:
     """Return the model in integers, named after its folder, or nothing where it has none."""
     try:
-        program = export(model.lower(data.images("train")))
+        given, images = typical(model, data)
+        program = export(given.lower(images))
     except ValueError as error:
         logger.warning("%s is not measured as a file: %s", run.path, error)
         return None
-    return name_model(fitting_name(run.path.resolve().name), program)
+    return name_model(fitting_name(run.path.resolve().name), program, model.config.label_names)
 
 
 def _first(images: Images) -> Images:

@@ -72,7 +72,7 @@ def complete(
     candidates and chooses among them by the probability of the later known pixels.
 
     Args:
-        model: the model.
+        model: the model, which may be given something of the images.
         images: uint8 `(N, C, H, W)`, N may be 0; what is hidden in them is used for the score only.
         known: bool `(H, W)`: True where a pixel is given.
         count: completions of each image.
@@ -102,8 +102,10 @@ def complete(
     drawn = max(count, importance or 0)
     # Completion k of image n has its own random bits, however many of either there are.
     numbers = range(first, first + len(images))
+    each = np.repeat(np.arange(len(images)), drawn)
     candidates = draw(
-        model.coder(temperature), np.repeat(images, drawn, axis=0), known, seed=seed,
+        model.coder(temperature), images[each], known, seed=seed,
+        given=[model.given_by.levels(int(n), model.config.num_labels) for n in each],
         indices=[(n << 32) + k for n in numbers for k in range(drawn)],
         threads=threads, on_progress=on_progress,
     )  # fmt: skip
@@ -112,6 +114,7 @@ def complete(
     result = candidates.reshape(len(images), drawn, *images.shape[1:])
     if importance is None:
         return Completions(result, per_dim)
+    model = model.of_images(torch.from_numpy(each))
     log_weights = _nats(model, candidates, _after_first_hidden(known)).reshape(len(images), drawn)
     chosen, effective = _resample(log_weights, count, seed, numbers)
     picked = np.take_along_axis(result, chosen[:, :, None, None, None], axis=1)
@@ -124,7 +127,8 @@ def _nats(model: AutoregressiveModel, images: Images, which: Flags) -> Floats:
     with torch.inference_mode(), usual_torch():
         for first in range(0, len(images), SCORED_AT_ONCE):
             some = images[first : first + SCORED_AT_ONCE]
-            nats = model.log_prob_map(some, dtype=torch.float64).cpu().numpy()
+            of_some = model.of_images(torch.arange(first, first + len(some)))
+            nats = of_some.log_prob_map(some, dtype=torch.float64).cpu().numpy()
             found.append(nats[:, :, which].sum(axis=(1, 2)))
     return np.concatenate(found)
 

@@ -18,11 +18,13 @@ from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ImageMismatchError, NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
+from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.models.torch_state import usual_torch
-from pixelrnn.uncertainty import Pictures, count_pictures, plus_minus, standard_error
+from pixelrnn.uncertainty import Pictures, count_pictures, evenly_spread, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
 
 CONDITION_SEED = 0  # of the holes of images that are evaluated
+UNTOLD = 8  # one of so many images that say how large values become is given nothing
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,16 @@ def conditioned(
     if labels is None and image is None:
         return model
     return model.given(None if labels is None else labels[chosen], image=image, known=known)
+
+
+def typical(model: AutoregressiveModel, data: DataSet) -> tuple[AutoregressiveModel, Images]:
+    """Return training images that say how large a model's values become, and the model given theirs.
+
+    One in eight is given nothing, as in training: such images, too, are sampled and coded.
+    """
+    some = evenly_spread(data.count("train"), CALIBRATION_IMAGES)
+    given = conditioned(model, data, "train", some)
+    return given.with_some_of_nothing(UNTOLD), data.images("train")[some]
 
 
 def evaluate(

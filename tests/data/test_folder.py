@@ -293,3 +293,54 @@ def test_images_of_unread_kinds_are_not_left_out_silently(tmp_path):
     (tmp_path / "b.psd").write_bytes(b"")
     with pytest.raises(DataError, match=r"b\.psd \(PSD, which is not read\)"):
         load(tmp_path)
+
+
+# --- classes -------------------------------------------------------------------------------------
+
+
+def classes(folder, **named):
+    """Write images of one grey each, named by their folder; return what is read."""
+    for name, grey in named.items():
+        path = folder / name.replace("__", "/")
+        path.mkdir(parents=True, exist_ok=True)
+        for n in range(12):
+            Image.fromarray(np.full((4, 4), grey + n, np.uint8)).save(path / f"{n}.png")
+    return load(str(folder))
+
+
+def test_sub_folders_are_classes(tmp_path):
+    data = classes(tmp_path, owl=200, cat=100)
+    assert data.class_names == ("cat", "owl")
+    for split in ("train", "validation", "test"):
+        greys = data.images(split)[:, 0, 0, 0]
+        np.testing.assert_array_equal(data.labels_of(split), greys >= 200)
+
+
+def test_sub_folders_of_splits_are_classes(tmp_path):
+    data = classes(tmp_path, train__b=100, train__a__deep=50, test__b=100, test__c=150)
+    assert data.class_names == ("a", "b", "c")
+    np.testing.assert_array_equal(
+        data.labels_of("test"), np.minimum(data.images("test")[:, 0, 0, 0] // 50 - 1, 2)
+    )
+    assert set(data.labels_of("train").tolist()) == {0, 1}
+
+
+def test_patches_have_the_class_of_their_picture(tmp_path):
+    classes(tmp_path, a=100, b=200)
+    data = load(str(tmp_path), DataOptions(patch_size=2))
+    greys = data.images("train")[:, 0, 0, 0]
+    np.testing.assert_array_equal(data.labels_of("train"), greys >= 200)
+
+
+def test_images_beside_folders_have_no_classes(tmp_path):
+    classes(tmp_path, a=100)
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "beside.png")
+    data = load(str(tmp_path))
+    assert (data.class_names, data.labels_of("train")) == ((), None)
+    with pytest.raises(DataError, match=r"has no labels: leave data\.labels out"):
+        load(str(tmp_path), DataOptions(labels=True))
+
+
+def test_names_of_classes_that_are_not_utf_8(tmp_path):
+    data = classes(tmp_path, **{"caf\udce9": 100, "b": 200})
+    assert data.class_names == ("b", "caf?")

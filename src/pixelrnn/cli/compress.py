@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelrnn.cli import console, options, outputs
+from pixelrnn.cli.given import class_of, require_scales
 from pixelrnn.errors import CompressedFileError, OutputError
 from pixelrnn.shipped import DEFAULT_MODELS, described_defaults, kind_of, mostly
 from pixelrnn.units import BITS_PER_BYTE
 from pixelrnn.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pixelrnn.coding import Codec
     from pixelrnn.coding.container import Entry
     from pixelrnn.data.given_files import GivenImage, GivenImages
@@ -33,6 +36,9 @@ def compress(
         typer.Option("--model", **options.CODING_MODEL, show_default=described_defaults()),
     ] = None,
     tile: Annotated[int | None, typer.Option(metavar="PIXELS")] = None,
+    label: Annotated[str | None, typer.Option("--label", metavar="NAME-or-NUMBER")] = None,
+    labels: Annotated[bool, typer.Option("--labels")] = False,
+    small: Annotated[int, typer.Option(min=0, max=64, metavar="FACTOR", show_default=False)] = 0,
     skip: Annotated[bool, typer.Option("--skip")] = False,
     keep_smaller: Annotated[bool, typer.Option("--keep-smaller")] = False,
     verify: Annotated[bool, typer.Option("--verify")] = False,
@@ -51,6 +57,10 @@ def compress(
         out: The compressed file, by default the image's name, with .pxr.
         tile: Side of the squares that are coded independently, so that all cores share an image; 0
             for none. Larger ones compress slightly better, and more slowly. By default 128.
+        label: Class of the images, for a --model that was trained with labels.
+        labels: Take the class of each image from the name of the folder that it is in.
+        small: Put before each image a small one, one pixel of each square of this side, and code the image
+            given that; for a --model of several scales.
         skip: Leave out, and name, images that cannot be read without loss.
         keep_smaller: Leave out, and name, files that would grow, such as most JPEGs.
         verify: Decode everything again, and compare, before the file takes its name.
@@ -73,12 +83,19 @@ def compress(
         tile=DEFAULT_TILE if tile is None else tile,
         threads=threads,
     )
+    label_of = class_of(codec.model, label, labels=labels)
+    require_scales(codec.model, small, keep_smaller=keep_smaller)
+    if label_of:
+        for image in given.images:
+            label_of(image.name)  # raises before anything is coded
     given.check_sizes(codec, skip=skip)
     codec.make_ready(console.tell)
     began = time.perf_counter()
     try:
         with replacing(out) as beside:
-            kept, larger = _write(beside, given, codec, skip=skip, keep_smaller=keep_smaller)
+            kept, larger = _write(
+                beside, given, codec, label_of, small, skip=skip, keep_smaller=keep_smaller
+            )
             seconds = time.perf_counter() - began
             if verify:
                 _verify(beside, kept, codec)
@@ -112,7 +129,14 @@ def compress(
 
 
 def _write(
-    path: Path, given: "GivenImages", codec: "Codec", *, skip: bool, keep_smaller: bool
+    path: Path,
+    given: "GivenImages",
+    codec: "Codec",
+    label_of: "Callable[[str], int | None] | None",
+    small: int,
+    *,
+    skip: bool,
+    keep_smaller: bool,
 ) -> "tuple[Coded, Coded]":
     """Write the file; return the images in it, and those left out of it as they would be larger.
 
@@ -133,7 +157,10 @@ def _write(
 
     pixels = sum(image.num_pixels for image in given.images)
     with path.open("wb") as stream, console.progress("compressing", pixels) as on_progress:
-        write(codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps)
+        write(
+            codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps,
+            label_of=label_of, factor=small,
+        )  # fmt: skip
     if not kept:
         raise nothing_left(given.notes() + _growth(kept, larger, left_out=True))
     return kept, larger
@@ -178,7 +205,9 @@ def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
         console.progress("verifying", album.num_pixels) as on_progress,
     ):
         again = GivenImages([image for image, _ in kept]).pixels(skip=False)
-        for (name, image), decoded in zip(again, album.in_turn(on_progress), strict=True):
+        small = {entry.small for entry in album.entries}
+        large = (image for n, image in enumerate(album.in_turn(on_progress)) if n not in small)
+        for (name, image), decoded in zip(again, large, strict=True):
             if not np.array_equal(decoded, image):
                 raise CompressedFileError(
                     f"{name} does not decode to the same pixels; this is a fault of pixelrnn, or of "

@@ -1,6 +1,7 @@
-"""What sampled images are given by, as it is typed: the names of classes, and pictures."""
+"""What images are given by, as it is typed: the names of classes, and pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from pixelrnn.wording import choice
 
 if TYPE_CHECKING:
     from pixelrnn.arrays import Flags, Images
+    from pixelrnn.coding import CodingModel
     from pixelrnn.graph.conditions import Condition
     from pixelrnn.graph.given import GivenLevels
 
@@ -50,7 +52,21 @@ def given(
 
 def label_numbers(labels: Sequence[str], config: dict[str, Any]) -> list[int]:
     """Return the numbers of classes by name or number; see `given`."""
-    count, names = config.get("num_labels", 0), list(config.get("label_names", ()))
+    return numbers_of(labels, config.get("num_labels", 0), config.get("label_names", ()))
+
+
+def numbers_of(labels: Sequence[str], count: int, label_names: Sequence[str]) -> list[int]:
+    """Return the numbers of classes by name or number, all of them by "all".
+
+    Args:
+        labels: as they were typed.
+        count: how many classes there are.
+        label_names: what they are called, if they have names.
+
+    Raises:
+        RecipeError: if there is no such class, or none at all.
+    """
+    names = list(label_names)
     if labels and not count:
         raise RecipeError("this model knows no classes: leave --label out, or give another model")
     known = [*names, *(str(n) for n in range(count)), "all"]
@@ -173,3 +189,48 @@ def _known(path: Path, alpha: "Images", keep: str | None, *, has_holes: bool) ->
             "top:0.5 or a mask image"
         )
     return known
+
+
+def class_of(
+    model: "CodingModel", label: str | None, *, labels: bool
+) -> "Callable[[str], int | None] | None":
+    """Return what says the class of an image by its name; nothing if none are asked for."""
+    if label is None and not labels:
+        return None
+    if label is not None and labels:
+        raise RecipeError(
+            "--label says one class for all images, --labels one for each: give one of them"
+        )
+    classes = max(model.program.given.num_labels - 1, 0)
+
+    @cache
+    def number(name: str) -> int:
+        return numbers_of([name], classes, model.label_names)[0]
+
+    def of_folder(name: str) -> int:
+        folder = name.rpartition("/")[0].rpartition("/")[2]
+        if not folder:
+            raise RecipeError(
+                f"--labels takes classes from folders, and {name} is in none: give the folder above them"
+            )
+        return number(folder)
+
+    if label == "all":
+        raise RecipeError("an image has one class: give --label the name of one")
+    return of_folder if label is None else lambda _: number(label)
+
+
+def require_scales(model: "CodingModel", factor: int, *, keep_smaller: bool) -> None:
+    """Raise `RecipeError` if large images cannot be given small ones."""
+    if factor == 0:
+        return
+    if factor == 1:
+        raise RecipeError("--small takes a factor of 2 or more")
+    if not model.program.given.is_part:
+        raise RecipeError(
+            f"{model.name} is not given small images: leave --small out, or give a model of several scales"
+        )
+    if keep_smaller:
+        raise RecipeError(
+            "--keep-smaller leaves images out, and --small adds some: give one of them"
+        )

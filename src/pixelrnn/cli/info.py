@@ -1,6 +1,7 @@
 """`pixelrnn info`: what a compressed file holds."""
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,20 +30,23 @@ def info(
     with Album(album, model=model, needs_model=False) as opened:
         facts = _facts(opened, album)
         with suppress(CompressedFileError):
-            facts["model_is_here"] = bool(opened.model)
+            facts |= {"label_names": list(opened.model.label_names), "model_is_here": True}
         if as_json:
-            console.say_json_with(facts, "images", map(_of_image, opened.entries))
+            console.say_json_with(facts, "images", map(partial(_of_image, facts), opened.entries))
         else:
-            _show(facts, [_of_image(entry) for entry in opened.entries[:MAX_ROWS]])
+            _show(facts, [_of_image(facts, entry) for entry in opened.entries[:MAX_ROWS]])
 
 
-def _of_image(entry: "Entry") -> dict[str, Any]:
-    facts = {key: getattr(entry, key) for key in ("name", "height", "width", "bands")}
-    return facts | {
+def _of_image(facts: dict[str, Any], entry: "Entry") -> dict[str, Any]:
+    about = {key: getattr(entry, key) for key in ("name", "height", "width", "bands")}
+    about |= {
         "num_bytes": entry.size,
         "bits_per_dim": entry.bits_per_dim,
         "crc32": f"{entry.crc:08x}",
     }
+    if facts["says_what_is_given"]:
+        about |= {key: getattr(entry, key) for key in ("label", "small", "factor")}
+    return about
 
 
 def _facts(opened: "Album", album: Path) -> dict[str, Any]:
@@ -56,6 +60,8 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
         "num_bytes": opened.num_bytes,
         "bits_per_dim": BITS_PER_BYTE * opened.num_bytes / opened.num_dims if num_images else None,
         "model_is_here": False,
+        "says_what_is_given": opened.entries.given is not None,
+        "label_names": [],
     }
 
 
@@ -66,7 +72,7 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
     console.say(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
         f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
     console.say(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
-    headings = ("size", "kind", "bytes", "bits/dim")
+    headings = ["size", "kind", "bytes", "bits/dim"]
     rows = [
         (
             image["name"] or str(n),
@@ -74,10 +80,22 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
             KINDS[image["bands"]],
             f"{image['num_bytes']:,}",
             f"{image['bits_per_dim']:.4f}",
+            *([_given(facts, image)] if facts["says_what_is_given"] else []),
         )
         for n, image in enumerate(images)
     ]
+    if facts["says_what_is_given"]:
+        headings.append("given")
     if rows:
         console.say_table(("image",), headings, rows, box=None, pad_edge=False)
     if facts["num_images"] > MAX_ROWS:
         console.say(f"... and {facts['num_images'] - MAX_ROWS:,} more; --json shows all")
+
+
+def _given(facts: dict[str, Any], image: dict[str, Any]) -> str:
+    """Return what an image is given by in words."""
+    label, names = image["label"], facts["label_names"]
+    words = [] if label is None else [f"class {names[label] if label < len(names) else label}"]
+    if image["small"] is not None:
+        words.append(f"image {image['small']}, {image['factor']} times smaller")
+    return ", ".join(words)

@@ -101,7 +101,7 @@ def export(
     from pixelrnn.coding.measuring import measure_files
     from pixelrnn.coding.program_file import check_name
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.evaluation import evaluate
+    from pixelrnn.evaluation import evaluate, typical
     from pixelrnn.models import store
     from pixelrnn.operations.export import export as export_program
     from pixelrnn.operations.scales import Widths
@@ -115,12 +115,17 @@ def export(
     called = check_name(name or model.resolve().name.removesuffix(".safetensors"))
     loaded, images = inputs.model_and_images(model, data)
     make_loop_ready(console.tell)
-    program = loaded.lower(images.images("train"))
-    named = name_model(called, export_program(program, Widths(activation_bits, weight_bits)))
+    given, of_given = typical(loaded, images)
+    program = export_program(given.lower(of_given), Widths(activation_bits, weight_bits))
+    named = name_model(called, program, loaded.config.label_names)
     save_program(named, out)
     split, count = ("validation", MEASURED_IMAGES) if images.count("validation") else ("train", 64)
-    some = images.images(split)[evenly_spread(images.count(split), count)]
-    sizes = measure_files(named, some)
+    chosen = evenly_spread(images.count(split), count)
+    some, labels = images.images(split)[chosen], None
+    if loaded.config.num_labels and (known := images.labels_of(split)) is not None:
+        labels = known[chosen]
+        loaded = loaded.given(labels)
+    sizes = measure_files(named, some, labels)
     result = {
         "out": str(out),
         "name": named.name,

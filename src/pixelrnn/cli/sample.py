@@ -28,6 +28,7 @@ def sample(
     image_size: Annotated[options.Size | None, typer.Option("--size", parser=options.size)] = None,
     temperature: options.Temperature = 1.0,
     label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME-or-NUMBER")] = None,
+    guidance: Annotated[float, typer.Option("--guidance", metavar="NUMBER")] = 0.0,
     condition: Annotated[list[Path] | None, typer.Option("--condition", metavar="PICTURE")] = None,
     keep: Annotated[str | None, typer.Option(metavar="RULE-or-MASK")] = None,
     out: Annotated[Path | None, typer.Option(show_default="samples.png")] = None,
@@ -48,6 +49,8 @@ def sample(
             images.
         label: Class of the images, or "all"; may be repeated: the images take turns, a column of the sheet
             for each. Only models that were trained with labels know classes.
+        guidance: How much further than --label itself takes them images are led from those of no class,
+            such as 1.5; for models with a softmax.
         condition: Picture that the images are given; may be repeated. Grey and of the images' size for a
             model that colours; small for one of several scales; with transparent holes for one that fills
             them.
@@ -66,7 +69,9 @@ def sample(
     from pixelrnn.runs.array_file import write_levels
     from pixelrnn.stepper.asked import checked_size
 
-    coder, config = _coder(model, temperature)
+    if guidance and not label:
+        raise RecipeError("--guidance leads images to a class: give one with --label")
+    coder, config = _coder(model, temperature, guidance)
     threads = threads or usable_cores()
     size = image_size or config["image_size"]
     if size is None:
@@ -110,6 +115,7 @@ def sample(
         "num_images_shown": shown,
         **settings,
         "temperature": temperature,
+        "guidance": guidance,
         "labels": label_numbers(label or [], config),
         "conditions": [str(picture) for picture in condition or ()],
         "seconds": seconds,
@@ -120,18 +126,18 @@ def sample(
     console.require_finished(len(images), count)
 
 
-def _coder(model: Path, temperature: float) -> "tuple[Coder, dict[str, Any]]":
+def _coder(model: Path, temperature: float, guidance: float) -> "tuple[Coder, dict[str, Any]]":
     """Return a model in integers, and its configuration; where it may be, without torch."""
     from pixelrnn.coding import load_program
     from pixelrnn.stepper.coder import Coder
 
     name = str(model)
-    if name in shipped.names() and not model.exists() and temperature == 1:
+    if name in shipped.names() and not model.exists() and (temperature, guidance) == (1, 0):
         return Coder(load_program(name).program), shipped.config(name)
     from pixelrnn.models import store
 
     loaded = store.load(model)
-    return loaded.coder(temperature), loaded.config.model_dump()
+    return loaded.coder(temperature, guidance), loaded.config.model_dump()
 
 
 def _is_picture(config: dict[str, Any]) -> bool:
@@ -187,4 +193,6 @@ def _text(result: dict[str, Any]) -> str:
     )
     if result["temperature"] != 1:
         text += f", temperature {result['temperature']:g}"
+    if result["guidance"]:
+        text += f", guidance {result['guidance']:g}"
     return text + (f"; the sheet shows the first {shown:,}" if shown < count else "")

@@ -21,7 +21,6 @@ from pixelrnn.coding.container import (
     Entry,
     Header,
     Message,
-    check_pixels,
 )
 from pixelrnn.coding.given import NOTHING, ImageGiven, check_given
 from pixelrnn.coding.limits import (

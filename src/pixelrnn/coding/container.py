@@ -18,9 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-import numpy as np
-
-from pixelrnn.arrays import MAX_CHANNELS, Images
+from pixelrnn.arrays import MAX_CHANNELS
 from pixelrnn.coding.limits import (
     FREE_NAMES_BYTES,
     MAX_IMAGES,
@@ -41,7 +39,6 @@ MAX_PIXELS = 1 << 27  # of an image
 MAX_BANDS = MAX_CHANNELS
 MAX_TILE = (1 << 16) - 1
 MAX_NAME_BYTES = 64
-BYTES_AT_ONCE = 1 << 20  # whose checksum is computed
 MAX_FILE_NAME_BYTES = 1024
 AFTER_NAME = struct.Struct(f"<{HASH_BYTES}sBHI")
 FOOTER = struct.Struct("<II")
@@ -256,15 +253,3 @@ def read_header(stream: BinaryIO) -> Header:
     if channels not in PLANES:
         raise CompressedFileError(f"its model is of {channels} colours: it is damaged")
     return Header(name, channels, digest, tile, version)
-
-
-def check_pixels(entry: Entry, image: Images, *, is_damaged: bool = False) -> None:
-    """Raise `CompressedFileError` unless an image has the pixels that went in."""
-    rows, crc = max(1, BYTES_AT_ONCE // image[0].size), 0
-    for first in range(0, len(image), rows):
-        crc = zlib.crc32(np.ascontiguousarray(image[first : first + rows]).data, crc)
-    if is_damaged or crc != entry.crc:
-        raise CompressedFileError(
-            f"{entry.name or 'an image'} is damaged: its pixels are not those that went in (CRC-32); "
-            "get the file again"
-        )

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelrnn.arrays import Images
 from pixelrnn.coding.album import Album
 from pixelrnn.coding.codec import Codec
+from pixelrnn.coding.given import ImageGiven
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.writing import write
 from pixelrnn.errors import CompressedFileError
@@ -36,7 +38,9 @@ class FileSizes:
     seconds: float
 
 
-def measure_files(model: CodingModel, images: Images) -> FileSizes:
+def measure_files(
+    model: CodingModel, images: Images, labels: npt.NDArray[np.int64] | None = None
+) -> FileSizes:
     """Compress images into one file in memory, and compare it with what the model thinks of them.
 
     The file is decoded again, and every pixel compared.
@@ -44,6 +48,7 @@ def measure_files(model: CodingModel, images: Images) -> FileSizes:
     Args:
         model: the integer model.
         images: uint8 `(N, C, H, W)`, which are not cut into tiles.
+        labels: the class of each that the model is given, if any.
 
     Raises:
         CompressedFileError: if other pixels come back.
@@ -51,17 +56,20 @@ def measure_files(model: CodingModel, images: Images) -> FileSizes:
     codec = Codec(model, tile=0)
     codec.make_ready()
     pixels = [np.ascontiguousarray(image.transpose(1, 2, 0)) for image in images]
+    given = [ImageGiven()] * len(pixels) if labels is None else [ImageGiven(int(n)) for n in labels]
+    in_turn = iter(given)
+    label_of = None if labels is None else lambda _: next(in_turn).label
     stream, began = io.BytesIO(), time.perf_counter()
-    entries = write(codec, (("", image) for image in pixels), stream)
+    entries = write(codec, (("", image) for image in pixels), stream, label_of=label_of)
     seconds = time.perf_counter() - began
     album = Album(stream, threads=codec.threads, needs_model=False, coding_model=model)
-    for given, decoded in zip(pixels, album.in_turn(), strict=True):
-        if not np.array_equal(given, decoded):
+    for image, decoded in zip(pixels, album.in_turn(), strict=True):
+        if not np.array_equal(image, decoded):
             raise CompressedFileError("other pixels come back than went in: a fault of pixelrnn")
     ideal_bits = np.zeros(len(pixels))
 
     def work(n: int) -> Iterator[None]:
-        ideal_bits[n] = codec.ideal_bits(pixels[n])
+        ideal_bits[n] = codec.ideal_bits(pixels[n], given[n])
         yield
 
     spread(work, len(pixels), codec.threads)

@@ -8,6 +8,7 @@ nor the order of tensors in the file is in it.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from pixelrnn.untrusted import check_safetensors, read_json
 
 FORMAT = "pixelrnn-integer-program"
 FORMAT_VERSION = 1
+LABEL_NAMES = "label_names"  # in the metadata, of programs that have them
 # What a structure raises that no program has.
 UNSOUND = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 
@@ -41,21 +43,23 @@ class CodingModel:
         name: 1 to 64 characters.
         program: the program.
         hash: SHA-256 of the program, 32 bytes.
+        label_names: what its classes are called, if they have names.
     """
 
     name: str
     program: Program
     hash: bytes
+    label_names: tuple[str, ...] = ()
 
 
-def name_model(name: str, program: Program) -> CodingModel:
-    """Return a program with its name and its hash.
+def name_model(name: str, program: Program, label_names: Sequence[str] = ()) -> CodingModel:
+    """Return a program with its name and its hash, of which names are no part.
 
     Raises:
         ModelFileError: if the name is empty, too long or not printable.
     """
     check_name(name)
-    return CodingModel(name, program, _hash(*take_apart(program)))
+    return CodingModel(name, program, _hash(*take_apart(program)), tuple(label_names))
 
 
 def check_name(name: str) -> str:
@@ -90,6 +94,7 @@ def save_program(model: CodingModel, path: Path) -> None:
         "format_version": str(FORMAT_VERSION),
         "name": model.name,
         "structure": _canonical(structure),
+        **({LABEL_NAMES: json.dumps(model.label_names)} if model.label_names else {}),
     }
     with replacing(path) as beside:
         beside.write_bytes(to_bytes(arrays, metadata))
@@ -128,7 +133,7 @@ def load_program(name_or_path: str | Path) -> CodingModel:
         largest_magnitudes(program)
         if _canonical(take_apart(program)[0]) != _canonical(structure):
             raise ValueError("there is no use for some of what it says")
-        return name_model(metadata["name"], program)
+        return name_model(metadata["name"], program, _label_names(metadata, program))
     except UNSOUND as error:
         raise ModelFileError(f"{file} holds no sound program ({error}); get it again") from error
 
@@ -181,6 +186,16 @@ def _check_format(file: Path, metadata: dict[str, str]) -> None:
             f"{file} has format version {version or '(none)'}, and this pixelrnn reads "
             f"{FORMAT_VERSION}: install a later pixelrnn"
         )
+
+
+def _label_names(metadata: dict[str, str], program: Program) -> list[str]:
+    """Return the names of classes: none, or one for each."""
+    found = read_json(metadata[LABEL_NAMES]) if LABEL_NAMES in metadata else []
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("names of classes that are no texts")
+    if len(found) not in (0, program.given.num_labels - 1):
+        raise ValueError(f"{len(found)} names for {program.given.num_labels - 1} classes")
+    return found
 
 
 def _canonical(structure: dict[str, Any]) -> str:

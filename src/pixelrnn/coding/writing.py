@@ -35,7 +35,8 @@ def write(
         stream: where to.
         on_progress: called with the pixels done since its last call, from any thread.
         keeps: whether the image of this number, coded to this entry, goes into the file; by default all do.
-        label_of: the class of an image, by its name, if the model is given classes.
+        label_of: the class of an image, by its name, if the model is given classes; it is asked for each
+            once, in their order.
         factor: where it is not 0, the top left pixel of each square of this side goes into the file before
             each image, as a small image of its own, which the model is given.
         pixels_at_once: how many pixels are worked on at the same time; it changes no byte.

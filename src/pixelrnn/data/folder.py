@@ -23,6 +23,7 @@ from pixelrnn.data.options import DataOptions
 from pixelrnn.data.patches import RANDOM_CROPS, Cut, cut_patches, gather
 from pixelrnn.data.splits import SPLITS, carve, describe_rule
 from pixelrnn.errors import DataError
+from pixelrnn.wording import without_surrogates
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,7 +40,8 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
     Images in the folder and its sub-folders are sorted by name and split by index. If there are sub-folders
     train and test, and perhaps validation, they are the splits, each with all that is below it. With
     `patch_size` each image is cut into squares that do not overlap, after whole images were assigned to
-    splits. With `num_levels` of more than 256 images of 16 bits are read, and others not.
+    splits. If all images, of each split, are in sub-folders, their names are those of the classes, sorted.
+    With `num_levels` of more than 256 images of 16 bits are read, and others not.
 
     Raises:
         DataError: if there are no images, if one cannot be read without losing something, or if
@@ -49,7 +51,10 @@ def load_folder(path: Path, options: DataOptions) -> DataSet:
     _raise_refused(listing.unreadable, path)
     read = partial(read_header, depth=depth_of(options.num_levels or 0))
     headers = {split: _all(read, files, path) for split, files in _parts(path, listing).items()}
-    return assemble(path, headers, "sorted by name, ", options, left_aside=listing.left_aside)
+    classes = _classes(path, headers)
+    return assemble(
+        path, headers, "sorted by name, ", options, left_aside=listing.left_aside, classes=classes
+    )
 
 
 def assemble(
@@ -61,6 +66,7 @@ def assemble(
     read: ReadPixels = read_pixels,
     left_aside: Sequence[tuple[str, str]] = (),
     num_levels: int = 256,
+    classes: Mapping[Path, str] | None = None,
 ) -> DataSet:
     """Return the images of some headers, whole or in patches, as a data set; see `load_folder`.
 
@@ -72,7 +78,10 @@ def assemble(
         read: a header to its pixels `(C, H, W)`; by default the file is read.
         left_aside: what is not among them, and why.
         num_levels: unless the options say.
+        classes: the class of each image by its path, if it is known of all.
     """
+    names = sorted(set((classes or {}).values()))
+    number = {name: n for n, name in enumerate(names)}
     rows = {split: np.array(headers, dtype=object) for split, headers in parts.items()}
     items = [(split, header) for split, headers in carve(rows).items() for header in headers]
     everything = [header for _, header in items]
@@ -83,12 +92,14 @@ def assemble(
         split, header = item
         pixels = read(header)
         picture = np.broadcast_to(pixels, (channels, *pixels.shape[1:]))
+        label = number[classes[header.path]] if classes else None
         if not side:
-            return Cut(split, picture[np.newaxis])
-        is_kept = options.random_crops and split == "train"
-        return Cut(
-            split, cut_patches(picture, side, side), id(header), picture if is_kept else None
+            return Cut(split, picture[np.newaxis], label=label)
+        patches, is_kept = (
+            cut_patches(picture, side, side),
+            options.random_crops and split == "train",
         )
+        return Cut(split, patches, id(header), picture if is_kept else None, label)
 
     return DataSet(
         name=path.resolve().name + (f" ({side}x{side} patches)" if side else ""),
@@ -96,8 +107,22 @@ def assemble(
         source=str(path),
         notes=_notes(everything, channels, options, left_aside),
         split_rule=describe_rule(parts, "as in the sub-folders", order),
+        class_names=tuple(names),
         **gather(_all(cut, items, path)),
     )
+
+
+def _classes(path: Path, parts: Mapping[str, Sequence[ImageHeader]]) -> dict[Path, str] | None:
+    """Return the class of each image, the folder in its split; nothing where one is in none."""
+    has_splits = any((path / split).is_dir() for split in SPLITS)
+    found = {}
+    for split, headers in parts.items():
+        for header in headers:
+            folder, *rest = header.path.relative_to(path / split if has_splits else path).parts
+            if not rest:
+                return None
+            found[header.path] = without_surrogates(folder)
+    return found
 
 
 def no_images(folder: Path, listing: Listing) -> str:

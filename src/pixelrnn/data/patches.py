@@ -60,12 +60,14 @@ class Cut(NamedTuple):
         patches: what was cut from it, uint8 `(N, C, side, side)`; or it alone, `(1, C, H, W)`.
         scene: what tells it from others; `None` of one that is whole.
         uncut: itself, `(C, H, W)`, if its patches are to be cut anew in each epoch.
+        label: the number of its class, if all have one.
     """
 
     split: str
     patches: Images
     scene: Hashable = None
     uncut: Images | None = None
+    label: int | None = None
 
 
 class CutImages(TypedDict):
@@ -81,13 +83,17 @@ def gather(cuts: Sequence[Cut]) -> CutImages:
     Pictures are numbered from 0, over all splits, in the order in which they come.
     """
     numbers: dict[Hashable, int] = {}
+    is_unlabelled = any(cut.label is None for cut in cuts)
     parts = {}
     for split in SPLITS:
         own = [cut for cut in cuts if cut.split == split]
         of_scene = [numbers.setdefault(cut.scene, len(numbers)) for cut in own]
-        pictures = np.repeat(np.array(of_scene, np.intp), [len(cut.patches) for cut in own])
+        counts = [len(cut.patches) for cut in own]
+        pictures = np.repeat(np.array(of_scene, np.intp), counts)
+        labels = [0 if cut.label is None else cut.label for cut in own]
         parts[split] = Part(
             images=np.concatenate([cuts[0].patches[:0], *(cut.patches for cut in own)]),
+            labels=None if is_unlabelled else np.repeat(np.array(labels, np.int64), counts),
             pictures=None if cuts[0].scene is None else pictures,
         )
     kept = [(cut.uncut, len(cut.patches)) for cut in cuts if cut.uncut is not None]

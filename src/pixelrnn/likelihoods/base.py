@@ -7,7 +7,7 @@ code images takes none.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -113,14 +113,15 @@ class Likelihood(ABC):
         groups: colour groups that the network must keep apart: `channels`, or 1.
         components: of the mixture, or 0.
         layout: of the parameters of a group, in order.
-        is_without_order: whether any order of the levels would do, as that of symbols.
+        has_logits: whether the parameters are the log-probabilities of the levels, up to a constant: then any
+            order of the levels will do.
     """
 
     channels: int
     num_levels: int
     groups: int
     components: int = 0
-    is_without_order: bool = False
+    has_logits: ClassVar[bool] = False
     layout: tuple[Segment, ...]
     compiled: Compiled
 

@@ -6,7 +6,7 @@ With two levels it is the Bernoulli distribution. The colours are kept in order 
 network, so there is one group of parameters per colour.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numba import carray, njit  # type: ignore[attr-defined]
@@ -53,7 +53,7 @@ class Categorical(Likelihood):
         0.25
     """
 
-    is_without_order = True
+    has_logits: ClassVar[bool] = True
 
     def __init__(self, channels: int, num_levels: int) -> None:
         self.channels = self.groups = channels

@@ -16,13 +16,14 @@ from torch import Tensor
 
 from pixelrnn.arrays import Floats, Images
 from pixelrnn.coding import load_program
+from pixelrnn.graph.guidance import guide
 from pixelrnn.graph.program import Program
 from pixelrnn.graph.reach import receptive_field
 from pixelrnn.graph.traced import Traced
 from pixelrnn.layers.matrices import Matrices
 from pixelrnn.likelihoods import Likelihood, scale_levels
 from pixelrnn.models.config import ModelConfig
-from pixelrnn.models.given import Conditional, Conditions
+from pixelrnn.models.given import Conditional, Conditions, check_guidance
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.lowering import largest_results, lower_by_stand_ins, write_down
 from pixelrnn.models.symbols import SYMBOLS
@@ -196,6 +197,7 @@ class AutoregressiveModel(Conditional, ABC):
         size: tuple[int, int] | None = None,
         seed: int = 0,
         temperature: float = 1.0,
+        guidance: float = 0.0,
         indices: Sequence[int] | None = None,
         threads: int | None = None,
         on_progress: Callable[[int], None] | None = None,
@@ -211,6 +213,8 @@ class AutoregressiveModel(Conditional, ABC):
             size: (height, width) in pixels; by default that of the training images.
             seed: 0 to 2^63 - 1.
             temperature: 1 for the model's own distribution; sharper below, flatter above.
+            guidance: how much further than its label takes it an image is led from those of no class; see
+                `coder`.
             indices: which images of the seed's endless row of them; by default 0 ... count - 1.
             threads: images sampled at the same time; by default one for each usable core.
             on_progress: called with the pixels done since its last call, from any thread.
@@ -221,13 +225,13 @@ class AutoregressiveModel(Conditional, ABC):
             ExportError: if the weights are too large for integers.
         """
         return sample(
-            self.coder(temperature), count, size or self.config.image_size,
+            self.coder(temperature, guidance), count, size or self.config.image_size,
             given=[self.given_by.levels(n, self.config.num_labels) for n in range(count)],
             seed=seed, indices=indices, threads=threads, on_progress=on_progress,
         )  # fmt: skip
 
     @final
-    def coder(self, temperature: float = 1.0) -> Coder:
+    def coder(self, temperature: float = 1.0, guidance: float = 0.0) -> Coder:
         """Return the network in integers, ready to sample.
 
         Its scales are those that `calibrate` found; where it was not called, those of images that the model
@@ -235,18 +239,24 @@ class AutoregressiveModel(Conditional, ABC):
 
         Args:
             temperature: of the distribution: 1 for the model's own.
+            guidance: w in log q(x) = (1 + w) log p(x | label) - w log p(x) + constant, of each sub-pixel;
+                for models with labels and a softmax. See `graph/guidance.py`.
 
         Raises:
-            ImageMismatchError: if the temperature is not positive.
+            ImageMismatchError: if the temperature is not positive, or the model cannot be guided.
             ExportError: if the weights are too large for integers.
         """
         check_temperature(temperature)
-        if temperature == 1 and self.shipped_as:
+        if guidance:
+            check_guidance(self.config, self.likelihood, guidance)
+        if temperature == 1 and not guidance and self.shipped_as:
             return Coder(load_program(self.shipped_as).program)
         program = self.lower()
         if np.isnan(program.largest()).any():
             program = lower_by_stand_ins(self)
         self.likelihood.set_temperature(program, temperature)
+        if guidance:
+            guide(program, guidance)
         return Coder(export(program))
 
     @final

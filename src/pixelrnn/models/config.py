@@ -118,7 +118,7 @@ class ModelConfig(BaseModel):
     def _symbols_are_predicted_as_such(self) -> Self:
         if not self.has_symbols:
             return self
-        if not self.likelihood.build(self.channels, self.num_levels).is_without_order:
+        if not self.likelihood.build(self.channels, self.num_levels).has_logits:
             raise ValueError(
                 f"symbols have no order that {self.likelihood.kind!r} could use: set "
                 "model.likelihood.kind to categorical"

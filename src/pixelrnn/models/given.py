@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.given import GivenLevels
 from pixelrnn.graph.traced import Maps
-from pixelrnn.likelihoods import scale_levels
+from pixelrnn.likelihoods import Likelihood, scale_levels
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
+
+MAX_GUIDANCE = 100
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,21 @@ def check_given(
     return replace(found, image=levels, known=where)
 
 
+def check_guidance(config: ModelConfig, likelihood: Likelihood, guidance: float) -> None:
+    """Raise `ImageMismatchError` unless a model can be guided by labels, exactly."""
+    if config.num_labels == 0:
+        raise ImageMismatchError("only a model that was trained with labels can be guided by them")
+    if not likelihood.has_logits:
+        raise ImageMismatchError(
+            f"guidance needs a softmax, whose levels can be weighed one by one, and this model has a "
+            f"{config.likelihood.kind}: train one with model.likelihood.kind = categorical"
+        )
+    if not abs(guidance) <= MAX_GUIDANCE:
+        raise ImageMismatchError(
+            f"a guidance is a number from -{MAX_GUIDANCE} to {MAX_GUIDANCE}, not {guidance}"
+        )
+
+
 class Conditional(nn.Module):
     """A model whose images may be given by something.
 
@@ -229,6 +246,19 @@ class Conditional(nn.Module):
         same = copy.copy(self)
         same.given_by = given
         return same
+
+    @final
+    def with_some_of_nothing(self, distance: int) -> Self:
+        """Return this model of images of which every so many-th is given nothing."""
+        labels, known = (
+            None if part is None else part.clone()
+            for part in (self.given_by.labels, self.given_by.known)
+        )
+        if labels is not None:
+            labels[::distance] = self.config.num_labels
+        if known is not None:
+            known[::distance] = False
+        return self._with(replace(self.given_by, labels=labels, known=known))
 
     @final
     def with_less(self) -> Iterator[tuple[str, Self]]:

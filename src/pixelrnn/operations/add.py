@@ -12,7 +12,7 @@ from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import Proof
 from pixelrnn.operations.checks import is_wide, require
 from pixelrnn.operations.export import Exporter, moved, moved_tap
-from pixelrnn.operations.scales import Scales, of_features
+from pixelrnn.operations.scales import Scales, of_features, set_some
 from pixelrnn.operations.tables import (
     OP_COUNT,
     OP_TAPS,
@@ -38,8 +38,9 @@ class Add(Kind):
     def find_units(self, operation: Operation, program: Program, scales: Scales) -> None:
         """Hand on the unit of the result, if it is wide."""
         if operation.out.map in scales.wide:
-            read = operation.taps[0].features.map
-            scales.wide[read] = of_features(scales.wide, operation.out)
+            unit = of_features(scales.wide, operation.out)
+            for tap in operation.taps:
+                set_some(scales.wide, program, tap.features, unit)
 
     def find_scales(self, operation: Operation, program: Program, scales: Scales) -> None:
         """Take the scale of what is added, if it is hidden states, which are narrow from the start."""

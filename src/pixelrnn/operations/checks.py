@@ -178,9 +178,9 @@ def check_inside(program: Program, features: Features) -> None:
 def _check_tap(
     program: Program, operation: Operation, features: Features, row: int, column: int
 ) -> None:
-    require(
-        is_whole(row, -MAX_REACH, 0) and is_whole(column, -MAX_REACH, MAX_REACH), "a tap's offset"
-    )
+    # Which rows are there to be read, `check_order` says.
+    inside = all(is_whole(each, -MAX_REACH, MAX_REACH) for each in (row, column))
+    require(inside, "a tap's offset")
     require(is_whole(features.map, 0, len(program.maps) - 1), f"map {features.map}")
     size = program.maps[features.map].features
     # A joined tap of a product runs over the features of several pixels.

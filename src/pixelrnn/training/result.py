@@ -8,9 +8,8 @@ from typing import Any
 from pixelrnn.data import SPLITS, DataSet
 from pixelrnn.data.mixture import parts_of
 from pixelrnn.errors import ExportError
-from pixelrnn.evaluation import Evaluation, conditioned, evaluate
+from pixelrnn.evaluation import Evaluation, conditioned, evaluate, typical
 from pixelrnn.models import LABELS, AutoregressiveModel
-from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.training.devices import peak_memory_mb
 from pixelrnn.training.job import Job
 from pixelrnn.training.loop import Loop
@@ -31,10 +30,9 @@ def conclude(job: Job, loop: Loop) -> dict[str, Any]:
     measured = _measured(model, job.data)
     # It may be of no use for integers, or untraceable.
     with suppress(ExportError, NotImplementedError):
-        some = evenly_spread(job.data.count("train"), CALIBRATION_IMAGES)
-        as_trained = conditioned(model, job.data, "train", some)
-        as_trained.calibrate(job.data.images("train")[some])
-        model.calibration = as_trained.calibration
+        given, some = typical(model, job.data)
+        given.calibrate(some)
+        model.calibration = given.calibration
     return {
         **measured,
         **loop.weights.save_result(),
