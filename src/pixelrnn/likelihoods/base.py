@@ -113,8 +113,8 @@ class Likelihood(ABC):
         groups: colour groups that the network must keep apart: `channels`, or 1.
         components: of the mixture, or 0.
         layout: of the parameters of a group, in order.
-        has_logits: whether the parameters are the log-probabilities of the levels, up to a constant: then any
-            order of the levels will do.
+        has_logits: whether the parameters are the log-probabilities of the levels, up to a constant: any
+            order of the levels will do then.
     """
 
     channels: int
