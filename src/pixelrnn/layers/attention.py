@@ -96,8 +96,9 @@ class Attention(nn.Module):
     ) -> Iterator[Tensor]:
         """Yield what the pixels of some rows find, which see those of limited rows above."""
         places = torch.arange(queries.shape[2], device=queries.device)
-        for here in places.split(ROWS_AT_ONCE * width):
-            first, last = int(here[0]), int(here[-1]) + 1
+        for first in range(0, len(places), ROWS_AT_ONCE * width):
+            here = places[first : first + ROWS_AT_ONCE * width]
+            last = first + len(here)
             begin = max(1, first - self.rows * width + 1)
             before = places[begin:last] - 1
             sees = (before < here[:, None]) & (
