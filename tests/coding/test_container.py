@@ -185,7 +185,7 @@ def header_with(**changes):
         ({"magic": b"\x89PNG"}, r"not a compressed file of pixelrnn \(.pxr\)"),
         ({"version": 2}, "format version 2, and this pixelrnn reads version 1: install a later"),
         ({"version": 0}, "format version 0"),
-        ({"channels": 2}, "2 colours"),
+        ({"channels": 17}, "17 colours"),
         ({"channels": 0}, "0 colours"),
         ({"name": b"\xff"}, "name of its model"),
         ({"name": b""}, "name of its model"),

@@ -53,10 +53,11 @@ def test_one_image_can_be_evaluated_but_not_split(tmp_path):
         (RGB.astype(np.float32), r"float32.*round\(\)\.astype\('uint8'\)"),
         (RGB > 3, "bool.*astype"),
         (RGB.astype(np.int64), "int64.*astype"),
-        (RGB.transpose(0, 3, 1, 2), "channels last"),
-        (np.zeros((2, 3, 4, 4), np.uint8), "channels last"),
         (np.zeros((2, 5, 4, 4), np.uint8), "alpha"),
-        (np.zeros((2, 5, 4, 7), np.uint8), "7 channels"),
+        (np.zeros((2, 5, 4, 7), np.uint8), "which axis"),
+        (np.zeros((2, 17, 32, 32), np.uint16), "which axis"),
+        (RGB.astype(np.uint32), "uint32.*astype"),
+        (RGB.astype(np.int16) - 1, "int16.*astype"),
         (RGB[0, ..., 0], "first axis"),
         (np.uint8(3), "first axis"),
         (RGB[:0], "no pixels"),
@@ -68,6 +69,40 @@ def test_other_arrays_are_refused_saying_how_to_convert(tmp_path, array, message
     with pytest.raises(DataError, match=message) as caught:
         load(saved(tmp_path, array))
     assert "\n" not in str(caught.value)
+
+
+def test_channels_may_be_first(tmp_path):
+    large = np.zeros((20, 3, 4, 4), np.uint8) + np.arange(20, dtype=np.uint8)[:, None, None, None]
+    np.testing.assert_array_equal(load(saved(tmp_path, large)).images("test"), large[9::10])
+    codes = np.arange(20 * 5 * 4 * 4, dtype=np.uint16).reshape(20, 5, 4, 4)
+    data = load(saved(tmp_path, codes))
+    np.testing.assert_array_equal(data.images("test"), codes[9::10])
+    assert (data.channels, data.num_levels) == (5, 2048)
+
+
+@pytest.mark.parametrize(
+    ("highest", "given", "levels", "dtype"),
+    [
+        (65535, None, 65536, np.uint16),
+        (700, None, 1024, np.uint16),
+        (256, None, 512, np.uint16),
+        (200, None, 256, np.uint8),
+        (700, 701, 701, np.uint16),
+        (11, 12, 12, np.uint8),
+    ],
+)
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
+def test_wide_levels_say_how_many_they_are(tmp_path, highest, given, levels, dtype, order):
+    codes = np.linspace(0, highest, 20 * 12).astype(f"{order}u2").reshape(20, 3, 4)
+    data = load(saved(tmp_path, codes), DataOptions(num_levels=given))
+    assert (data.num_levels, data.channels) == (levels, 1)
+    assert data.images("train").dtype == dtype
+    np.testing.assert_array_equal(data.images("test")[:, 0], codes[9::10])
+
+
+def test_a_code_beyond_the_alphabet_is_refused(tmp_path):
+    with pytest.raises(DataError, match="a pixel of value 9"):
+        load(saved(tmp_path, np.full((20, 4, 4), 9, np.uint16)), DataOptions(num_levels=9))
 
 
 def test_objects_are_never_unpickled(tmp_path):

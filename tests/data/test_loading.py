@@ -67,7 +67,7 @@ def test_options_that_would_do_nothing_are_refused(tmp_path, monkeypatch, source
     "options",
     [
         {"num_levels": 1},
-        {"num_levels": 257},
+        {"num_levels": 65537},
         {"num_levels": True},
         {"num_levels": "17"},
         {"patch_size": 0},

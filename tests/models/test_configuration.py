@@ -54,10 +54,10 @@ def test_the_state_holds_parameters_only(kind, likelihood, tiny_model):
 @pytest.mark.parametrize(
     ("kind_of", "settings"),
     [
-        (PixelCNNConfig, {"channels": 2}),
-        (PixelCNNConfig, {"channels": 4}),
+        (PixelCNNConfig, {"channels": 0}),
+        (PixelCNNConfig, {"channels": 17}),
         (PixelCNNConfig, {"num_levels": 1}),
-        (PixelCNNConfig, {"num_levels": 257}),
+        (PixelCNNConfig, {"num_levels": 65537}),
         (PixelCNNConfig, {"stem_kernel_size": 4}),
         (PixelCNNConfig, {"stem_kernel_size": 1}),
         (PixelCNNConfig, {"kernel_size": 2}),

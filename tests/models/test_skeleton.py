@@ -106,12 +106,13 @@ def test_number_of_parameters_of_the_lstms_by_hand(tiny_model):
 @pytest.mark.parametrize(
     ("images", "complaint"),
     [
-        (torch.zeros(1, 3, 4, 4), "uint8 images"),
-        (torch.zeros(3, 4, 4, dtype=torch.uint8), "uint8 images"),
+        (torch.zeros(1, 3, 4, 4), "levels as uint8"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), "not one of shape"),
+        (torch.full((1, 3, 4, 4), -1, dtype=torch.int32), "0 or more"),
         (torch.zeros(1, 1, 4, 4, dtype=torch.uint8), "colour images"),
         (torch.full((1, 3, 4, 4), 5, dtype=torch.uint8), "5 levels"),
     ],
-    ids=["floats", "one-image", "grey", "a-level-too-many"],
+    ids=["floats", "one-image", "negative", "grey", "a-level-too-many"],
 )
 def test_images_that_do_not_fit_are_refused(kind, likelihood, images, complaint, tiny_model):
     with pytest.raises(ImageMismatchError, match=complaint):

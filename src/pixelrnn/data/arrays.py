@@ -1,7 +1,7 @@
 """Array files: `.npy` and `.npz` of images or codes `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)`.
 
 They are uint8, or uint16 where there are more than 256 levels. Channels are last where there are one or
-three there, and else first, where they are fewer than rows and columns.
+three there, and else first.
 
 The arrays of an `.npz` have the names of `NAMES`, as MedMNIST and Keras call them too, or it holds one of
 any name. Labels, whole numbers from 0, `(N,)` or `(N, 1)`, are kept beside them, where their names say of
@@ -80,14 +80,16 @@ def levels_of(images: Iterable[Images]) -> int:
     return max(256, 1 << highest.bit_length())
 
 
-def are_channels_first(shape: tuple[int, ...]) -> bool:
-    """Return whether axis 1 of `(N, ...)` is that of channels: it is small, and smaller than the others.
+def are_channels_first(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Return whether axis 1 of `(N, ...)` can only be that of channels.
+
+    It is small, and of bytes, which may be pictures with alpha, smaller than the others.
 
     Example:
-        >>> are_channels_first((10, 4, 8, 8)), are_channels_first((10, 8, 8, 4))
-        (True, False)
+        >>> [are_channels_first(shape, np.dtype("u1")) for shape in [(9, 4, 8, 8), (9, 8, 8, 4)]]
+        [True, False]
     """
-    return shape[1] <= MAX_CHANNELS and shape[1] < min(shape[2:])
+    return shape[1] <= MAX_CHANNELS and (dtype.itemsize > 1 or shape[1] < min(shape[2:]))
 
 
 def _read_npz(path: Path, file: IO[bytes]) -> tuple[dict[str, Part], list[str]]:
@@ -181,9 +183,9 @@ def _read_images(stream: IO[bytes], num_bytes: int, where: str) -> Images:
         raise DataError(f"{found}: Python objects are not read; stack the images into one array")
     require_images(shape, dtype, found, "save")
     is_last = len(shape) == 3 or shape[3] in (1, 3)
-    if not is_last and not are_channels_first(shape):
+    if not is_last and not are_channels_first(shape, dtype):
         hint = f"which axis has the channels, {MAX_CHANNELS} at most, cannot be told"
-        if shape[3] in (2, 4):
+        if shape[3] in (2, 4) and dtype.itemsize == 1:
             hint = "drop the alpha channel, if it is opaque, with x[..., :-1]"
         raise DataError(f"{found}: {hint}")
     array = read_body(stream, header, num_bytes)
@@ -223,7 +225,7 @@ def require_images(shape: tuple[int, ...], dtype: np.dtype[Any], found: str, ver
     problem = ""
     if dtype.kind == "f":
         problem = f"if its values are 0 ... 1, {verb} (x * 255).round().astype('uint8')"
-    elif dtype not in (np.uint8, np.uint16):
+    elif dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         problem = (
             "convert with x.astype('uint8') if every value is 0 ... 255, or 'uint16' if 0 ... 65535"
         )

@@ -82,18 +82,19 @@ def _channels_first(channels: Channels | None, images: Any, split: str) -> Part:
     require_images(array.shape, array.dtype, found, "give")
     if array.ndim == 3:
         array = array[:, np.newaxis]
-    elif (channels or _guess(array.shape, found)) == "last":
+    elif (channels or _guess(array, found)) == "last":
         array = array.transpose(0, 3, 1, 2)
     if array.shape[1] > MAX_CHANNELS:
         raise DataError(f"{found}: {array.shape[1]} channels are too many")
     return Part(array)
 
 
-def _guess(shape: tuple[int, ...], found: str) -> Channels:
+def _guess(array: Array, found: str) -> Channels:
+    shape = array.shape
     first, last = shape[1] in (1, 3), shape[3] in (1, 3)
     if first and last:
         raise DataError(f'{found}: say where they are, with channels="first" or channels="last"')
-    if not first and not last and not are_channels_first(shape):
+    if not first and not last and not are_channels_first(shape, array.dtype):
         raise DataError(f'{found}: say where they are, with channels="first" or channels="last"')
     return "last" if last else "first"
 

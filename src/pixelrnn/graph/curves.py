@@ -51,7 +51,7 @@ def bits_beyond_a_byte(num_levels: int) -> int:
         [0, 0, 1, 2, 8]
     """
     bits = 0
-    while (num_levels - 1) >> (BYTE_BITS + bits):
+    while (num_levels - 1) >> (BYTE_BITS + bits) > 0:
         bits += 1
     return bits
 

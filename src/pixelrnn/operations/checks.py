@@ -32,8 +32,8 @@ def check_program(program: Program) -> None:
     """Raise a ValueError unless an integer program keeps inside its own maps and tables."""
     require(len(program.operations) <= MAX_OPERATIONS, f"more than {MAX_OPERATIONS} operations")
     require(len(program.maps) <= MAX_MAPS, f"more than {MAX_MAPS} maps")
-    _check_curves(program)
     _check_whole(program)
+    _check_curves(program)
     for operation in program.operations:
         require(operation.out.count > 0, "an operation without a result")
         for tap in operation.taps:
