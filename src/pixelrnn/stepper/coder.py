@@ -210,7 +210,7 @@ class Coder:
         given: GivenLevels = NOTHING_GIVEN,
         *,
         reads: bool,
-        known: npt.NDArray[np.bool_],
+        known: npt.NDArray[np.bool_] = NOTHING_KNOWN,
         frequencies: npt.NDArray[np.int64] = NO_FREQUENCIES,
     ) -> tuple[RunState, Tables]:
         """Return fresh memory for an image."""
