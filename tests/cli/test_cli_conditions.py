@@ -251,10 +251,22 @@ def test_complete_by_a_model_that_fills_holes(models, pixelrnn, fails, tmp_path)
     model = models("masked", channels=1, num_levels=17, image_size=(8, 8))
     files = "--out", tmp_path / "c.png", "--force"
     answer = pixelrnn(
-        "complete", model, "digits", "-n", 1, "--first", 2, "--keep", "bottom:0.5", *files
+        "complete",
+        model,
+        "--images",
+        "digits",
+        "-n",
+        1,
+        "--first",
+        2,
+        "--keep",
+        "bottom:0.5",
+        *files,
     )
     assert (answer.code, answer.err) == (0, "")
-    said = fails("complete", model, "digits", "--keep", "bottom:0.5", "--importance", 9, *files)
+    said = fails(
+        "complete", model, "--images", "digits", "--keep", "bottom:0.5", "--importance", 9, *files
+    )
     assert said == "this model is given all that is known: leave --importance out"
 
 
