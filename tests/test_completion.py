@@ -274,3 +274,19 @@ def test_progress_counts_the_pixels_drawn(tiny_model):
     seen = []
     complete(tiny_model("pixelcnn"), GOOD_IMAGES, GOOD_MASK, count=3, on_progress=seen.append)
     assert sum(seen) == 3 * 4 * 6
+
+
+def test_a_model_that_fills_holes_is_given_what_is_known_after_them(tiny_model, random_images):
+    condition = {"kind": "masked", "features": 3, "layers": 1, "kernel_size": 3}
+    model = tiny_model("pixelcnn", "categorical", 1, noise=0.2, condition=condition)
+    images, known = random_images(2, 1, 5, 7).numpy(), np.ones((5, 7), bool)
+    known[1:3, 2:5] = False
+    found = complete(model, images, known, count=3, seed=1)
+    assert (found.images[..., known] == images[:, None][..., known]).all()
+    given = model.given(image=images, known=known)
+    nats = -given.log_prob(images).detach().numpy()
+    np.testing.assert_allclose(found.hidden_bits_per_dim, nats / np.log(2) / (~known).sum())
+    other = images.copy()
+    other[..., 3:, :] = (other[..., 3:, :] + 1) % 5  # what comes after the hole
+    changed = complete(model, other, known, count=3, seed=1)
+    assert (changed.hidden_bits_per_dim != found.hidden_bits_per_dim).all()

@@ -149,8 +149,11 @@ def assess(
         figures = _figures(evaluation) | as_file
         figures |= {
             **sampled,
-            # The half that is given comes first in the order, so the bits are those of the evaluation.
-            "hidden_half_bits_per_dim": float(evaluation.bits_map[:, ~_known(images)].mean()),
+            # The half that is given comes first in the order, so the bits are those of the evaluation;
+            # unless these are of images that were given more.
+            "hidden_half_bits_per_dim": None
+            if model.config.condition
+            else float(evaluation.bits_map[:, ~_known(images)].mean()),
             "baselines": [asdict(baseline) for baseline in baselines],
         }
         about = {"image_shape": images.shape[1:], **run.result()}

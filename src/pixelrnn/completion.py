@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from pixelrnn.arrays import Flags, Floats, Images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.stepper.drawing import draw
@@ -69,7 +70,8 @@ def complete(
 
     An ordered model draws a pixel given what comes *before* it. Known pixels after a hidden one
     (`known_after_hidden`) are kept but cannot guide it, unless `importance` draws that many
-    candidates and chooses among them by the probability of the later known pixels.
+    candidates and chooses among them by the probability of the later known pixels, or the model fills
+    holes, and is given all that is known (`guides_later`).
 
     Args:
         model: the model, which may be given something of the images.
@@ -99,6 +101,8 @@ def complete(
     _check_mask(images, known)
     if min(count, count if importance is None else importance) < 1:
         raise ImageMismatchError("at least one completion and one candidate must be drawn")
+    if guides_later(model.config):
+        model = model.given(model.given_by.labels, image=images, known=known)
     drawn = max(count, importance or 0)
     # Completion k of image n has its own random bits, however many of either there are.
     numbers = range(first, first + len(images))
@@ -131,6 +135,17 @@ def _nats(model: AutoregressiveModel, images: Images, which: Flags) -> Floats:
             nats = of_some.log_prob_map(some, dtype=torch.float64).cpu().numpy()
             found.append(nats[:, :, which].sum(axis=(1, 2)))
     return np.concatenate(found)
+
+
+def guides_later(config: ModelConfig) -> bool:
+    """Return whether known pixels after a hidden one guide it: those of a model that fills holes do.
+
+    Example:
+        >>> from pixelrnn.models import PixelCNNConfig
+        >>> guides_later(PixelCNNConfig()), guides_later(PixelCNNConfig(condition={"kind": "masked"}))
+        (False, True)
+    """
+    return config.condition is not None and config.condition.kind == "masked"
 
 
 def known_after_hidden(known: Flags) -> int:

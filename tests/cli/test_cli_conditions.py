@@ -244,3 +244,42 @@ def test_images_of_a_scale_are_sampled_from_smaller_ones(scales, sampled, tmp_pa
     images, _ = sampled(large, "--condition", tmp_path / "small.png")
     assert (images[:, ::2, ::2] == levels).all()
     assert images.shape[1:] == load("digits").images("test").shape[2:]
+
+
+def test_complete_by_a_model_that_fills_holes(models, pixelrnn, fails, tmp_path):
+    """Given pixels that come after hidden ones guide it, and nothing is said of that."""
+    model = models("masked", channels=1, num_levels=17, image_size=(8, 8))
+    files = "--out", tmp_path / "c.png", "--force"
+    answer = pixelrnn(
+        "complete",
+        model,
+        "--images",
+        "digits",
+        "-n",
+        1,
+        "--first",
+        2,
+        "--keep",
+        "bottom:0.5",
+        *files,
+    )
+    assert (answer.code, answer.err) == (0, "")
+    said = fails(
+        "complete", model, "--images", "digits", "--keep", "bottom:0.5", "--importance", 9, *files
+    )
+    assert said == "this model is given all that is known: leave --importance out"
+
+
+def test_guidance(pixelrnn, fails, models, tmp_path):
+    settings = {"num_labels": 3, "num_levels": 5, "channels": 1}
+    softmax = models("masked", likelihood={"kind": "categorical"}, **settings)
+    files = "--out", tmp_path / "g.png", "--force"
+    answer = pixelrnn("sample", softmax, "-n", 2, "--label", 1, "--guidance", 1.5, *files)
+    assert answer.code == 0
+    assert ", guidance 1.5" in answer.out
+    said = fails("sample", softmax, "--guidance", 1.5, *files)
+    assert said == "--guidance leads images to a class: give one with --label"
+    mixture = models("small", **settings)
+    said = fails("sample", mixture, "--label", 1, "--guidance", 1.5, *files)
+    assert said.startswith("guidance needs a softmax")
+    assert "from -100 to 100" in fails("sample", softmax, "--label", 1, "--guidance", 1e9, *files)

@@ -183,7 +183,7 @@ def header_with(**changes):
     ("changes", "message"),
     [
         ({"magic": b"\x89PNG"}, r"not a compressed file of pixelrnn \(.pxr\)"),
-        ({"version": 2}, "format version 2, and this pixelrnn reads version 1: install a later"),
+        ({"version": 3}, "format version 3, and this pixelrnn reads up to 2: install a later"),
         ({"version": 0}, "format version 0"),
         ({"channels": 17}, "17 colours"),
         ({"channels": 0}, "0 colours"),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelrnn.cli import console, inputs, options, outputs
-from pixelrnn.errors import ImageMismatchError
+from pixelrnn.errors import ImageMismatchError, RecipeError
 from pixelrnn.wording import counted
 
 FEW_EFFECTIVE_SAMPLES = 2.0
@@ -60,12 +60,15 @@ def complete(
         raise ImageMismatchError(f"--keep {keep} keeps every pixel: there is nothing to complete")
     outputs.require_writable(("--out", out, ".png"), ("--npz", npz, ".npz"), force=force)
     later = completion.known_after_hidden(known)
-    if later and importance is None:
+    if completion.guides_later(loaded.config):
+        if importance is not None:
+            raise RecipeError("this model is given all that is known: leave --importance out")
+    elif later and importance is None:
         console.tell(
             f"{later:,} given pixels come after hidden ones and do not guide them: the model goes "
             "row by row; --importance 100 chooses completions that fit them"
         )
-    if not later and importance is not None:
+    elif not later and importance is not None:
         console.tell("no given pixel comes after a hidden one: --importance changes nothing")
     make_loop_ready(console.tell)
     sampled = {"seed": seed, "temperature": temperature}

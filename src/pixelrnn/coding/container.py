@@ -175,7 +175,7 @@ class Writer:
         self.stream.write(FOOTER.pack(len(index), zlib.crc32(index)))
 
 
-def _index_bytes(entries: Sequence[Entry], version: int) -> bytes:
+def _index_bytes(entries: Sequence[Entry], version: int = PLAIN) -> bytes:
     out = io.BytesIO()
     out.write(varint(len(entries)))
     shapes = ((entry.bands, entry.height, entry.width) for entry in entries)
