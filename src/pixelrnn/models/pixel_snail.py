@@ -81,7 +81,7 @@ class PixelSNAIL(ResidualModel):
         """Return the maps `(B, 2h, H, W)` behind every block; attention reads the image itself, too."""
         (maps,), outputs = self.first_maps(inputs, given, [(self.stem, self.given_in)]), []
         for block in self.blocks:
-            maps = block(maps, inputs)
+            maps = block(inputs, maps)
             outputs.append(maps)
         return outputs
 
@@ -98,8 +98,8 @@ class GatedBlock(nn.Module):
         self.conv = MaskedConv2d(inner, sums, kernel, "B", dilation=dilation)
         self.gate, self.attention = Gate(inner), None
 
-    def forward(self, maps: Maps, image: Maps) -> Maps:
-        """Map `(B, 2h, H, W)`, and the image itself, to `(B, 2h, H, W)`."""
+    def forward(self, image: Maps, maps: Maps) -> Maps:
+        """Map the image itself, and `(B, 2h, H, W)`, to `(B, 2h, H, W)`."""
         passed: Maps = self.gate(run_chain([self.into, self.conv], maps, rectified=True))
         maps = run_chain([self.out], passed, residual=maps)
         return maps if self.attention is None else self.attention(maps, image)
