@@ -64,9 +64,9 @@ def test_a_photograph_is_not_too_large():
     """Nor is an image of half a thousand pixels a side in one piece."""
     codec = Codec(load_program("colour-pixelcnn"))
     for shape in ((4000, 3000, 3), (7500, 10_000, 3), (8000, 10_000, 1)):
-        assert not codec._too_large(*shape)
-    assert not Codec(codec.model, tile=0)._too_large(512, 512, 3)
-    assert not Codec(codec.model, tile=0)._too_large(3000, 4000, 4)
+        assert not codec.room.too_large(*shape)
+    assert not Codec(codec.model, tile=0).room.too_large(512, 512, 3)
+    assert not Codec(codec.model, tile=0).room.too_large(3000, 4000, 4)
 
 
 def test_threads_are_as_many_as_fit():
@@ -85,8 +85,8 @@ def test_what_no_reader_would_read_is_not_written():
         write(Codec(model, tile=0), [("wide.png", wide)], io.BytesIO())
     many = np.zeros((300, 300, 3), np.uint8)
     with pytest.raises(ImageMismatchError, match=r"90,000 tiles, more than 65,536"):
-        Codec(model, tile=1).check(many)
-    assert Codec(model).check(wide) is None
+        Codec(model, tile=1).room.check(many)
+    assert Codec(model).room.check(wide) is None
 
 
 def test_no_more_images_are_written_than_are_read(monkeypatch):
@@ -196,6 +196,6 @@ def test_bare_levels_that_the_model_has_not():
 )
 def test_every_way_in_looks_at_its_images(image):
     codec = Codec(load_program("digits-pixelcnn"))
-    for way in (codec.ideal_bits, codec.check, lambda image: codec.encode([image])):
+    for way in (codec.ideal_bits, codec.room.check, lambda image: codec.encode([image])):
         with pytest.raises(ImageMismatchError):
             way(image)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from pixelrnn.audit import ContractViolation, check_covers
 
-from pixelrnn import audit
+from pixelrnn import contract
+from pixelrnn.contract import ContractViolation, check_covers
 from pixelrnn.graph import reach
 from pixelrnn.layers.attention import Attention
 from pixelrnn.ordering import Place
@@ -89,7 +89,7 @@ def test_a_mask_that_shows_the_pixel_itself(
     )
     image, *_ = random_images(1, channels, *size)
     with pytest.raises(ContractViolation, match="not causal"):
-        audit.check_causal(tiny_model(KIND, likelihood, channels, **SMALL), image, generator)
+        contract.check_causal(tiny_model(KIND, likelihood, channels, **SMALL), image, generator)
 
 
 def test_a_mask_that_misses_the_last_pixel(
@@ -118,12 +118,12 @@ def test_a_window_that_is_off_by_one_row(
 def test_the_steps_are_not_those_of_a_shifted_mask(by, tiny_model, random_images, monkeypatch):
     model = tiny_model(KIND, noise=0.2, **SMALL)
     images = random_images(1, 1, 5, 7)
-    audit.check_steps(model, images)
+    contract.check_steps(model, images)
     change_heads(
         monkeypatch, lambda layer, sound, query, memory: sound(layer, query, later(memory, by))
     )
     with pytest.raises(ContractViolation):
-        audit.check_steps(model, images)
+        contract.check_steps(model, images)
 
 
 def test_a_walk_that_forgets_the_pixels_in_the_row(tiny_model, monkeypatch):

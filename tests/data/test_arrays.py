@@ -313,7 +313,7 @@ HEADERS = [
     "{'descr': '|u1', 'fortran_order': False, 'shape': (10**9, 4, 4)}",
     "{'descr': '|u1', 'fortran_order': False, 'shape': (1e9, 4, 4)}",
     "{'descr': '|u1', 'fortran_order': 7, 'shape': (1, 4, 4)}",
-    "{'descr': '>u2', 'fortran_order': False, 'shape': (1, 4, 2)}",
+    "{'descr': '>f2', 'fortran_order': False, 'shape': (1, 4, 2)}",
     "{'descr': '|O', 'fortran_order': False, 'shape': (1, 4, 4)}",
     "{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (1, 4, 4)}",
     "{'descr': '|u1', 'fortran_order': False, 'shape': (" + "1, " * 1000 + ")}",

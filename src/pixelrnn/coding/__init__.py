@@ -1,7 +1,7 @@
 """Exact coding: trained models as integer programs, and images as files that any machine can read."""
 
 from pixelrnn.coding.album import Album
-from pixelrnn.coding.codec import DEFAULT_TILE, Codec
+from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.program_file import (
     CodingModel,
     fitting_name,
@@ -9,6 +9,7 @@ from pixelrnn.coding.program_file import (
     name_model,
     save_program,
 )
+from pixelrnn.coding.tiles import DEFAULT_TILE
 from pixelrnn.coding.writing import write
 
 __all__ = [

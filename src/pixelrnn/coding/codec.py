@@ -14,9 +14,6 @@ import numpy as np
 from pixelrnn.arrays import Images
 from pixelrnn.coding.container import (
     HASH_BYTES,
-    MAX_BANDS,
-    MAX_PIXELS,
-    MAX_SIDE,
     MAX_TILE,
     Entry,
     Header,
@@ -24,25 +21,21 @@ from pixelrnn.coding.container import (
 )
 from pixelrnn.coding.given import NOTHING, ImageGiven, check_given
 from pixelrnn.coding.limits import (
-    MAX_MESSAGES_OF_IMAGE,
-    MEMORY_BYTES,
-    memory_of,
     threads_within,
 )
 from pixelrnn.coding.pixels import bytes_of, check_pixels, crc_of, pixels_of
 from pixelrnn.coding.program_file import CodingModel
-from pixelrnn.coding.tiles import Part, Tiling
-from pixelrnn.errors import CompressedFileError, ImageMismatchError, RecipeError
+from pixelrnn.coding.room import Room
+from pixelrnn.coding.tiles import DEFAULT_TILE, Part, Tiling
+from pixelrnn.errors import CompressedFileError, RecipeError
 from pixelrnn.graph.given import NOTHING_GIVEN
 from pixelrnn.kernels.compiled import notify_of_compiling
 from pixelrnn.kernels.range_coder import TOTAL
 from pixelrnn.processes import usable_cores
-from pixelrnn.shipped import DEFAULT_MODELS, PHOTOGRAPHS
 from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.spreading import spread
 
 COMPILING = "compiling the coding loop, once on this machine: 10 to 30 seconds"
-DEFAULT_TILE = 128
 
 
 class Codec:
@@ -70,6 +63,7 @@ class Codec:
         self._tiling = Tiling(model.program.channels, tile)
         self._coder = Coder(model.program)
         self._levels = self._coder.level_type
+        self.room = Room(model, self._coder, self._tiling)
 
     def make_ready(self, on_compiling: Callable[[str], None] | None = None) -> float:
         """Compile the loop, or load what was compiled before; return the seconds that it took.
@@ -108,7 +102,7 @@ class Codec:
         """
         channels = self.model.program.channels
         for image in images:
-            self.check(image)
+            self.room.check(image)
         messages = [[b""] * self._tiling.count(*image.shape) for image in images]
         jobs = _numbered(messages)
 
@@ -179,10 +173,10 @@ class Codec:
                 on_progress(part.size // entry.bands)
             yield
 
-        levels = self._level_bytes * sum(entry.num_dims for entry, _ in coded)
+        levels = self.room.level_bytes * sum(entry.num_dims for entry, _ in coded)
         highest = max((entry.height for entry, _ in coded), default=1)
         widest = max((entry.width for entry, _ in coded), default=1)
-        working = self._working_bytes(highest, widest)
+        working = self.room.working_bytes(highest, widest)
         spread(work, len(jobs), threads_within(levels, working, threads or self.threads))
         for n, (entry, _) in enumerate(coded):
             image, images[n] = images[n], None  # who has it may let go of it
@@ -196,7 +190,7 @@ class Codec:
         Raises:
             ImageMismatchError: as `encode`.
         """
-        self.check(image)
+        self.room.check(image)
         total = 0.0
         for m in range(self._tiling.count(*image.shape)):
             part = self._tiling.part(image.shape, m)
@@ -205,76 +199,10 @@ class Codec:
             total -= float(np.log2(found / TOTAL).sum())
         return total
 
-    @property
-    def _level_bytes(self) -> int:
-        """Bytes of a level that is not coded."""
-        return np.dtype(self._levels).itemsize
-
-    def check(self, image: Images, name: str = "") -> None:
-        """Raise `ImageMismatchError`, naming the image, unless it can be encoded; see `encode`."""
-        which = f"{name}: " if name else ""
-        program = self.model.program
-        if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3:
-            raise ImageMismatchError(
-                f"{which}an image to compress is uint8 or uint16 (H, W, bands), not {image.dtype} "
-                f"{image.shape}"
-            )
-        height, width, bands = image.shape
-        if bands > MAX_BANDS or not self._tiling.count(1, 1, bands):
-            raise ImageMismatchError(
-                f"{which}{self.model.name} is a model of images with {program.channels} channels, and "
-                f"this one has {bands}: take another --model"
-            )
-        if image.dtype != self._levels:
-            raise ImageMismatchError(
-                f"{which}{self.model.name} is a model of {program.num_levels:,} levels, and this is an "
-                f"image of {8 * image.itemsize} bits: take another --model"
-            )
-        self.check_size(height, width, bands, name)
-        levels = self.model.program.num_levels
-        if int(image.max()) >= levels:
-            raise ImageMismatchError(
-                f"{which}{self.model.name} is a model of images with {levels} levels, and a pixel here is "
-                f"{int(image.max())}: take another --model, such as {DEFAULT_MODELS[PHOTOGRAPHS]}"
-            )
-
-    def check_size(self, height: int, width: int, bands: int, name: str = "") -> None:
-        """Raise `ImageMismatchError`, naming the image, if one of this size is too large to be read."""
-        which = f"{name}: " if name else ""
-        if not height * width or max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
-            raise ImageMismatchError(
-                f"{which}an image of {height} x {width} pixels cannot be compressed: it has 1 to "
-                f"{MAX_PIXELS:,} pixels, and no side is longer than {MAX_SIDE:,}"
-            )
-        trouble = self._too_large(height, width, bands)
-        if trouble:
-            raise ImageMismatchError(
-                f"{which}an image of {height} x {width} pixels cannot be compressed in "
-                f"{f'tiles of {self.tile} pixels' if self.tile else 'one piece'}: {trouble}, and nobody "
-                f"could read it; cut it into tiles of another size (--tile {DEFAULT_TILE}), or into images"
-            )
-
-    def _working_bytes(self, height: int, width: int) -> int:
-        """Return the bytes of the maps of one thread for images of this size."""
-        return self._coder.working_bytes(
-            min(height, self.tile or height), min(width, self.tile or width)
-        )
-
-    def _too_large(self, height: int, width: int, bands: int) -> str:
-        """Say what is too much of an image that is not read; nothing if it is."""
-        levels = height * width * bands * self._level_bytes
-        needed = memory_of(levels, self._working_bytes(height, width))
-        if needed > MEMORY_BYTES:
-            return f"it needs {needed >> 20:,} MB of memory, more than {MEMORY_BYTES >> 20} MB"
-        count = self._tiling.count(height, width, bands)
-        if count > MAX_MESSAGES_OF_IMAGE:
-            return f"it has {count:,} tiles, more than {MAX_MESSAGES_OF_IMAGE:,}"
-        return ""
-
     def _check_claims(self, entry: Entry) -> None:
         """Refuse what needs too much memory, or cannot be in messages of their length, or be given."""
         name, shape = entry.name or "an image", (entry.height, entry.width, entry.bands)
-        trouble = self._too_large(*shape)
+        trouble = self.room.too_large(*shape)
         if trouble:
             raise CompressedFileError(
                 f"{name} of {entry.height} x {entry.width} pixels is not decoded: {trouble}; it is "
@@ -284,7 +212,7 @@ class Codec:
         for m, message in enumerate(entry.messages):
             size = self._tiling.part(shape, m).size
             enough = message.size >= self._coder.least_bytes(size)
-            bare_size = size * self._level_bytes
+            bare_size = size * self.room.level_bytes
             if not (message.size == bare_size if message.is_bare else enough):
                 raise CompressedFileError(
                     f"{name} claims {size:,} levels in {message.size:,} bytes, which cannot be: the file "
@@ -302,7 +230,7 @@ class Codec:
         sizes = []
         for m, message in enumerate(messages):
             part = self._tiling.part(image.shape, m)
-            is_bare = len(message) >= part.size * self._level_bytes
+            is_bare = len(message) >= part.size * self.room.level_bytes
             if is_bare:
                 messages[m] = bytes_of(part.of(image))
             sizes.append(Message(len(messages[m]), is_bare))

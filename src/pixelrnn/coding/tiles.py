@@ -9,6 +9,8 @@ import numpy as np
 from pixelrnn.arrays import Images
 from pixelrnn.coding.container import MAX_SIDE, PLANES
 
+DEFAULT_TILE = 128  # pixels, a side
+
 
 class Part(NamedTuple):
     """A tile of a plane of an image."""

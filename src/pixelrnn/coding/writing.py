@@ -49,7 +49,7 @@ def write(
     number = itertools.count()
 
     def pixels_and_tiles(item: _Item) -> tuple[int, int]:
-        codec.check(item.image, item.name)
+        codec.room.check(item.image, item.name)
         return item.image.shape[0] * item.image.shape[1], 1
 
     for portion in portions(_items(images, label_of, factor), pixels_and_tiles, pixels_at_once):

@@ -88,7 +88,7 @@ class GivenImages:
         fitting = []
         for image in self.images:
             try:
-                codec.check_size(*image.shape, image.name)
+                codec.room.check_size(*image.shape, image.name)
                 fitting.append(image)
             except ImageMismatchError as error:
                 if not skip:
