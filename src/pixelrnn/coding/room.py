@@ -31,7 +31,7 @@ class Room:
         return np.dtype(self._levels).itemsize
 
     def check(self, image: Images, name: str = "") -> None:
-        """Raise `ImageMismatchError`, naming the image, unless it can be encoded; see `encode`."""
+        """Raise `ImageMismatchError`, naming the image, unless it can be encoded; see `Codec.encode`."""
         which = f"{name}: " if name else ""
         program = self._model.program
         if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3:
