@@ -57,6 +57,7 @@ def test_suites_are_those_that_are_promised():
         "cifar10-conditional",
         "cifar10-gated",
         "cifar10-hour",
+        "codes",
         "mnist-conditional",
         "photograph-pixelcnn",
     }
