@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from pixelrnn.training import load_recipe, train
+
 RANDOM = np.random.default_rng(0)
 KINDS = {  # what is saved, the levels of the model, and how it is trained
     "codes": (RANDOM.integers(600, size=(40, 4, 5)).astype(np.uint16), 1024, "codes"),
@@ -19,8 +21,6 @@ FEW = ("training.image_presentations=64", "training.batch_size=32", "training.va
 @pytest.fixture(scope="module", params=KINDS)
 def codes(request, tmp_path_factory):
     """A run on an array of some kind, and the array's file."""
-    from pixelrnn.training import load_recipe, train
-
     array, _, recipe = KINDS[request.param]
     folder = tmp_path_factory.mktemp("codes")
     np.save(folder / "codes.npy", array)

@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelrnn.coding import name_model
+from pixelrnn.coding.program_file import save_program
+from pixelrnn.models import store
+from pixelrnn.training import load_recipe, train
+
 FEW = ("training.image_presentations=64", "training.batch_size=32", "training.validations=1",
        "model.features=6", "model.layers=1", "model.head_features=6")  # fmt: skip
 LEVELS = 65536
@@ -31,8 +36,6 @@ def encoded(image, suffix):
 @pytest.fixture(scope="module", params=[1, 3], ids=["grey", "rgb"])
 def deep(request, tmp_path_factory):
     """A folder of images, and an integer program of such images."""
-    from pixelrnn.models import store
-    from pixelrnn.training import load_recipe, train
 
     folder = tmp_path_factory.mktemp("deep")
     (folder / "images").mkdir()
@@ -84,12 +87,11 @@ def test_other_depths_are_refused(deep, fails, tmp_path):
     assert "8-bit PNG, not 16-bit PNG or TIFF" in said
     first = folder / "images" / "00.png"
     assert "16-bit" in fails("compress", first, "-o", tmp_path / "y.pxr")
-    assert "16-bit" in fails(
-        "train", "photograph-pixelcnn", "--data", folder / "images", "--out", tmp_path / "r"
-    )
+    wanted = "train", "photograph-pixelcnn", "--out", tmp_path / "r", "--data"
+    assert "16-bit" in fails(*wanted, folder / "images")
     (tmp_path / "images").mkdir()
     Image.new("RGB", (64, 64), 7).save(tmp_path / "images" / "x.png")
-    said = fails(*train, tmp_path / "images", "--set", f"data.num_levels={LEVELS}")
+    said = fails(*wanted, tmp_path / "images", "--set", f"data.num_levels={LEVELS}")
     assert "8-bit PNG" in said
     assert not (tmp_path / "r").exists()
 

@@ -8,6 +8,7 @@ from pixelrnn.arrays import MAX_CHANNELS, MAX_LEVELS
 from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.stepper.asked import MAX_SIDE
 
+MAX_PARAMETERS_OF_A_PIXEL = 1 << 16
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
@@ -96,6 +97,18 @@ class ModelConfig(BaseModel):
             )
         if self.condition:
             raise ValueError("a model of symbols takes no image to condition on, so far")
+        return self
+
+    @model_validator(mode="after")
+    def _parameters_fit(self) -> Self:
+        likelihood = self.likelihood.build(self.channels, self.num_levels)
+        if likelihood.groups * likelihood.num_parameters > MAX_PARAMETERS_OF_A_PIXEL:
+            raise ValueError(
+                f"{self.likelihood.kind} has {likelihood.groups * likelihood.num_parameters:,} parameters "
+                f"for a pixel of {self.channels} channels and {self.num_levels:,} levels, more than "
+                f"{MAX_PARAMETERS_OF_A_PIXEL:,}: take fewer of either, or logistic-mixture for levels in "
+                "order"
+            )
         return self
 
     @model_validator(mode="after")
