@@ -58,6 +58,7 @@ def test_suites_are_those_that_are_promised():
         "cifar10-gated",
         "cifar10-hour",
         "cifar10-snail",
+        "codes",
         "mnist-conditional",
         "photograph-pixelcnn",
         "photos-colourise",

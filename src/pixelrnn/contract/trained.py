@@ -5,6 +5,7 @@ of the training images in float64, to what is drawn and to what is coded.
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ PIXELS_LOOKED_AT = {True: 1 << 15, False: 1 << 20}  # quickly, or not: of all ca
 USUAL_PARAMETERS, FEWEST = 1 << 17, 8  # of larger models fewer positions are looked at, but some
 WORLDS = ((2, 2), (1, 3), (1, 2), (1, 1))
 LARGEST_WORLD = 1 << 16  # images
+MOST_LEVELS = 1 << 20  # of all pixels of an image
 COMPARED, CODED = 4, 64  # images
 CODED_PIXELS = 1 << 16
 CPU = torch.device("cpu")
@@ -171,12 +173,12 @@ class _Trained:
 
     def normalised(self, on_progress: OnProgress) -> str:
         for size in SIZES:
-            check_pmf(self.exact, self.random(2, *size))
+            check_pmf(self.exact, self.random(2 if self._side > max(size) else 1, *size))
             on_progress(1 / (len(SIZES) + 1))
         covered = f"the levels of every sub-pixel of {_by(SIZES[0])} and of {_by(SIZES[1])}"
         if self.quick:
             return covered
-        image = self.given[:1]
+        image = self.given[:1, :, : self._side, : self._side]
         check_pmf(self.exact, image)
         covered += f" and of {_by(image.shape[2:])}"
         levels, channels = self.model.config.num_levels, self.model.config.channels
@@ -186,6 +188,11 @@ class _Trained:
                 check_normalised(self.exact, height, width)
                 return f"{covered}; all {count:,} images of {_by((height, width))} together"
         return f"{covered}; even the images of 1 x 1 are too many to be listed"
+
+    @property
+    def _side(self) -> int:
+        """The side of an image all levels of whose pixels can be looked at."""
+        return max(1, math.isqrt(MOST_LEVELS // self.model.config.num_levels))
 
     def batch_invariant(self, on_progress: OnProgress) -> str:
         images = self.given

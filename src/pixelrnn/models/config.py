@@ -10,6 +10,7 @@ from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.stepper.asked import MAX_SIDE
 from pixelrnn.wording import choice
 
+MAX_PARAMETERS_OF_A_PIXEL = 1 << 16
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
@@ -142,6 +143,18 @@ class ModelConfig(BaseModel):
     @model_validator(mode="after")
     def _can_be_given(self) -> Self:
         self.given_channels  # noqa: B018 - raises
+        return self
+
+    @model_validator(mode="after")
+    def _parameters_fit(self) -> Self:
+        likelihood = self.likelihood.build(self.channels, self.num_levels)
+        if likelihood.groups * likelihood.num_parameters > MAX_PARAMETERS_OF_A_PIXEL:
+            raise ValueError(
+                f"{self.likelihood.kind} has {likelihood.groups * likelihood.num_parameters:,} parameters "
+                f"for a pixel of {self.channels} channels and {self.num_levels:,} levels, more than "
+                f"{MAX_PARAMETERS_OF_A_PIXEL:,}: take fewer of either, or logistic-mixture for levels in "
+                "order"
+            )
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 MAX_OPERATIONS = 1 << 12
 MAX_MAPS = 1 << 12
-MAX_FEATURES = 1 << 16  # of all maps together
+MAX_FEATURES = 1 << 17  # of all maps together
 MAX_REACH = 1024  # pixels, from the one at hand
 MAX_ROW_NUMBERS = 1 << 24  # that are remembered, for an image of one column
 MAX_INPUTS = 1 << 20  # of one tap
