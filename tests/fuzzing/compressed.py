@@ -5,12 +5,14 @@ import struct
 import zlib
 
 import numpy as np
+import torch
 
 from fuzzing.damage import VARINTS, damaged, pick
-from pixelrnn.coding import Album, Codec, load_program, write
+from pixelrnn.coding import Album, Codec, load_program, name_model, write
 from pixelrnn.coding.container import FOOTER, Header
 from pixelrnn.coding.tiles import Tiling
 from pixelrnn.coding.varints import varint
+from pixelrnn.models import PixelCNNConfig, build
 
 MODELS = ("digits-pixelcnn", "colour-pixelcnn", "colour-row-lstm")
 MOST_PIXELS = 1 << 21  # decoded of an image that is let pass: time goes with pixels
@@ -37,6 +39,16 @@ class Compressed:
                 named = zip(["a.png", "", "ü", "b" * 30, "z"], images, strict=True)
                 write(Codec(program, tile=tile, threads=1), named, stream)
                 self.sound.append((stream.getvalue(), images, program))
+        self.given = given_model()
+        some = [np.clip(image, 0, 4) for image in images]
+        for tile in (0, 4):
+            stream = io.BytesIO()
+            named = zip(["a.png", "", "ü", "b" * 30, "z"], some, strict=True)
+            codec = Codec(self.given, tile=tile, threads=1)
+            write(codec, named, stream, label_of=lambda name: len(name) % 3, factor=2)
+            with Album(stream, threads=1, coding_model=self.given) as album:
+                both = [image.transpose(1, 2, 0) for image in album]
+            self.sound.append((stream.getvalue(), both, self.given))
 
     def case(self, draw):
         """A file, and the images that it must give if it is read: None if any will do."""
@@ -52,13 +64,17 @@ class Compressed:
             return header + repaired(body, index), None
         body = pick(draw, [b"", draw.bytes(draw.integers(1, 3000)), b"\xff" * 50, bytes(50), body])
         channels, tile = program.program.channels, pick(draw, [0, 1, 4, 128])
-        own = Header(program.name, channels, program.hash[:16], tile)
+        version = pick(draw, [1, 1, 2])
+        own = Header(program.name, channels, program.hash[:16], tile, version)
         index = made_up_index(draw, len(body), Tiling(channels, tile) if way == 5 else None)
+        if version == 2:
+            index += draw.integers(5, size=draw.integers(1, 200), dtype=np.uint8).tobytes()
         return own.to_bytes() + repaired(body, index), None
 
     def attempt(self, content, images):
         """Read a file as users do; return whether it was let pass."""
-        with Album(io.BytesIO(content), threads=1) as album:
+        model = self.given if self.given.hash[:16] in content[:64] else None
+        with Album(io.BytesIO(content), threads=1, coding_model=model) as album:
             assert album.num_pixels <= album.num_dims
             assert len(album.names) == len(album)
             if images is not None:
@@ -70,6 +86,16 @@ class Compressed:
                 if entry.height * entry.width <= MOST_PIXELS:
                     assert album[n].shape == (entry.bands, entry.height, entry.width)
         return True
+
+
+def given_model():
+    """A model of colour images of five levels that are given a class, and small images."""
+    condition = {"kind": "small", "features": 3, "layers": 1, "kernel_size": 3}
+    about = {"features": 4, "layers": 1, "head_features": 4, "num_labels": 3}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = build(PixelCNNConfig(num_levels=5, condition=condition, **about))
+    return name_model("given", model.coder().program)
 
 
 def parts(content):
@@ -89,7 +115,7 @@ def made_up_header(draw, program):
     name = pick(draw, [program.name.encode(), b"", b"x" * 64, b"x" * 65, b"\xff", draw.bytes(9)])
     digest = pick(draw, [program.hash[:16], draw.bytes(16)])
     rest = struct.pack("<BH", pick(draw, [0, 1, 2, 3, 255]), pick(draw, [0, 1, 2, 7, 128, 65535]))
-    start = b"\x89PXR" + bytes([pick(draw, [1, 1, 1, 0, 2]), len(name)]) + name + digest + rest
+    start = b"\x89PXR" + bytes([pick(draw, [1, 1, 2, 0, 3]), len(name)]) + name + digest + rest
     return start + struct.pack("<I", zlib.crc32(start))
 
 
