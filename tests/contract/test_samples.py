@@ -30,10 +30,10 @@ def world(request):
     return request.param
 
 
-def model_of(world, kind, likelihood, tiny_model):
+def model_of(world, kind, likelihood, tiny_model, seed=4):
     """A model that is far from uniform, and whose pixels hang together."""
     channels, levels, *_ = world
-    return tiny_model(kind, likelihood, channels, noise=0.35, num_levels=levels, seed=4)
+    return tiny_model(kind, likelihood, channels, noise=0.35, num_levels=levels, seed=seed)
 
 
 def all_images(world):
@@ -139,7 +139,8 @@ def test_a_softmax_at_a_temperature(skeleton_kind, temperature, world, tiny_mode
 @pytest.mark.parametrize("temperature", [1.25, 0.8])
 def test_a_wrong_temperature_is_noticed(kind, likelihood, temperature, tiny_model):
     world = WORLDS["grey-2x2-3-levels"]
-    model = model_of(world, kind, likelihood, tiny_model)
+    seed = 8 if kind == "pixel-snail" else 4  # one with which it is far from uniform
+    model = model_of(world, kind, likelihood, tiny_model, seed)
     assert p_value(sample(model, world, temperature), model, world) < NOTICED
     looped = whole_image_loop(model, world, temperature=temperature)
     assert p_value(looped, model, world) < NOTICED

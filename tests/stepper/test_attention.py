@@ -136,12 +136,26 @@ def test_a_message_is_what_it_was(rows):
     assert hashlib.sha256(message).hexdigest()[:16] == MESSAGES[rows]
 
 
-def test_keys_and_values_alone_are_kept_whole():
+@pytest.mark.parametrize(
+    ("rows", "height", "kept"), [(1024, 40, 40), (2, 40, 3), (2, 2, 2), (1, 1, 1)]
+)
+def test_keys_and_values_are_kept_as_far_as_they_are_looked_at(rows, height, kept):
+    hand = ByHand(rows=rows)
+    found = [reach.rows_kept(height) for reach in reaches(hand.program)]
+    assert found[hand.memory.map] == kept
+    assert sum(found) == kept + len(found) - 1
+    taller = Coder(hand.program).working_bytes(height + 5, 9)
+    assert (taller > Coder(hand.program).working_bytes(height, 9)) == (kept < rows + 1)
+
+
+def test_rows_that_a_product_reads_besides():
+    """Of the row above, and beside the image, keys have the value outside."""
     hand = ByHand(rows=2)
-    whole = [reach.rows_kept(40) for reach in reaches(hand.program)]
-    assert whole[hand.memory.map] == 40
-    assert sorted(whole)[-2] == 1
-    assert Coder(hand.program).working_bytes(40, 9) > Coder(hand.program).working_bytes(20, 9)
+    logits = hand.program.section_of(0)[-1]
+    above = Tap(hand.memory, -1, 1, hand.weights(6, LEVELS, 90))
+    hand.program.section_of(0)[-1] = replace(logits, taps=(*logits.taps, above))
+    for size in SIZES:
+        assert_codes_as_the_oracle(hand.program, image_of(*size))
 
 
 def refused(changes, trouble):

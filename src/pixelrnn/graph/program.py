@@ -13,7 +13,7 @@ one section for each colour group, each when its colour is due:
     lstm       four gates, the cell before    cell and hidden   the cell map, at its tap
     gate       pairs of features of a map     features of a map nothing: tanh(x) sigmoid(y)
     embed      a number of a map, a table     features of a map nothing: the row of the table
-    attend     a query, keys and values       features of a map all rows of keys and values
+    attend     a query, keys and values       features of a map the rows of keys and values
 
 An integer program (made of a trained one by `operations/export.py`) has the same operations, with
 integers for weights and a shift behind each sum, and `requantise` in place of `relu`; see `operations/`.

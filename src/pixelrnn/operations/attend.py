@@ -41,6 +41,8 @@ from pixelrnn.operations.tables import (
     OP_LOW,
     OP_TAPS,
     OPERATION_COLUMNS,
+    SPEC_GROUPS,
+    SPEC_PARAMETERS,
     TAP_COLUMNS,
     TAP_COUNT,
     TAP_FIRST,
@@ -234,9 +236,8 @@ def _step(work: Any, n: int, column: int) -> None:
     of_keys, of_values = (tap + 1) * TAP_COLUMNS, (tap + 2) * TAP_COLUMNS
     inputs, where = taps[of_keys + TAP_COUNT], taps[of_keys + TAP_MAP] * MAP_COLUMNS
     size, stride = maps[where + MAP_FEATURES], maps[where + MAP_STRIDE]
-    start = maps[where + MAP_BASE] + maps[where + MAP_PAD] * size  # of row 0, which is kept
-    slot = (work.sources[tap + 1] - start) // stride
-    here = (slot - taps[of_keys + TAP_ROW]) % maps[where + MAP_ROWS]
+    start, kept = maps[where + MAP_BASE] + maps[where + MAP_PAD] * size, maps[where + MAP_ROWS]
+    here = work.spec[SPEC_PARAMETERS + 3 * work.spec[SPEC_GROUPS]]  # the row at hand
     above = min(here, -taps[of_keys + TAP_ROW])
     width = stride // size - 2 * maps[where + MAP_PAD]
     pixels = above * width + column
@@ -244,7 +245,7 @@ def _step(work: Any, n: int, column: int) -> None:
     weights, sums = pointer(room[0]), pointer(room[1])
     highest, i = whole32(0), 0
     for r in range(here - above, here + 1):
-        at = start + r * stride + taps[of_keys + TAP_FIRST]
+        at = start + r % kept * stride + taps[of_keys + TAP_FIRST]
         for _ in range(width if r < here else column):
             weights[i] = _score(narrow, query, at, inputs)
             highest = max(highest, weights[i])
@@ -259,7 +260,7 @@ def _step(work: Any, n: int, column: int) -> None:
         total += weights[i]
     for r in range(here - above, here + 1):
         first, some = (r - here + above) * width, width if r < here else column
-        at = start + r * stride + taps[of_values + TAP_FIRST]
+        at = start + r % kept * stride + taps[of_values + TAP_FIRST]
         for j in range(0, count - LANES + 1, LANES):
             add(sums, j, weights, first, some, narrow, at + j, size)
         for j in range(count // LANES * LANES, count):

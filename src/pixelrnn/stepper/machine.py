@@ -58,6 +58,7 @@ def _run_given(
     given = spec[SPEC_GROUPS] + 2
     for n in range(sections[given], sections[given + 1]):
         for row in range(height):
+            spec[-1] = row
             find_row(row, n, n + 1, operations, taps, maps, outs, cells, sources)
             run_over_row(n, width, work)
 
@@ -83,6 +84,8 @@ def run_rows(
         fingerprint: left out; see `FINGERPRINT`.
     """
     operations, taps, sections, spec, maps = tables
+    spec = np.append(spec, 0)  # the row at hand, for those steps that ask
+    tables = Tables(operations, taps, sections, spec, maps)
     groups, width = spec[SPEC_GROUPS], image.shape[1]
     outs, cells = np.zeros(len(operations), np.int64), np.zeros(len(operations), np.int64)
     sources = np.zeros(len(taps), np.int64)
@@ -90,6 +93,7 @@ def run_rows(
     if first_row == 0:
         _run_given(tables, image.shape[0], width, work, outs, cells, sources)
     for row in range(first_row, last_row):
+        spec[-1] = row
         find_row(row, 0, len(operations), operations, taps, maps, outs, cells, sources)
         for n in range(sections[groups + 1], sections[groups + 2]):  # row_start
             run_over_row(n, width, work)
