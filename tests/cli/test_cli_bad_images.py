@@ -176,7 +176,9 @@ def test_an_image_too_large_for_a_file_is_refused_before_its_pixels_are_read(
     Image.new("1", (9000, 9000)).save(path)
     header = image_files.read_header(path)
     monkeypatch.setattr(
-        image_files, "read_header", lambda path: dataclasses.replace(header, channels=3)
+        image_files,
+        "read_header",
+        lambda path, depth=8: dataclasses.replace(header, channels=3),
     )
     monkeypatch.setattr(image_files, "read_bands", lambda header: pytest.fail("pixels are read"))
     error = fails("compress", path, "-o", tmp_path / "x.pxr")
