@@ -149,7 +149,7 @@ def audit(
 def _ask(subject: Subject, asked: Asked, clock: Clock) -> Audit:
     generator = torch.Generator().manual_seed(1)
     levels = torch.randint(subject.num_levels, (2, *subject.shape), generator=generator)
-    subject, about = settled(subject, asked.order, levels, asked.images)
+    subject, about = settled(subject, asked.order, levels, asked.images, clock)
     steady = steadiness.look(subject, generator)
     findings = [about, *steady.findings]
     dependence: Dependence | None = None

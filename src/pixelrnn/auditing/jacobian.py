@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from pixelrnn.auditing.findings import FAILS, HOLDS, UNTOLD, Finding
+from pixelrnn.auditing.layouts import LOGITS
 from pixelrnn.auditing.probing import Probe
 from pixelrnn.auditing.subject import Subject
 from pixelrnn.errors import SubjectError
@@ -48,6 +49,8 @@ def _gradients(probe: Probe, places: Tensor, generator: torch.Generator) -> Tens
     )
     parameters = _differentiable(subject, inputs, len(places))
     weights = torch.randn(parameters.shape[2], generator=generator).to(parameters)
+    if subject.layout.kind == LOGITS:  # what is added to all of them changes nothing
+        weights = weights - weights.mean()
     sums = (parameters * weights[None, None, :, None, None]).sum(dim=2).flatten(1)
     total = sums[torch.arange(len(places)), places].sum()
     (gradient,) = torch.autograd.grad(total, inputs)

@@ -51,7 +51,15 @@ class Layout:
 
     def fits(self, output: Tensor, sizes: Sizes) -> bool:
         """Return whether an output has this layout."""
+        if self.is_of_images:
+            return tuple(output.shape) == (sizes["B"],)
         return fits(self.pattern, tuple(output.shape), sizes)
+
+    def compared(self, parameters: Tensor) -> Tensor:
+        """Return parameters without what changes no probability: what all logits have in common."""
+        if self.kind == LOGITS:
+            return parameters - parameters.amax(dim=2, keepdim=True)
+        return parameters
 
     def parameters(self, output: Tensor, sizes: Sizes) -> Tensor:
         """Return what an output says of each position, `(B, groups, maps, H, W)`."""
@@ -173,11 +181,10 @@ def _usual_kind(names: set[str], num_levels: int) -> str:
 
 def possible(output: Tensor, sizes: Sizes, *, scores: bool) -> list[Layout]:
     """Return the layouts that an output may have, by its shape and its values; none if it fits none."""
-    shape = tuple(output.shape)
     known = list(_registered(sizes["C"], sizes["K"], scores=scores))
     if not scores:  # what can only be log-probabilities
         known += _registered(sizes["C"], sizes["K"], scores=True)
-    found = [each for each in known if fits(each.pattern, shape, sizes)]
+    found = [each for each in known if each.fits(output, sizes)]
     if any(each.kind in {LOGITS, BERNOULLI} for each in found):
         found = [each for each in found if each.kind in {LOGITS, BERNOULLI}]
     return list(_distinct(found, sizes, lambda each: _read(each, output, sizes)))

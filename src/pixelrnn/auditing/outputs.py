@@ -82,6 +82,8 @@ def _kind(output: Any) -> str:
 
 def require_numbers(values: Tensor) -> None:
     """Raise `SubjectError` where a value is not a number, or plus infinity."""
+    if values.sum().isfinite():  # one look at all of them
+        return
     bad = values.isnan() | (values == torch.inf)
     if bad.any():
         place = tuple(bad.nonzero()[0].tolist())

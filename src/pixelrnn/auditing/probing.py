@@ -26,7 +26,7 @@ class Moves:
     Attributes:
         steps: from which positions on all was changed.
         leak: how far a parameter moved that must not, at most.
-        allowed: how far one moved that may, at most.
+        allowed: more than 0 if one moved that may.
         scale: the largest parameter.
         leaking: of each position, whether it moved and must not, `(groups, H, W)`.
         num_leaks: how often one did.
@@ -62,9 +62,10 @@ class Probe:
 
     def __post_init__(self) -> None:
         self._kept: tuple[Tensor, Tensor] | None = None
-        parameters = self.subject.parameters(self.images[:1])
+        self.scale = 0.0
+        parameters = self.subject.parameters(self.images[:2])
         self.groups = parameters.shape[1]
-        fits = OUTPUTS_AT_ONCE // max(1, parameters.numel())
+        fits = OUTPUTS_AT_ONCE * len(parameters) // max(1, parameters.numel())
         self.at_once = 1 if self.is_alone else max(1, min(IMAGES_AT_ONCE, fits))
 
     @property
@@ -89,10 +90,9 @@ class Probe:
         """
         leaking = torch.zeros(self.own.shape, dtype=torch.bool)
         found = Moves(leaking=leaking)
-        for some, moved, scale in self._changed(steps, image, alone=False):
+        for some, moved in self._changed(steps, image, alone=False):
             forbidden = self.forbidden(some)
             found.steps += some.tolist()
-            found.scale = max(found.scale, scale)
             found.leak = max(found.leak, float((moved * forbidden).max()))
             found.allowed = max(found.allowed, float((moved * ~forbidden).max()))
             leaks = (moved > 0) & forbidden
@@ -100,6 +100,7 @@ class Probe:
             found.num_leaks += int(leaks.sum())
             if not go_on():
                 break
+        found.scale = self.scale
         return found
 
     def alone(
@@ -108,7 +109,7 @@ class Probe:
         """Change each position alone: which were changed, and how far what moved, `(n, groups, H, W)`."""
         done: list[int] = []
         rows = []
-        for some, moved, _ in self._changed(steps, image, alone=True):
+        for some, moved in self._changed(steps, image, alone=True):
             done += some.tolist()
             rows.append(moved)
             if not go_on():
@@ -143,22 +144,23 @@ class Probe:
         for first in range(0, len(groups), self.at_once):
             some = groups[first : first + self.at_once]
             masks = torch.stack([torch.isin(order, torch.tensor(group)) for group in some])
-            moved, _ = self.moved(image, masks)
-            yield from moved
+            yield from self.moved(image, masks)
 
     def _changed(
         self, steps: Sequence[int], image: Tensor, *, alone: bool
-    ) -> Iterator[tuple[Tensor, Tensor, float]]:
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         order = self.order.tensor
         for first in range(0, len(steps), self.at_once):
             some = torch.tensor(steps[first : first + self.at_once])
             bounds = some[:, None, None, None]
             masks = order == bounds if alone else order >= bounds
-            moved, scale = self.moved(image, masks)
-            yield some, moved, scale
+            yield some, self.moved(image, masks)
 
-    def moved(self, image: Tensor, masks: Tensor) -> tuple[Tensor, float]:
-        """Change an image where masks `(n, C, H, W)` say; return how far what moved, and the scale."""
+    def moved(self, image: Tensor, masks: Tensor) -> Tensor:
+        """Change an image where masks `(n, C, H, W)` say, and return what moved, `(n, groups, H, W)`.
+
+        Of parameters that must not move it is how far they did; of others 1 if they did.
+        """
         levels, count = self.subject.num_levels, self.at_once
         images = image.expand(count, *image.shape).contiguous()
         before = self.unchanged(images)
@@ -166,18 +168,32 @@ class Probe:
         wide = torch.zeros(count, *masks.shape[1:], dtype=torch.bool)
         wide[: len(masks)] = masks
         changed = torch.where(wide, (images + shifts) % levels, images)
-        moved = apart(before, self.subject.parameters(changed))
-        if self.groups < len(image) and bool(
-            (moved[wide.any(dim=1)[:, None].expand_as(moved)]).any()
-        ):
-            moved = self._confirmed(moved, images, changed, wide)
-        moved[moved <= NOISE_FACTOR * self.noise] = 0
-        return moved[: len(masks)], float(before.nan_to_num(neginf=0.0).abs().max())
+        after = self.subject.parameters(changed)
+        moved = (before != after).any(dim=2).float()
+        order, total = self.order.tensor, self.order.positions.size
+        first = torch.where(wide, order, total).flatten(1).amin(dim=1)
+        suspects = moved.bool() & self.forbidden(first)
+        if self.noise:
+            moved = self._apart(before, after)
+            moved[moved <= NOISE_FACTOR * self.noise] = 0
+        elif suspects.any():
+            those = suspects.flatten(1).any(dim=1)
+            amounts = self._apart(before[those], after[those])
+            moved[those] = torch.where(suspects[those], amounts, moved[those])
+            if self.groups < len(image):
+                moved = self._confirmed(moved, images, changed, wide)
+        return moved[: len(masks)]
+
+    def _apart(self, before: Tensor, after: Tensor) -> Tensor:
+        compared = self.subject.layout.compared
+        return apart(compared(before), compared(after))
 
     def unchanged(self, images: Tensor) -> Tensor:
         """Return the parameters of images that are all alike; those of the last such are kept."""
         if self._kept is None or not torch.equal(self._kept[0], images[0]):
             self._kept = images[0].clone(), self.subject.parameters(images)
+            one = self._kept[1][0].nan_to_num(neginf=0.0)
+            self.scale = max(self.scale, float(one.abs().max()))
         return self._kept[1]
 
     def _confirmed(self, moved: Tensor, images: Tensor, changed: Tensor, masks: Tensor) -> Tensor:

@@ -1,12 +1,13 @@
 """Which of several layouts and forms of inputs it is: by causality, and by what images cost."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from pixelrnn.auditing.clock import Clock
 from pixelrnn.auditing.findings import HOLDS, UNTOLD, Finding, Verdict
 from pixelrnn.auditing.layouts import Layout
 from pixelrnn.auditing.order import Order
@@ -14,14 +15,14 @@ from pixelrnn.auditing.probing import Probe
 from pixelrnn.auditing.subject import Subject
 from pixelrnn.wording import joined
 
-TRIED = 64  # positions
+TRIED, SHARE = 64, 0.03  # positions, and of the time of an audit
 SCORED = 16  # images
 TOLD = ("only so is it causal", "by which the images cost least")
 CLEARLY = 0.98  # of the cost: less is another reading of a trained model, not chance
 
 
 def settled(
-    subject: Subject, order: Order, levels: Tensor, images: Tensor | None
+    subject: Subject, order: Order, levels: Tensor, images: Tensor | None, clock: Clock
 ) -> tuple[Subject, Finding]:
     """Return the subject with one layout and form of inputs, and how these were found.
 
@@ -30,13 +31,14 @@ def settled(
         order: of the sub-pixels.
         levels: random images, int64 `(N, C, H, W)`.
         images: real ones, if there are any.
+        clock: of the audit.
     """
     remarks: list[str] = []
     verdict: Verdict = HOLDS
     layouts = (subject.layout, *subject.other_layouts)
     if len(layouts) > 1:
-        causal = [each for each in layouts if not _num_leaking(subject, each, order, levels)]
-        layout, remark = _chosen(subject, layouts, causal, order, levels, images)
+        leaks = {each: _num_leaking(subject, each, order, levels, clock) for each in layouts}
+        layout, remark = _chosen(subject, leaks, images)
         verdict = HOLDS if remark.startswith(TOLD) else UNTOLD
         subject = replace(subject, layout=layout)
         remarks.append(remark)
@@ -47,32 +49,32 @@ def settled(
     return subject, Finding("inputs and outputs", verdict, "; ".join([text, *remarks]))
 
 
-def _num_leaking(subject: Subject, layout: Layout, order: Order, levels: Tensor) -> int:
+def _num_leaking(
+    subject: Subject, layout: Layout, order: Order, levels: Tensor, clock: Clock
+) -> int:
     """Return how often outputs would leak if they had a layout, with a few positions changed."""
     total = order.positions.size
     generator = torch.Generator().manual_seed(5)
     steps = torch.randperm(total, generator=generator)[:TRIED].tolist()
     with subject.under(), torch.no_grad():
         moves = Probe(replace(subject, layout=layout), order, levels).later(
-            steps, levels[0], lambda: True
+            steps, levels[0], clock.until(SHARE)
         )
     return moves.num_leaks
 
 
 def _chosen(
-    subject: Subject,
-    layouts: Sequence[Layout],
-    causal: Sequence[Layout],
-    order: Order,
-    levels: Tensor,
-    images: Tensor | None,
+    subject: Subject, leaks: Mapping[Layout, int], images: Tensor | None
 ) -> tuple[Layout, str]:
+    """Return the layout, of those that fit, and why; `leaks` says how often each would leak."""
+    layouts = list(leaks)
+    causal = [each for each in layouts if not leaks[each]]
     shown = joined([str(each) for each in layouts])
     if len(causal) == 1:
         others = joined([str(each) for each in layouts if each != causal[0]])
         return causal[0], f"{TOLD[0]}: if what you train with reads {others}, it is not"
     if not causal:
-        least = min(layouts, key=lambda each: _num_leaking(subject, each, order, levels))
+        least = min(layouts, key=leaks.__getitem__)
         return least, f"its outputs fit {shown}, and in none it is causal; layout says which it is"
     if images is not None:
         costs = {each: cost(replace(subject, layout=each), images) for each in causal}

@@ -40,19 +40,20 @@ def look(subject: Subject, generator: torch.Generator) -> Steadiness:
     with subject.under():
         deterministic, noise = _deterministic(subject, images)
     with subject.under():
-        in_batch, is_alone = _in_any_batch(subject, images, others, noise)
+        is_random = deterministic.verdict != HOLDS
+        in_batch, is_alone = _in_any_batch(subject, images, others, noise, is_random=is_random)
     return Steadiness([deterministic, in_batch], noise, is_alone)
 
 
 def _deterministic(subject: Subject, images: Tensor) -> tuple[Finding, float]:
     check = "deterministic"
     weights = _state(subject)
-    first = subject.parameters(images, is_seeded=False)
+    first = _compared(subject, images, is_seeded=False)
     changed = _changed(subject, weights)
     weights = _state(subject)
-    second = subject.parameters(images, is_seeded=False)
+    second = _compared(subject, images, is_seeded=False)
     keeps_changing = _changed(subject, weights)
-    noise = float(apart(subject.parameters(images), subject.parameters(images)).max())
+    noise = float(apart(_compared(subject, images), _compared(subject, images)).max())
     if keeps_changing:
         text = f"each call changes its own {joined(keeps_changing)}, in evaluation mode"
         return Finding(check, FAILS, text), noise
@@ -83,6 +84,10 @@ def _deterministic(subject: Subject, images: Tensor) -> tuple[Finding, float]:
     return Finding(check, HOLDS, text, f"{len(images)} images"), noise
 
 
+def _compared(subject: Subject, images: Tensor, *, is_seeded: bool = True) -> Tensor:
+    return subject.layout.compared(subject.parameters(images, is_seeded=is_seeded))
+
+
 def _state(subject: Subject) -> dict[str, Tensor]:
     return {
         name: value.clone()
@@ -97,15 +102,15 @@ def _changed(subject: Subject, before: dict[str, Tensor]) -> list[str]:
 
 
 def _in_any_batch(
-    subject: Subject, images: Tensor, others: Tensor, noise: float
+    subject: Subject, images: Tensor, others: Tensor, noise: float, *, is_random: bool
 ) -> tuple[Finding, bool]:
     check = "same in any batch"
-    together = subject.parameters(images)
+    together = _compared(subject, images)
     scale = float(together.nan_to_num(neginf=0.0).abs().max())
     for n in (0, BATCH - 1):  # the first and the last of the batch
         beside = others.clone()
         beside[n] = images[n]
-        moved = float(apart(together, subject.parameters(beside))[n].max())
+        moved = float(apart(together, _compared(subject, beside))[n].max())
         if moved > 8 * noise and moved > 1e-6 * scale:
             return Finding(
                 check,
@@ -117,10 +122,10 @@ def _in_any_batch(
                 {"image": n, "moves_by": moved},
             ), True
     try:
-        alone = torch.cat([subject.parameters(image[None]) for image in images])
+        alone = torch.cat([_compared(subject, image[None]) for image in images])
     except SubjectError as error:
         return Finding(check, FAILS, f"of one image alone: {error}"), False
-    moved = float(apart(together, alone).max())
+    moved = 0.0 if is_random else float(apart(together, alone).max())
     if moved > max(WITHIN * scale, 8 * noise):
         text = (
             f"alone an image gives something else than in a batch, by {moved:.2g} where {scale:.2g} "

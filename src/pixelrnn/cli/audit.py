@@ -9,7 +9,7 @@ from pixelrnn.cli import console, foreign, inputs, options, outputs
 from pixelrnn.errors import AuditFailure, DataError, RecipeError
 
 if TYPE_CHECKING:
-    from pixelrnn.auditing import Audit, Finding, Picture
+    from pixelrnn.auditing import Audit, Picture
     from pixelrnn.data import DataSet
 
 COLOURS = {".": "bright_black", "-": "yellow", "#": "blue", "O": "bold", "!": "bold red"}
