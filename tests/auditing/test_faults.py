@@ -12,21 +12,61 @@ from tests.auditing.conftest import COLOUR, GREY
 
 LEAKS = {
     "first mask of type B": (partial(zoo.Grey, first="B"), GREY, "its own value"),
-    "residual around the first layer": (partial(zoo.Grey, residual_on_first=True), GREY, "residual"),
-    "vertical stack fed with the horizontal": (partial(zoo.Stacks, feed_back=True), GREY, "its own value"),
-    "first mask of type B, colours apart": (partial(zoo.Colour, first="B"), COLOUR, "its own value"),
-    "masks that do not tell colours apart": (partial(zoo.Colour, whole=True), COLOUR, "tell colours apart"),
+    "residual around the first layer": (
+        partial(zoo.Grey, residual_on_first=True),
+        GREY,
+        "residual",
+    ),
+    "vertical stack fed with the horizontal": (
+        partial(zoo.Stacks, feed_back=True),
+        GREY,
+        "its own value",
+    ),
+    "first mask of type B, colours apart": (
+        partial(zoo.Colour, first="B"),
+        COLOUR,
+        "its own value",
+    ),
+    "masks that do not tell colours apart": (
+        partial(zoo.Colour, whole=True),
+        COLOUR,
+        "tell colours apart",
+    ),
     "colours in reverse": (partial(zoo.Colour, reverse=True), COLOUR, "blue, green, red"),
-    "interleaved masks, contiguous outputs": (partial(zoo.Colour, reshape="contiguous"), COLOUR, "reshaped"),
+    "interleaved masks, contiguous outputs": (
+        partial(zoo.Colour, reshape="contiguous"),
+        COLOUR,
+        "reshaped",
+    ),
     "thirds across an LSTM's gates": (partial(zoo.Gates, aligned=False), COLOUR, "gates"),
-    "right-hand map not shifted down": (partial(zoo.Diagonal, shift_down=False), GREY, "not moved down one row"),
-    "column state padded at the bottom": (partial(zoo.Diagonal, pad_bottom=True), GREY, "padded at the bottom"),
+    "right-hand map not shifted down": (
+        partial(zoo.Diagonal, shift_down=False),
+        GREY,
+        "not moved down one row",
+    ),
+    "column state padded at the bottom": (
+        partial(zoo.Diagonal, pad_bottom=True),
+        GREY,
+        "padded at the bottom",
+    ),
     "LSTMs that run both ways": (zoo.BothWays, GREY, "both ways"),
     "rows scanned upwards": (zoo.Upwards, GREY, "scanned upwards"),
-    "attention without a mask": (partial(zoo.Transformer, COLOUR, causal=False), COLOUR, "without its causal mask"),
-    "outputs of the next position": (partial(zoo.Transformer, COLOUR, shifted=False), COLOUR, "not shifted by one"),
-    "mixture with a first mask of type B": (partial(zoo.Mixture, first="B"), COLOUR, "its own pixel"),
-}  # fmt: skip
+    "attention without a mask": (
+        partial(zoo.Transformer, COLOUR, causal=False),
+        COLOUR,
+        "without its causal mask",
+    ),
+    "outputs of the next position": (
+        partial(zoo.Transformer, COLOUR, shifted=False),
+        COLOUR,
+        "not shifted by one",
+    ),
+    "mixture with a first mask of type B": (
+        partial(zoo.Mixture, first="B"),
+        COLOUR,
+        "its own pixel",
+    ),
+}
 
 
 @pytest.mark.parametrize("fault", LEAKS)
@@ -153,13 +193,13 @@ def test_a_skewed_map_that_is_reversed_leaves_holes(audited):
 def test_a_blind_spot_and_colours_that_are_never_seen(audited):
     text = audited(zoo.Grey)["uses what comes earlier"].text
     assert "a blind spot to the upper right" in text
-    pixelwise = audited(lambda: lambda images: zoo_pixelwise(images), COLOUR)
+    pixelwise = audited(lambda: of_the_left, COLOUR)
     text = pixelwise["uses what comes earlier"].text
     assert "green never sees red of its own pixel" in text
     assert pixelwise.holds
 
 
-def zoo_pixelwise(images):
+def of_the_left(images):
     """Each colour by its own value one pixel to the left: others are never seen."""
     left = F.pad(images, (1, 0))[..., :-1]
     return -(torch.arange(8)[:, None, None, None] - left[:, None]).abs().float()

@@ -32,7 +32,7 @@ from pixelrnn.errors import ImageMismatchError, RecipeError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.ordering import Place
 
-SAMPLES = 64  # images asked of a sampler
+FEWEST, MOST, ENOUGH = 64, 1024, 1 << 14  # images asked of a sampler, and their sub-pixels
 LARGEST = 1 << 20  # sub-pixels of an image
 MINUTES = 2.0
 
@@ -114,6 +114,10 @@ def audit(
         raise RecipeError(
             f"give one of model, logits and log_prob: {len(given)} of them were given"
         )
+    if batch_size is not None and batch_size < 1:
+        raise RecipeError(f"batch_size must be 1 or more, not {batch_size}")
+    if reported is not None:
+        number.digits_of(reported)
     if not minutes > 0:
         raise RecipeError(f"minutes must be positive, not {minutes}")
     if model is not None:
@@ -196,7 +200,8 @@ def _of_figures(subject: Subject, asked: Asked, so_far: list[Finding]) -> list[F
         causal = next(each.verdict for each in so_far if each.check == "causal")
         found.append(plausible.look(asked.data, figure, causal))
     if asked.sample is not None:
-        found.append(sampling.look(subject, sampling.draw(asked.sample, SAMPLES, subject)))
+        count = min(MOST, max(FEWEST, ENOUGH // subject.num_positions))
+        found.append(sampling.look(subject, sampling.draw(asked.sample, count, subject)))
     return found
 
 

@@ -16,6 +16,7 @@ from pixelrnn.arrays import Floats
 from pixelrnn.auditing.causality import normalising
 from pixelrnn.auditing.findings import FAILS, HOLDS, Finding, Verdict
 from pixelrnn.auditing.subject import Subject
+from pixelrnn.errors import RecipeError
 from pixelrnn.units import NATS_PER_BIT, bits, bits_per_dim
 from pixelrnn.wording import counted, joined
 
@@ -86,7 +87,7 @@ def look(
 
 
 def digits_of(reported: float | str) -> tuple[float, float]:
-    """Return a figure and half a unit in its last place.
+    """Return a figure and half a unit in its last place; raises `RecipeError` if it is none.
 
     Example:
         >>> digits_of("2.92"), digits_of(3)
@@ -95,7 +96,13 @@ def digits_of(reported: float | str) -> tuple[float, float]:
     text = str(reported).strip()
     mantissa, _, exponent = text.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
-    return float(text), 0.5 * 10.0 ** (int(exponent or 0) - decimals)
+    try:
+        figure, within = float(text), 0.5 * 10.0 ** (int(exponent or 0) - decimals)
+    except (ValueError, OverflowError):
+        figure, within = math.nan, 0.0
+    if not math.isfinite(figure):
+        raise RecipeError(f"the figure {text!r} is no number: write it as reported, such as 2.92")
+    return figure, within
 
 
 def _finding(fitting: list[Reading], figure: float, right: float, covered: str) -> Finding:

@@ -132,9 +132,11 @@ def _levels(drawn: Tensor, num_levels: int) -> tuple[Tensor | None, str]:
         is_on_grid = bool(((values - values.round()).abs() <= GRID).all())
         if is_on_grid and float(values.round().min()) >= 0 and float(values.round().max()) <= top:
             return values.round().long(), ""
-    if low < -1 or high > top:
+    if low < -1 or high > top + 1 or bool((drawn.round() == drawn).all()):
         return None, f"samples go from {low:g} to {high:g}, and levels from 0 to {top}"
-    off = (scales[names[0]] - scales[names[0]].round()).abs() > GRID
+    is_wide = top > 1 and high > 1
+    scale = scales["levels" if is_wide else names[0]]
+    off = (scale - scale.round()).abs() > GRID
     return None, (
         f"samples lie between levels, {int(off.sum()):,} of {off.numel():,} values: they were not "
         "rounded, so that the "
