@@ -1,5 +1,7 @@
 """The classic faults of public implementations, planted: each is found, and named."""
 
+import re
+import time
 from functools import partial
 
 import pytest
@@ -231,3 +233,45 @@ def test_weights_at_zero_are_said_to_hide_what_goes_through_them(audited):
         return model
 
     assert "second.weight, all zero, hides what goes through it" in audited(build)["causal"].text
+
+
+def at_one_place(images):
+    """The pixel to the left; and at row 7, column 3 the one to the right, which nothing else shows."""
+    logits = of_the_left(images)
+    logits[:, :, :, 7, 3] += images[:, None, :, 7, 4] * torch.arange(8)[:, None]
+    return logits
+
+
+def test_a_leak_at_one_place_of_many(audited):
+    found = audited(lambda: at_one_place, (1, 12, 12))
+    assert found["causal"].verdict == found["causal in float64"].verdict == "fails"
+    assert found["causal"].counterexample["position"] == "row 7, column 3, colour 0"
+    assert found["causal"].counterexample["uses"] == "row 7, column 4, colour 0"
+    assert (found.picture.row, found.picture.column) == (7, 3)
+
+
+def test_what_takes_too_long_is_looked_at_in_part(audited):
+    """The fault is named from a few positions, and what was looked at is said."""
+
+    def build():
+        model = zoo.Grey(first="B")
+        model.first.register_forward_hook(lambda *_: time.sleep(0.02))
+        return model
+
+    found = audited(build, (1, 24, 24), minutes=0.01)
+    assert "its own value" in found["causal"].text
+    assert found["causal"].counterexample["position"] == found["causal"].counterexample["uses"]
+    assert re.match(r"\d+ of 576 positions by changing all from there on", found["causal"].covered)
+    assert not found["causal"].covered.startswith("576")
+
+
+def test_what_shows_only_together_is_found(audited):
+    """A leak that no single change shows: both of two later pixels must change."""
+
+    def together(images):
+        logits = of_the_left(images)
+        both = (images[:, :, 3, 1] > 3) ^ (images[:, :, 3, 2] > 3)
+        logits[:, :, :, 1, 1] += both[:, None] * torch.arange(8)[:, None]
+        return logits
+
+    assert audited(lambda: together)["causal"].verdict == "fails"

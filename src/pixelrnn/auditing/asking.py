@@ -168,8 +168,7 @@ def _ask(subject: Subject, asked: Asked, clock: Clock) -> Audit:
         dependence = looked.dependence
         findings += looked.findings
         findings.append(jacobian.look(probe, generator))
-        if dependence is not None:
-            findings.append(fields.look(dependence, coupled=probe.groups < subject.shape[0]))
+        findings.append(fields.look(dependence, coupled=probe.groups < subject.shape[0]))
     findings.append(sums.look(subject, asked.order, levels, clock))
     findings += _of_figures(subject, asked, findings)
     picture = None

@@ -1,5 +1,7 @@
 """The name of a fault, from where what leaks lies: in words, with what usually causes it."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from pixelrnn.arrays import Flags
@@ -8,71 +10,99 @@ from pixelrnn.wording import counted, joined
 
 COLOURS = ("red", "green", "blue")
 NEARLY_ALL = 0.95
-OWN = (
-    "its own value: a first mask of type B where A is needed, a residual or skip connection around the "
-    "first layer, or outputs that predict the next position and were not shifted by one"
+
+
+class Use(NamedTuple):
+    """Something that is used and must not be.
+
+    Attributes:
+        what: it is, from the position that uses it.
+        cause: what usually causes it.
+    """
+
+    what: str
+    cause: str
+
+
+OWN = Use(
+    "its own value",
+    "a first mask of type B where A is needed, a later kernel that reads one pixel to the right, "
+    "a residual or "
+    "skip connection around the first layer, or outputs that predict the next position and were "
+    "not shifted "
+    "by one",
 )
-LATER_COLOURS = (
-    "later colours of its own pixel: colour groups of a mask that do not match how the outputs "
-    "are reshaped, "
-    "or how an LSTM's or a gate's features are split"
+GROUPS = (
+    "colour groups of a mask that do not match how the outputs are reshaped (interleaved against "
+    "contiguous), "
+    "or how an LSTM's gates or a gate's halves are split"
 )
-OWN_PIXEL = (
-    "its own pixel, its own value and later colours: masks that do not tell colours apart, "
-    "colour groups that "
-    "do not match how the outputs are reshaped (interleaved against contiguous) or how an LSTM's "
-    "gates or a "
-    "gate's halves are split, or a first mask of type B where A is needed"
+OWN_PIXEL = Use(
+    "its own value and later colours of its own pixel",
+    f"masks that do not tell colours apart, {GROUPS}, or a first mask of type B where A is needed",
 )
 RIGHT = (
-    "to its right in its row: a kernel or recurrence that is not masked there, or the right-hand map of a "
-    "Diagonal BiLSTM that was not moved down one row"
+    "a kernel or recurrence that is not masked to the right, or the right-hand map of a Diagonal "
+    "BiLSTM that "
+    "was not moved down one row"
 )
 BELOW_LEFT = (
-    "below, only to the left: a column-wise state convolution that reads rows r and r + 1 (padded at the "
-    "bottom) instead of r - 1 and r"
+    "a column-wise state convolution that reads rows r and r + 1 (padded at the bottom) instead of r "
+    "- 1 and r"
 )
-BELOW = "below: a kernel that is not masked or is padded at the bottom, or rows that are scanned upwards"
-ALL = (
-    "all that comes later: no mask, attention without its causal mask, LSTMs that run both ways "
-    "along rows and "
-    "columns, or a norm or mean over positions"
+BELOW = (
+    "a kernel that is not masked below or is padded at the bottom, or rows that are scanned upwards"
 )
+ALL = Use(
+    "all that comes later",
+    "no mask, attention without its causal mask, LSTMs that run both ways along rows and "
+    "columns, or a norm or "
+    "mean over positions",
+)
+LATER = Use("other pixels that come later in this order", "a mask of another order")
 
 
-def names_of(found: Dependence) -> list[str]:
-    """Return what is used that must not be, in words; nothing if nothing is."""
+def in_words(found: Dependence) -> str:
+    """Return what is used that must not be, and what usually causes it."""
+    uses = uses_of(found)
+    if not uses:
+        return "it uses what comes later"
+    causes = "; ".join(dict.fromkeys(use.cause for use in uses))
+    return f"it uses {joined([use.what for use in uses])}. Usual causes: {causes}"
+
+
+def uses_of(found: Dependence) -> list[Use]:
+    """Return what is used that must not be; nothing if nothing is."""
     leaks = found.by_offset(found.leaks)
     if not leaks.any():
         return []
-    if not found.order.is_raster:
-        return _in_any_order(leaks)
-    later = found.by_offset(found.forbidden)
-    if found.is_complete and leaks.sum() >= NEARLY_ALL * later.sum() and leaks[..., 1:].size > 1:
-        return [ALL]
     row, column = (size // 2 for size in leaks.shape[2:])
-    names = _own_pixel(leaks[:, :, row, column])
+    uses = _own_pixel(leaks[:, :, row, column])
     plane: Flags = np.asarray(leaks.any(axis=(0, 1)))
-    right = plane[row, column + 1 :]
-    below = plane[row + 1 :]
+    if not found.order.is_raster:
+        plane[row, column] = False
+        return [*uses, LATER] if plane.any() else uses
+    later = found.by_offset(found.forbidden)
+    if found.is_complete and leaks.sum() >= NEARLY_ALL * later.sum() and plane.size > 1:
+        return [ALL]
+    right, below = plane[row, column + 1 :], plane[row + 1 :]
     if right.any():
-        names.append(f"{_reach(right, 'column')} {RIGHT}")
+        uses.append(Use(f"{_reach(right, 'column')} to its right in its row", RIGHT))
     if below.any():
-        names.append(_below(below, column))
-    return names
+        uses.append(_below(below, column))
+    return uses
 
 
-def _own_pixel(here: Flags) -> list[str]:
+def _own_pixel(here: Flags) -> list[Use]:
     """Return what a pixel uses of itself that it must not; `here` is (used colour, group)."""
     if not here.any():
         return []
     own = bool(here.diagonal().any()) if here.shape[1] == here.shape[0] else bool(here.any())
     pairs = [(used, by) for used, by in np.argwhere(here) if used != by]
-    if own and pairs and here.shape[0] > 1:
-        return [OWN_PIXEL]
     if own:
-        return [OWN]
-    return [f"{LATER_COLOURS} ({joined([_pair(*pair) for pair in pairs[:3]])})"]
+        return [OWN_PIXEL if pairs else OWN]
+    seen = joined([_pair(*pair) for pair in pairs[:3]])
+    return [Use(f"later colours of its own pixel ({seen})", GROUPS)]
 
 
 def _pair(used: int, by: int) -> str:
@@ -89,28 +119,14 @@ def _reach(flags: Flags, thing: str) -> str:
     return f"up to {counted(int(np.flatnonzero(flags).max()) + 1, thing)}"
 
 
-def _below(below: Flags, column: int) -> str:
-    rows = _reach(np.asarray(below.any(axis=1)), "row")
-    left, right = below[:, :column].any(), below[:, column + 1 :].any()
-    straight = below[:, column].any()
-    if left and not right and not straight:
-        return f"{rows} {BELOW_LEFT}"
-    where = {
-        (False, False): ", in its own column only",
-        (True, False): ", to the left and straight down",
-        (False, True): ", to the right",
-    }.get((bool(left), bool(right)), "")
-    return f"{rows} {BELOW}{where}"
-
-
-def _in_any_order(leaks: Flags) -> list[str]:
-    row, column = (size // 2 for size in leaks.shape[2:])
-    names = _own_pixel(leaks[:, :, row, column])
-    others: Flags = np.asarray(leaks.any(axis=(0, 1)))
-    others[row, column] = False
-    if others.any():
-        names.append("other pixels that come later in this order")
-    return names
+def _below(below: Flags, column: int) -> Use:
+    rows = f"{_reach(np.asarray(below.any(axis=1)), 'row')} below"
+    left, right = bool(below[:, :column].any()), bool(below[:, column + 1 :].any())
+    if left and not right and not below[:, column].any():
+        return Use(f"{rows}, only to the left", BELOW_LEFT)
+    where = {(False, False): " in its own column", (True, False): ", to the left and straight down",
+             (False, True): ", to the right"}.get((left, right), "")  # fmt: skip
+    return Use(f"{rows}{where}", f"{BELOW}; {BELOW_LEFT}" if left else BELOW)
 
 
 def other_order(found: Dependence) -> str:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from pixelrnn.arrays import Floats
-from pixelrnn.auditing.causality import normalising
 from pixelrnn.auditing.findings import FAILS, HOLDS, Finding, Verdict
+from pixelrnn.auditing.judging import normalising
 from pixelrnn.auditing.subject import Subject
 from pixelrnn.errors import RecipeError
 from pixelrnn.units import NATS_PER_BIT, bits, bits_per_dim

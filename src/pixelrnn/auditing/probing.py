@@ -30,6 +30,7 @@ class Moves:
         scale: the largest parameter.
         leaking: of each position, whether it moved and must not, `(groups, H, W)`.
         num_leaks: how often one did.
+        leaking_steps: the positions that were changed then.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -38,6 +39,16 @@ class Moves:
     scale: float = 0.0
     leaking: Tensor | None = None
     num_leaks: int = 0
+    leaking_steps: set[int] = field(default_factory=set)
+
+    def add(self, steps: list[int], leaks: Tensor) -> None:
+        """Note how far what must not move did, `(n, groups, H, W)`, as each of `steps` was changed."""
+        self.leak = max(self.leak, float(leaks.max()))
+        self.num_leaks += int((leaks > 0).sum())
+        which = (leaks > 0).flatten(1).any(dim=1).tolist()
+        self.leaking_steps.update(
+            step for step, leaks_there in zip(steps, which, strict=True) if leaks_there
+        )
 
 
 @dataclass
@@ -69,6 +80,11 @@ class Probe:
         self.at_once = 1 if self.is_alone else max(1, min(IMAGES_AT_ONCE, fits))
 
     @property
+    def dtype(self) -> torch.dtype | None:
+        """The type of the parameters that were last looked at."""
+        return None if self._kept is None else self._kept[1].dtype
+
+    @property
     def own(self) -> Tensor:
         """The position of what each parameter is of, `(groups, H, W)`: of a pixel its first colour's."""
         order = self.order.tensor
@@ -93,11 +109,9 @@ class Probe:
         for some, moved in self._changed(steps, image, alone=False):
             forbidden = self.forbidden(some)
             found.steps += some.tolist()
-            found.leak = max(found.leak, float((moved * forbidden).max()))
+            found.add(some.tolist(), moved * forbidden)
             found.allowed = max(found.allowed, float((moved * ~forbidden).max()))
-            leaks = (moved > 0) & forbidden
-            leaking |= leaks.any(dim=0)
-            found.num_leaks += int(leaks.sum())
+            leaking |= ((moved > 0) & forbidden).any(dim=0)
             if not go_on():
                 break
         found.scale = self.scale

@@ -1,6 +1,5 @@
 """Do a sampler's images follow the probabilities that the model gives? By what each level had before it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -164,6 +163,3 @@ def _ranks(subject: Subject, levels: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
         tops.append(best.flatten())
         is_top.append((mine == best).flatten())
     return tuple(torch.cat(each) for each in (shares, surplus, is_top, tops))  # type: ignore[return-value]
-
-
-Sampler = Callable[[int], Any]

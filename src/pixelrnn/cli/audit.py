@@ -1,5 +1,7 @@
 """`pixelrnn audit`: is a model, ours or another's, causal, normalised, and its figure what it says?"""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +11,7 @@ from pixelrnn.cli import console, foreign, inputs, options, outputs
 from pixelrnn.errors import AuditFailure, DataError, RecipeError
 
 if TYPE_CHECKING:
-    from pixelrnn.auditing import Audit, Picture
+    from pixelrnn.auditing import Audit, Finding, Picture
     from pixelrnn.data import DataSet
 
 COLOURS = {".": "bright_black", "-": "yellow", "#": "blue", "O": "bold", "!": "bold red"}
@@ -159,7 +161,9 @@ def _of_ours(model: Path, minutes: float, *, quick: bool) -> "tuple[Audit, str]"
         for each in checks(loaded, images, coding=coding, quick=quick):
             name = each.name
             with console.progress(name, 1) as on_progress:
-                findings.append(Finding(name, "holds", each.run(on_progress)))
+                findings.append(
+                    Finding(name, "holds", "the contract is kept", each.run(on_progress))
+                )
     except ContractViolation as violation:
         findings.append(Finding(name, "fails", str(violation)))
     found = Audit(str(model), shape, loaded.config.num_levels, "raster", findings)
@@ -167,11 +171,27 @@ def _of_ours(model: Path, minutes: float, *, quick: bool) -> "tuple[Audit, str]"
         return found, f", on {about}"
     with console.progress("what it depends on", 1) as on_progress:
         more = audit_it(loaded, shape=shape, minutes=minutes, on_progress=on_progress)
-    names = {each.check for each in findings} | {"inputs and outputs", "Jacobian"}
-    findings += [each for each in more.findings if each.check not in names]
+    findings = _joined(findings, more.findings)
     return Audit(
         *(str(model), shape, found.num_levels, "raster", findings), more.picture
     ), f", on {about}"
+
+
+def _joined(contract: "Sequence[Finding]", others: "Sequence[Finding]") -> "list[Finding]":
+    """Return what the contract found, with the names of faults, and what else was looked at."""
+    named = {each.check: each for each in others if each.verdict == "fails"}
+    found = [
+        replace(named[each.check], text=f"{each.text}; {named[each.check].text}")
+        if each.verdict == "fails" and each.check in named
+        else each
+        for each in contract
+    ]
+    known = {each.check for each in contract} | {
+        "inputs and outputs",
+        "same in any batch",
+        "Jacobian",
+    }
+    return found + [each for each in others if each.check not in known]
 
 
 def _own_images(model: Path) -> "tuple[Any, str]":
