@@ -120,3 +120,26 @@ def test_weights_that_are_changed_in_place_are_said_so(audited):
     found = audited(Multiplied)
     assert fails(found) == []
     assert "the first changes its own second.weight" in found["deterministic"].text
+
+
+def test_a_model_in_another_precision(audited):
+    assert fails(audited(lambda: zoo.Grey().double())) == []
+    assert fails(audited(lambda: zoo.Grey().bfloat16())) == []
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_model_that_is_compiled_to_a_graph(audited):
+    found = audited(lambda: torch.jit.trace(zoo.Grey().eval(), torch.zeros(2, *GREY)))
+    assert fails(found) == []
+    assert found["causal"].verdict == "holds"
+
+
+def test_what_is_given_first_may_be_anything():
+    torch.manual_seed(0)
+    model = zoo.Grey()
+    found = [audit(model, shape=GREY, num_levels=8), audit(logits=model, shape=GREY, num_levels=8)]
+    assert str(found[0]) == str(found[1])
+    ours = build_tiny_model("pixelcnn", num_levels=4, layers=1, dtype=torch.float32)
+    assert (
+        audit(logits=ours, shape=GREY)["normalised"].text == "the levels of a sub-pixel sum to one"
+    )

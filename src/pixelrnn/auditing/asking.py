@@ -51,7 +51,7 @@ class Asked:
 
 
 def audit(
-    model: AutoregressiveModel | None = None,
+    model: AutoregressiveModel | Callable[..., Any] | None = None,
     *,
     logits: Callable[..., Any] | None = None,
     log_prob: Callable[..., Any] | None = None,
@@ -76,7 +76,7 @@ def audit(
     were.
 
     Args:
-        model: one of this package.
+        model: one of this package; anything else is taken for `logits`.
         logits: a module or function: images in, the parameters of the distribution of every sub-pixel out,
             in any layout of docs/audit.md.
         log_prob: likewise, log-probabilities in nats out: `(B,)`, or of each sub-pixel.
@@ -110,6 +110,7 @@ def audit(
         'holds'
     """
     given = [each for each in (model, logits, log_prob) if each is not None]
+    own = next((each for each in (model, logits) if isinstance(each, AutoregressiveModel)), None)
     if len(given) != 1:
         raise RecipeError(
             f"give one of model, logits and log_prob: {len(given)} of them were given"
@@ -120,9 +121,9 @@ def audit(
         number.digits_of(reported)
     if not minutes > 0:
         raise RecipeError(f"minutes must be positive, not {minutes}")
-    if model is not None:
-        size = shape[1:] if shape else model.config.image_size or (8, 8)
-        shape, num_levels = (model.config.channels, *size), model.config.num_levels
+    if own is not None:
+        size = shape[1:] if shape else own.config.image_size or (8, 8)
+        shape, num_levels = (own.config.channels, *size), own.config.num_levels
     if shape is None or num_levels is None:
         raise RecipeError("shape, such as (3, 8, 8), and num_levels, such as 256, must be given")
     shape = _checked(shape, num_levels)
@@ -140,8 +141,8 @@ def audit(
         contextlib.redirect_stdout(sys.stderr),
         torch.no_grad(),
     ):  # what a user's function prints is no result
-        if model is not None:
-            subject = subject_of(model, shape[1:], name)
+        if own is not None:
+            subject = subject_of(own, shape[1:], name)
         else:
             scores = log_prob is not None
             subject = find(

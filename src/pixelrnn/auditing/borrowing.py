@@ -59,10 +59,12 @@ def borrowed(
         training: whether they are in training mode; else in evaluation mode.
     """
     every = list({id(each): each for module in modules for each in module.modules()}.values())
+    modes = [(module, module.training) for module in every]
+    # Those that were compiled to a graph keep their own weights: of them the mode alone is set.
+    every = [each for each in every if not isinstance(each, torch.jit.ScriptModule)]
     tensors = {id(each): each for module in every for each in module.parameters(recurse=False)}
     data = [(each, each.data) for each in tensors.values()]
     buffers = [(module, dict(module._buffers)) for module in every]
-    modes = [(module, module.training) for module in every]
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     default = torch.get_default_dtype()
     try:

@@ -44,12 +44,12 @@ class Form:
         """Whether the numbers are floats, by which can be differentiated."""
         return self.kind in {"unit", "symmetric", "float-levels"}
 
-    def encode(self, levels: Tensor, num_levels: int) -> Tensor:
-        """Return levels, int64 `(B, C, H, W)`, in this form; floats in the default type."""
+    def encode(self, levels: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
+        """Return levels, int64 `(B, C, H, W)`, in this form; floats as `dtype`."""
         folded = fold(levels, self.pattern)
         if not self.is_float:
             return folded.to(torch.uint8 if self.kind == "bytes" else torch.int64)
-        values = folded.to(torch.get_default_dtype())
+        values = folded.to(dtype)
         if self.kind == "float-levels":
             return values
         unit = values / (num_levels - 1)

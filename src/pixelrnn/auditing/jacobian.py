@@ -1,5 +1,7 @@
 """The derivative of outputs by inputs: exactly zero for all that comes later, where there is one."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -22,9 +24,10 @@ def look(probe: Probe, generator: torch.Generator) -> Finding:
         probe: the subject and an image.
         generator: chooses the positions, and how their outputs are added up.
     """
-    subject = probe.subject
-    if subject.layout.is_score or subject.form.as_array or not subject.form.is_float:
-        return Finding(CHECK, UNTOLD, f"there is no derivative by {subject.form}")
+    forms = [form for form in (probe.subject.form, *probe.subject.other_forms) if form.is_float]
+    if probe.subject.layout.is_score or not forms or forms[0].as_array:
+        return Finding(CHECK, UNTOLD, f"there is no derivative by {probe.subject.form}")
+    subject = replace(probe.subject, form=forms[0])
     count = min(POSITIONS, probe.own.numel())
     places = torch.randperm(probe.own.numel(), generator=generator)[:count]
     found: Tensor | None = None
@@ -32,7 +35,7 @@ def look(probe: Probe, generator: torch.Generator) -> Finding:
     for dtype in (torch.float64, None):
         try:
             with subject.under(dtype), torch.enable_grad():
-                found = _gradients(probe, places, generator)
+                found = _gradients(subject, probe, places, generator)
             break
         except (SubjectError, RuntimeError) as error:
             problem = problem or str(error).partition("\n")[0]
@@ -41,9 +44,10 @@ def look(probe: Probe, generator: torch.Generator) -> Finding:
     return _judged(probe, places, found)
 
 
-def _gradients(probe: Probe, places: Tensor, generator: torch.Generator) -> Tensor:
+def _gradients(
+    subject: Subject, probe: Probe, places: Tensor, generator: torch.Generator
+) -> Tensor:
     """Return how the output at each place, added up at random, changes with each input, `(n, C, H, W)`."""
-    subject = probe.subject
     inputs = (
         subject.encode(probe.images[:1].expand(len(places), -1, -1, -1)).detach().requires_grad_()
     )

@@ -99,7 +99,7 @@ def _counterexample(probe: Probe, dependence: Dependence) -> dict[str, object] |
     return {
         "position": _words(here),
         "uses": _words(other),
-        "moves_by": best,
+        "moves_by": float(f"{best:.3g}"),
         "what": "the largest change of one of its parameters, such as a logit",
     }
 

@@ -254,8 +254,8 @@ def truncated(images: Tensor, num_levels: int) -> Mapping[str, Tensor]:
 
     Example:
         >>> levels = torch.arange(256).view(1, 1, 16, 16)
-        >>> {name: int((made != levels).sum()) for name, made in truncated(levels, 256).items()}
-        {'targets cut off from scaled floats, 63 of 256 levels one too low': 63}
+        >>> next(iter(truncated(levels, 256)))
+        'targets cut off from scaled floats, 63 of 256 levels one too low'
     """
     every = torch.arange(num_levels)
     levels, most = every.float(), float(num_levels - 1)

@@ -68,9 +68,9 @@ class Subject:
 
     def encode(self, levels: Tensor) -> Tensor:
         """Return levels as it takes them, on the device of its weights."""
-        weight = next((each for module in self.modules for each in module.parameters()), None)
-        device = torch.device("cpu") if weight is None else weight.device
-        return self.form.encode(levels.to(device), self.num_levels)
+        weights = (each for module in self.modules for each in module.parameters())
+        weight = next((each for each in weights if each.is_floating_point()), torch.empty(0))
+        return self.form.encode(levels.to(weight.device), self.num_levels, weight.dtype)
 
     def output(self, inputs: Tensor, *, is_seeded: bool = True) -> Tensor:
         """Return the output for inputs as it takes them.
@@ -146,6 +146,7 @@ def find(
     Raises:
         SubjectError: if it cannot be called, or its outputs have no layout that is known.
     """
+    function = getattr(function, "_orig_mod", function)  # of torch.compile
     subject = Subject(
         function, name or name_of(function), shape, num_levels, tuple(modules_of(function))
     )

@@ -63,6 +63,13 @@ def _of_logits(subject: Subject, levels: Tensor) -> Finding:
                 f"{subject.layout.pattern}, not over "
                 "the levels",
             )
+    if kind not in {"logits", "probabilities", "probability"}:
+        total = subject.log_pmf(levels[:1]).exp().sum(dim=-1)
+        worst = float(total.flatten()[(total - 1).abs().argmax()])
+        if not abs(worst - 1) <= TOLERANCE:
+            text = f"the levels of a sub-pixel sum to {worst:.6g}"
+            return Finding(CHECK, FAILS, text, "every position", {"sum": worst})
+        return Finding(CHECK, HOLDS, "the levels of a sub-pixel sum to one", "every position")
     what = {
         "probabilities": "they are probabilities already",
         "probability": "they lie between 0 and 1",
