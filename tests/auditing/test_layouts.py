@@ -224,3 +224,39 @@ def test_what_is_no_pattern(pattern):
 def test_what_is_no_layout(layout, grey):
     with pytest.raises(SubjectError, match=r"layout|axes|expected"):
         audit(logits=grey, shape=GREY, num_levels=LEVELS, layout=layout)
+
+
+@pytest.mark.parametrize("pattern", ["(B, K, C, H, W)", "(B, C, H, W, K)", "(B, C, K, H, W)"])
+def test_axes_of_one_size(pattern):
+    """Colours, levels, rows and columns all three: only causality tells them apart."""
+    torch.manual_seed(0)
+    model = zoo.Colour(levels=3)
+    found = audit(logits=lambda x: COLOUR_LAYOUTS[pattern](model(x)), shape=(3, 3, 3), num_levels=3)
+    assert found.holds
+    assert f"read as logits {pattern}" in found[ABOUT].text
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (3, 1, 1), (1, 1, 7), (1, 7, 1), (4, 3, 2), (2, 1, 5)]
+)
+def test_images_of_any_shape(shape):
+    found = audit(logits=zoo.Transformer(shape), shape=shape, num_levels=LEVELS)
+    assert [each.text for each in found.failures] == []
+    assert np.shape(found.picture.cells) == shape
+
+
+def test_two_levels_of_colours():
+    torch.manual_seed(0)
+    model = zoo.Colour(levels=2)
+
+    def bernoulli(images):
+        logits = model(images)
+        return logits[:, 1] - logits[:, 0]
+
+    for logits, name in (
+        (bernoulli, "Bernoulli (B, C, H, W)"),
+        (lambda x: model(x).flatten(1, 2), "(B, K*C, H, W)"),
+    ):
+        found = audit(logits=logits, shape=COLOUR, num_levels=2)
+        assert found.holds
+        assert name in found[ABOUT].text

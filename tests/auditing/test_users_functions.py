@@ -1,5 +1,7 @@
 """A user's function that does something else: one clear line that says what was expected and what came."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -122,3 +124,47 @@ def test_an_audit_as_text_and_as_json():
     assert np.shape(about["picture"]["cells"]) == GREY
     with pytest.raises(KeyError, match="there are"):
         found["beauty"]
+
+
+def test_a_function_that_writes_into_what_it_is_given_and_into_what_it_gave():
+    buffers = {}
+
+    def left(images):
+        images[..., 1:] = images[..., :-1].clone()
+        images[..., 0] = 0
+        out = buffers.setdefault(len(images), torch.zeros(len(images), 8, 5, 6))
+        out[:] = -(torch.arange(8)[:, None, None] - images).abs()
+        return out
+
+    found = audit(logits=left, shape=GREY, num_levels=LEVELS)
+    assert found["causal"].verdict == "holds"
+    assert found["deterministic"].verdict == "holds"
+
+    def own(images):
+        out = buffers.setdefault(len(images), torch.zeros(len(images), 8, 5, 6))
+        out[:] = -(torch.arange(8)[:, None, None] - images).abs()
+        return out
+
+    assert "its own value" in audit(logits=own, shape=GREY, num_levels=LEVELS)["causal"].text
+
+
+def test_an_order_of_colours_that_a_mixture_cannot_have():
+    positions = np.arange(3 * 4 * 5)[::-1].reshape(3, 4, 5)
+    with pytest.raises(DataError, match="red comes before green"):
+        audit(
+            logits=lambda x: torch.zeros(len(x), 10, 4, 5),
+            shape=(3, 4, 5),
+            num_levels=8,
+            order=positions,
+        )
+
+
+def test_a_sum_that_is_infinite_is_json():
+    found = audit(
+        log_prob=lambda x: 1e4 * torch.ones(len(x), 5, 6),
+        shape=GREY,
+        num_levels=LEVELS,
+        layout="log_prob (B, H, W)",
+    )
+    assert found["normalised"].verdict == "fails"
+    json.loads(json.dumps(found.to_json(), allow_nan=False))

@@ -14,7 +14,7 @@ from pixelrnn.errors import SubjectError
 
 SHARES = {"later": 0.3, "alone": 0.3, "once more": 0.05}  # of the time
 FEW, FEW_LEAKING = 96, 32  # positions, once more in another precision or mode
-MAX_CELLS = 1 << 27  # of all that could depend on all
+MAX_CELLS = 1 << 25  # of all that could depend on all
 
 
 @dataclass

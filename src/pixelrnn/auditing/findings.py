@@ -1,5 +1,6 @@
 """What an audit finds: a verdict for each check, in words and as JSON. No torch."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -146,9 +147,17 @@ class Audit:
                     "verdict": each.verdict,
                     "text": each.text,
                     "covered": each.covered,
-                    "counterexample": each.counterexample and dict(each.counterexample),
+                    "counterexample": each.counterexample and _plain(each.counterexample),
                 }
                 for each in self.findings
             ],
             "picture": picture,
         }
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as JSON can hold them: infinity is text."""
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in facts.items()
+    }

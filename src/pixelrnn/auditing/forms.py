@@ -48,8 +48,9 @@ class Form:
         """Return levels, int64 `(B, C, H, W)`, in this form; floats as `dtype`."""
         folded = fold(levels, self.pattern)
         if not self.is_float:
-            return folded.to(torch.uint8 if self.kind == "bytes" else torch.int64)
-        values = folded.to(dtype)
+            # A copy: a function may write into what it is given.
+            return folded.to(torch.uint8 if self.kind == "bytes" else torch.int64, copy=True)
+        values = folded.to(dtype, copy=True)
         if self.kind == "float-levels":
             return values
         unit = values / (num_levels - 1)

@@ -47,7 +47,7 @@ def subject_of(model: AutoregressiveModel, size: tuple[int, int], name: str = ""
         (model.config.channels, *size),
         model.config.num_levels,
         (model,),
-        Form("bytes"),
+        Form("bytes" if model.config.num_levels <= 256 else "levels"),
         OwnLayout(
             str(model.config.likelihood.kind), "of this package", likelihood=model.likelihood
         ),

@@ -7,11 +7,13 @@ nothing moves by a single bit unless a changed value gets in.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pixelrnn.auditing.order import Order
 from pixelrnn.auditing.subject import Subject
+from pixelrnn.errors import DataError
 
 OUTPUTS_AT_ONCE = 1 << 23  # numbers of a batch: memory, not the result
 IMAGES_AT_ONCE = 64
@@ -76,6 +78,15 @@ class Probe:
         self.scale = 0.0
         parameters = self.subject.parameters(self.images[:2])
         self.groups = parameters.shape[1]
+        if (
+            self.groups < len(self.order.positions)
+            and (np.diff(self.order.positions, axis=0) < 0).any()
+        ):
+            raise DataError(
+                f"the order {self.order.name} has a colour before another that its distribution "
+                "is given by: "
+                "of whole pixels, red comes before green, and green before blue"
+            )
         fits = OUTPUTS_AT_ONCE * len(parameters) // max(1, parameters.numel())
         self.at_once = 1 if self.is_alone else max(1, min(IMAGES_AT_ONCE, fits))
 

@@ -110,7 +110,8 @@ class Subject:
         Raises:
             SubjectError: if it raises, or what it gives has no such layout.
         """
-        return self.read(self.output(self.encode(levels), is_seeded=is_seeded), len(levels))
+        output = self.output(self.encode(levels), is_seeded=is_seeded)
+        return self.read(output, len(levels)).clone()  # it may be written into at the next call
 
     def read(self, output: Tensor, count: int) -> Tensor:
         """Return what an output for so many images says of each position."""
