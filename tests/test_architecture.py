@@ -26,6 +26,7 @@ LAYERS = (
     ("report",),
     ("assessment", "pillow"),
     ("training",),
+    ("auditing",),
     ("contract", "evaluation", "baselines", "completion", "compiling", "pictures"),
     ("data",),
     ("models",),

@@ -15,6 +15,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "audit": "pixelrnn.auditing:audit",
     "complete": "pixelrnn.completion:complete",
     "data": "pixelrnn.data",
     "keep": "pixelrnn.completion:keep",
@@ -23,7 +24,7 @@ _EXPORTS = {
 }
 
 # Without `open`: `from pixelrnn import *` must not take Python's away.
-__all__ = ["__version__", "complete", "data", "keep", "load"]
+__all__ = ["__version__", "audit", "complete", "data", "keep", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,12 @@ class UnknownKindError(PixelRNNError, KeyError):
     __str__ = Exception.__str__  # a KeyError puts its message into quotes
 
 
+class AuditFailure(PixelRNNError):  # noqa: N818 - it reports what was found, like a test
+    """A model that fails a check of an audit; what was found is shown."""
+
+    exit_code = 1
+
+
 class DisagreementError(PixelRNNError):
     """Figures of one model that cannot all be true: what was measured is shown, but not to be believed."""
 
@@ -45,6 +51,10 @@ class ExportError(PixelRNNError, ValueError):
 
 class ImageMismatchError(PixelRNNError):
     """Images whose channels, levels or size do not fit the model."""
+
+
+class SubjectError(PixelRNNError):
+    """A model or function to be audited that cannot be asked: it raises, or gives what is no answer."""
 
 
 class DeviceError(PixelRNNError):

@@ -186,12 +186,12 @@ def test_patches_are_clustered_by_picture(ask, pixelrnn, scans, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "verb", ["evaluate", "assess", "check", "sample", "complete --images digits"]
+    "verb", ["evaluate", "assess", "audit", "sample", "complete --images digits"]
 )
 def test_the_folder_of_a_comparison_names_the_runs_inside(verb, pixelrnn, run_folder, tmp_path):
     for name in ("pixelcnn", "row-lstm"):
         shutil.copytree(run_folder, tmp_path / "runs" / name)
-    assert "there is no model" in pixelrnn("check", tmp_path / "runs" / "rwo-lstm").err
+    assert "there is no model" in pixelrnn("audit", tmp_path / "runs" / "rwo-lstm").err
     answer = pixelrnn(*verb.split(), tmp_path / "runs")
     assert answer.code == 2
     assert "holds 2 run folders" in answer.err

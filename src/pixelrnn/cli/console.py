@@ -7,7 +7,7 @@ printed goes through here, so that no such text moves the cursor, hides itself o
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -130,6 +130,20 @@ def say_table(
         else:
             table.add_row(*(Text(printable(text)) for text in row))
     console.print(table)
+
+
+def say_coloured(lines: Iterable[str], colours: Mapping[str, str]) -> None:
+    """Print a drawing of letters; on a terminal each letter in its colour, as rich names them."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    for line in lines:
+        if console.is_terminal:
+            parts = [(letter, colours.get(letter, "")) for letter in printable(line)]
+            console.print(Text.assemble(*parts), no_wrap=True, overflow="crop")
+        else:
+            say(line)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import typer
 
 from pixelrnn import __version__, stopping
 from pixelrnn.cli import bench, data, models, streams
-from pixelrnn.cli.check import check
+from pixelrnn.cli.audit import audit
 from pixelrnn.cli.compare import compare
 from pixelrnn.cli.complete import complete
 from pixelrnn.cli.compress import compress
@@ -50,7 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-MEASURING = (compare, train, evaluate, assess, check, sample, complete, report)
+MEASURING = (compare, train, evaluate, assess, audit, sample, complete, report)
 CODING = (compress, decompress, info)
 for verb in MEASURING + CODING:
     app.command(cls=Verb)(verb)

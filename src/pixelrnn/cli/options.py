@@ -16,6 +16,7 @@ from pixelrnn import shipped
 from pixelrnn.errors import RecipeError
 
 MAX_SIDE = 65536  # pixels
+MAX_CHANNELS = 64
 WORDS = {  # of the types and parsers of options, for the help
     "str": "TEXT",
     "path": "PATH",
@@ -80,6 +81,41 @@ seed_number = _number(int, 0, 2**63, "a seed: give a whole number, 0 to 2^63 - 1
 temperature_number = _number(
     float, math.ulp(0), math.inf, "a temperature: give a positive number, such as 1.0"
 )
+
+
+def positive_number(what: str) -> Callable[[str], float]:
+    """Return a parser of positive numbers, which for others raises an error that says what is wanted."""
+    return _number(float, math.ulp(0), math.inf, f"allowed: give {what}")
+
+
+def image_shape(text: str) -> tuple[int, int, int]:
+    """Return channels, height and width of a text such as "3x32x48".
+
+    Raises:
+        RecipeError: if it is not such a text, or a number is out of range.
+
+    Example:
+        >>> image_shape("3x32x48")
+        (3, 32, 48)
+    """
+    channels, letter, rest = text.strip().lower().partition("x")
+    if not letter or not channels.isdecimal() or not 1 <= int(channels) <= MAX_CHANNELS:
+        raise RecipeError(f"{text!r} is not a shape: write CHANNELSxHEIGHTxWIDTH, such as 3x32x32")
+    return int(channels), *size(rest)
+
+
+def place(text: str) -> tuple[int, int, int]:
+    """Return row, column and colour of a text such as "4,5,0"; raises `RecipeError` if it is none.
+
+    Example:
+        >>> place("4,5"), place("4,5,2")
+        ((4, 5, 0), (4, 5, 2))
+    """
+    numbers = [each.strip() for each in text.split(",")]
+    if len(numbers) not in {2, 3} or not all(each.isdecimal() for each in numbers):
+        raise RecipeError(f"{text!r} is no position: write ROW,COLUMN,COLOUR, such as 4,5,0")
+    row, column, channel = (*map(int, numbers), 0)[:3]
+    return row, column, channel
 
 
 MODEL_FILES = "A run folder, a .safetensors file, or a name from `pixelrnn models list`."

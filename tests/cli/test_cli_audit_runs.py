@@ -1,4 +1,4 @@
-"""`pixelrnn check`, and what a model that breaks the contract does to `evaluate`, `compare`, `report`."""
+"""`pixelrnn audit` of trained models, and what one that breaks the contract does to other verbs."""
 
 import json
 
@@ -43,51 +43,66 @@ def test_a_model_that_keeps_it(what, pixelrnn, run_folder):
         "weights": run_folder / "model.safetensors",
         "shipped": "digits-row-lstm",
     }[what]
-    answer = pixelrnn("check", model)
+    answer = pixelrnn("audit", model)
     assert answer.code == 0, answer
     *lines, last = answer.out.splitlines()
-    assert [line.partition(":")[0] for line in lines] == FULL
-    assert last.startswith(f"{model} keeps the contract, on ")
+    checks = [line.partition(":")[0] for line in lines if line.startswith("holds")]
+    assert checks[: len(FULL)] == [f"holds           {check}" for check in FULL]
+    assert "causal in training mode" in answer.out
+    assert "what row 6, column 4, colour 0 really depends on:" in lines
+    assert last.startswith(f"{model}: nothing fails, on ")
     assert ("training images of digits" in last) == (what != "shipped")
     assert answer.err == ""
 
 
 def test_quickly_and_as_json(pixelrnn, run_folder):
-    answer = pixelrnn("check", run_folder, "--quick", "--json")
+    answer = pixelrnn("audit", run_folder, "--quick", "--json")
     found = json.loads(answer.out)
-    assert (answer.code, found["kept"], found["violation"]) == (0, True, None)
-    assert [each["check"] for each in found["checks"]] == CHECKS
-    assert "64 of 64 of 8 x 8" in found["checks"][0]["covered"]
+    assert (answer.code, found["holds"], found["images"]) == (
+        0,
+        True,
+        "training images of digits and random ones",
+    )
+    assert [each["check"] for each in found["findings"]] == CHECKS
+    assert "64 of 64 of 8 x 8" in found["findings"][0]["covered"]
 
 
 def test_of_images_that_are_not_here_random_ones_are_taken(pixelrnn, run_folder):
     recipe = run_folder / "recipe.toml"
     recipe.write_text(recipe.read_text().replace('source = "digits"', 'source = "./gone"'))
-    answer = pixelrnn("check", run_folder, "--quick")
+    answer = pixelrnn("audit", run_folder, "--quick")
     assert answer.code == 0
     assert answer.err.startswith("random images are taken instead of the run's own: ")
-    assert answer.out.endswith("keeps the contract, on random images\n")
+    assert answer.out.endswith(": nothing fails, on random images\n")
 
 
 @pytest.mark.parametrize("given", ["no-such-model", "digits-pixelcn"])
 def test_what_is_no_model(given, fails):
-    assert "there is no model" in fails("check", given)
+    assert "there is no model" in fails("audit", given)
 
 
 @pytest.mark.parametrize("options", [(), ("--quick",)], ids=["full", "quick"])
 def test_a_model_that_breaks_it(options, pixelrnn, run_folder, peeking):
-    answer = pixelrnn("check", run_folder, *options)
+    answer = pixelrnn("audit", run_folder, *options)
     assert answer.code == 1
     (line,) = answer.err.splitlines()
-    assert line.startswith(f"error: {run_folder} breaks the contract: {AT_FAULT}")
-    assert answer.out == ""
+    assert line.startswith(f"error: {run_folder} fails: causal: {AT_FAULT}")
+    assert "it uses its own value" in line
+    assert "! must not be used, and is" in answer.out
 
 
 def test_a_model_that_breaks_it_as_json(pixelrnn, run_folder, peeking):
-    answer = pixelrnn("check", run_folder, "--json")
+    answer = pixelrnn("audit", run_folder, "--json")
     found = json.loads(answer.out)
-    assert (answer.code, found["kept"], found["checks"]) == (1, False, [])
-    assert found["violation"].startswith(AT_FAULT)
+    assert (answer.code, found["holds"]) == (1, False)
+    assert found["findings"][0]["text"].startswith(AT_FAULT)
+    assert found["findings"][0]["counterexample"]["moves_by"] > 0
+
+
+@pytest.mark.parametrize("option", ["--shape", "--levels", "--layout"])
+def test_what_is_said_of_others_models_is_refused_of_ours(option, fails, run_folder):
+    value = {"--shape": "1x8x8", "--levels": "17", "--layout": "(B, K, H, W)"}[option]
+    assert fails("audit", run_folder, option, value).startswith(f"{option} is for models of others")
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
@@ -187,7 +202,7 @@ def test_what_is_shipped_is_looked_at_with_its_own_integers(name, pixelrnn, monk
     monkeypatch.setattr(
         "pixelrnn.contract.checks", lambda *_, coding, **__: seen.append(coding) or []
     )
-    assert pixelrnn("check", name).code == 0
+    assert pixelrnn("audit", name).code == 0
     assert seen[0].name == name
     assert store.load(name).config.channels == seen[0].program.channels
     assert name in shipped.names()
