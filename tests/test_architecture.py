@@ -26,6 +26,7 @@ LAYERS = (
     ("report",),
     ("assessment", "pillow"),
     ("training",),
+    ("scoring",),
     ("audit", "evaluation", "baselines", "completion", "compiling", "pictures"),
     ("data",),
     ("models",),

@@ -20,10 +20,11 @@ _EXPORTS = {
     "keep": "pixelrnn.completion:keep",
     "load": "pixelrnn.models.store:load",
     "open": "pixelrnn.coding:Album",
+    "score": "pixelrnn.scoring:score",
 }
 
 # Without `open`: `from pixelrnn import *` must not take Python's away.
-__all__ = ["__version__", "complete", "data", "keep", "load"]
+__all__ = ["__version__", "complete", "data", "keep", "load", "score"]
 
 
 def __getattr__(name: str) -> Any:

@@ -147,13 +147,13 @@ def gap(height: int, width: int) -> int:
     return max(1, max(height, width) // 16)
 
 
-def write_png(path: Path, pixels: Images) -> None:
-    """Write a sheet, uint8 `(height, width, C)`, as a PNG file in one step.
+def write_png(path: Path, pixels: Images, *, durable: bool = True) -> None:
+    """Write a sheet, uint8 `(height, width, C)`, as a PNG file in one step; see `files.replacing`.
 
     Raises:
         OutputError: if the file cannot be written.
     """
-    with replacing(path) as beside:
+    with replacing(path, durable=durable) as beside:
         picture(pixels).save(beside, format="PNG")
 
 

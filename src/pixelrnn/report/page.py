@@ -71,7 +71,7 @@ def build(
     page = _page(groups, title, command, speed)
     if figures is not None:
         write_figures(groups, figures, force=force)
-    _write(out, without_surrogates(page))  # the command may name files that are not UTF-8
+    write_page(out, page)
     return out
 
 
@@ -138,13 +138,19 @@ def _command(run: Run) -> str | None:
     return command
 
 
-def _write(out: Path, page: str) -> None:
+def write_page(out: Path, page: str) -> None:
+    """Write a page in one piece; folders above it are made.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
     if not_a_file(out) == FOLDER:
         raise OutputError(f"{out} is a folder; give the name of a file, such as report.html")
     with suppress(OSError):  # what cannot be made is named when the file is written
         out.parent.mkdir(parents=True, exist_ok=True)
     try:
         with replacing(out) as beside:
-            beside.write_text(page, encoding="utf-8", newline="\n")
+            # The command may name files that are not UTF-8.
+            beside.write_text(without_surrogates(page), encoding="utf-8", newline="\n")
     except OutputError as error:
         raise OutputError(f"{error}; choose another --out") from None
