@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import imagecodecs  # noqa: F401 - a codec that is missing is to be missed before anything is measured
 import numpy as np
 
 from pixelrnn.agreement import alarms

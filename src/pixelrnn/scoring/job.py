@@ -16,6 +16,8 @@ import numpy as np
 
 from pixelrnn.arrays import Floats, Images
 from pixelrnn.coding.file_names import FileNames
+from pixelrnn.data.listing import grouped
+from pixelrnn.errors import DataError
 from pixelrnn.scoring import maps
 from pixelrnn.scoring.journal import Journal, Row, arrays
 from pixelrnn.scoring.scorer import Scorer
@@ -56,7 +58,6 @@ class Job:
         return {
             "data": self.source.fingerprint,
             "reference": reference,
-            "skip": self.skip,
             "codec": self.scorer.measure.codec,
             "maps": self.maps and str(self.maps.absolute()),
         }
@@ -135,6 +136,8 @@ def measure_rest(job: Job, journal: Journal, on_progress: Progress) -> None:
     files = FileNames(job.source.names) if job.maps else None
 
     def leave_out(number: int, error: UnfitImageError) -> None:
+        if not job.skip:
+            raise DataError(f"{error}; --skip leaves out such images") from error
         journal.add([Row(job.source.names[number], (0, 0), (), error.reason)])
         on_progress(1)
 
@@ -143,7 +146,7 @@ def measure_rest(job: Job, journal: Journal, on_progress: Progress) -> None:
         job.fit,
         size=job.scorer.measure.batch_size,
         start=journal.num_rows,
-        on_unfit=leave_out if job.skip else None,
+        on_unfit=leave_out,
     ):
         measured = job.scorer.measure(images, on_progress)
         if job.maps and files:
@@ -195,6 +198,8 @@ def _parts(job: Job, journal: Journal, found: Found) -> Iterator[Table]:
             entry = (chosen[index], -numbers[index], facts)
             (heapq.heappush if len(shortlist) < MOST_SHOWN else heapq.heappushpop)(shortlist, entry)
         yield table
+    if not found.num_images:
+        raise DataError(f"no image is left to score: {grouped(found.left_out)}")
     found.top = [(-number, facts) for _, number, facts in shortlist]
 
 

@@ -56,7 +56,7 @@ class Opening:
             DataError: if there is no such thing, or it cannot be read.
         """
         change, colon, rest = text.partition(":")
-        path = existing_path(text)
+        path = existing_path(text) if text else None
         if colon and path is None:
             if change not in CHANGES:
                 raise DataError(
@@ -84,9 +84,10 @@ class Opening:
         is_named = text in CATALOGUE or text == self.own
         if path is None and not is_named:
             known = [*CATALOGUE, *MADE]
+            what = f"there is no {text or 'name'}{suggestion(text, known)}"
             raise DataError(
-                f"there is no {text}{suggestion(text, known)}: give a path, one of {', '.join(known)}, or "
-                f"a change of one, such as {next(iter(CHANGES))}:{next(iter(CATALOGUE))}"
+                f"{what}: give a path, one of {', '.join(known)}, or a change of one, such as "
+                f"{next(iter(CHANGES))}:{next(iter(CATALOGUE))}"
             )
         if is_named or path is None:
             return self._of_data(text, split, held_out)

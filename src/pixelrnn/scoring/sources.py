@@ -15,7 +15,7 @@ from pixelrnn.arrays import Images, Integers
 from pixelrnn.coding import Album
 from pixelrnn.data import DataSet
 from pixelrnn.data.folder import no_images
-from pixelrnn.data.image_files import read_header, read_pixels
+from pixelrnn.data.image_files import UnreadableImageError, read_header, read_pixels
 from pixelrnn.data.listing import grouped, list_images
 from pixelrnn.errors import DataError, PixelRNNError
 from pixelrnn.lazy import LazySequence
@@ -32,9 +32,9 @@ MOST_PIXELS = 1 << 22  # of an image: what a network's maps of it have memory fo
 class UnfitImageError(DataError):
     """An image that cannot be scored; `reason` fits in brackets."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name}: {reason}")
-        self.name, self.reason = name, reason
+    def __init__(self, number: int, source: "Source", reason: str) -> None:
+        super().__init__(f"image {source.names[number]} of {source.name}: {reason}")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,13 @@ def read(source: Source, fit: Fit, number: int) -> Images:
     Raises:
         UnfitImageError: if it cannot be read without loss, does not fit the model, or is too large.
     """
-    name = source.names[number]
     try:
         image = fit(source.read(number))
     except PixelRNNError as error:
-        raise UnfitImageError(name, getattr(error, "reason", str(error))) from error
+        raise UnfitImageError(number, source, getattr(error, "reason", str(error))) from error
     if image[0].size > MOST_PIXELS:
-        raise UnfitImageError(
-            name, f"more than {MOST_PIXELS:,} pixels: cut it up with --set data.patch_size=256"
-        )
+        reason = f"more than {MOST_PIXELS:,} pixels: cut it up with --set data.patch_size=256"
+        raise UnfitImageError(number, source, reason)
     return image
 
 
@@ -221,7 +219,7 @@ def of_album(path: Path) -> Source:
         image = album[number]
         if len(image) in (2, 4):
             if image[-1].min() < 255:
-                raise UnfitImageError(names[number], "alpha that is not opaque")
+                raise UnreadableImageError(path / names[number], "alpha that is not opaque")
             image = image[:-1]
         return image
 
