@@ -15,6 +15,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "Scorer": "pixelrnn.scoring:Scorer",
     "complete": "pixelrnn.completion:complete",
     "data": "pixelrnn.data",
     "keep": "pixelrnn.completion:keep",
@@ -24,7 +25,7 @@ _EXPORTS = {
 }
 
 # Without `open`: `from pixelrnn import *` must not take Python's away.
-__all__ = ["__version__", "complete", "data", "keep", "load", "score"]
+__all__ = ["Scorer", "__version__", "complete", "data", "keep", "load", "score"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -144,6 +146,29 @@ def test_stopped_and_gone_on_with(pixelrnn, pictures, grey, here, monkeypatch, a
     assert (here / "s.csv").read_bytes() == (here / "whole.csv").read_bytes()
     assert len(list((here / "maps").rglob("*.png"))) == 12
     assert not place_of(here / "s.csv").exists()
+
+
+def test_a_full_disk_loses_nothing(grey, here):
+    """Files may have 3 kB, in a process of its own: the limit is for good."""
+    resource = pytest.importorskip("resource")
+    main = "import sys; from pixelrnn.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", main, "score", grey, "--data", "noise", "-n", "100", "--reference",
+               "none", "--codec", "none", "--out", "s.csv"]  # fmt: skip
+    command = list(map(str, command))
+    full = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
+    )
+    assert (full.returncode, full.stdout) == (2, "")
+    assert full.stderr == "error: cannot write s.csv.unfinished: File too large\n"
+    assert [path.name for path in here.iterdir()] == ["s.csv.unfinished"]
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 0
+    assert again.stderr.startswith("going on after ")
+    assert [row["name"] for row in rows(here / "s.csv")] == list(map(str, range(100)))
 
 
 def test_the_reference_is_not_measured_again(pixelrnn, pictures, grey, here, monkeypatch):

@@ -80,7 +80,8 @@ def build(unusual: Sequence[Shown], result: Mapping[str, Any], out: Path, num_le
         Card(
             each.name,
             [image_url(each.image, num_levels), *map(pixels_url, each.maps.values())],
-            *each.image.shape[1:],
+            each.image.shape[1],
+            each.image.shape[2],
             each.row,
         )
         for each in unusual

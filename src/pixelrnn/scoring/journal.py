@@ -9,8 +9,9 @@ A line that was being written when the power failed, and whatever follows it, is
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class Journal:
         self.path, self.columns = place_of(out), list(columns)
         self._out, self._job = out, {**job, "columns": self.columns}
         self.num_rows, self.normal = 0, dict[str, Any]()
-        self._stream: IO[bytes] | None = None
+        self._stream: FileIO | None = None
 
     @contextmanager
     def open(self, *, anew: bool) -> Iterator["Journal"]:
@@ -79,11 +80,11 @@ class Journal:
                 stack.enter_context(locks.held(lock, "scoring", place=self._out))
                 if anew:
                     self.path.unlink(missing_ok=True)
-                is_there = self.path.is_file()
-                self._stream = self.path.open("r+b" if is_there else "xb")
-                stack.enter_context(self._stream)
-                if is_there:
-                    self._go_on()
+                end = self._go_on() if self.path.is_file() else 0
+                # Without a buffer: what a full disk refused would be tried again when it is closed.
+                self._stream = stack.enter_context(self.path.open("ab", buffering=0))
+                self._stream.truncate(end)
+                self._stream.seek(end)
             yield self
 
     def begin(self, normal: Columns) -> None:
@@ -108,39 +109,42 @@ class Journal:
         """Remove the file: what was in it has become another."""
         self.path.unlink(missing_ok=True)
 
-    def _go_on(self) -> None:
-        """Read what is there up to the first line that is not whole, and cut off the rest."""
-        assert self._stream is not None
-        first = self._stream.readline()
-        end = self._stream.tell()
+    def _go_on(self) -> int:
+        """Read what is there, and return where the lines end that are whole."""
+        with self.path.open("rb") as stream:
+            end = self._begun(stream.readline())
+            while end and (line := stream.readline()) and self._is_whole(line):
+                end, self.num_rows = stream.tell(), self.num_rows + 1
+        return end
+
+    def _begun(self, first: bytes) -> int:
+        """Read the first line; return its length, or 0 if it is not whole."""
         try:
             about = read_json(first.decode())
             job, self.normal = about["job"], about["normal"]
             if not first.endswith(b"\n"):
                 raise ValueError
         except (ValueError, LookupError, TypeError):
-            job, end = None, 0
-        if job is not None and job != json.loads(json.dumps(self._job)):
+            return 0
+        if job != json.loads(json.dumps(self._job)):
             raise OutputError(
                 f"{self.path} is of another job, which did not end: repeat that one, give another --out, "
                 "or --force to begin anew"
             )
-        while end and (line := self._stream.readline()):
-            try:
-                is_whole = line.endswith(b"\n") and len(_row(line).costs) in (0, len(self.columns))
-            except (ValueError, TypeError):
-                is_whole = False
-            if not is_whole:
-                break
-            end, self.num_rows = self._stream.tell(), self.num_rows + 1
-        self._stream.seek(end)
-        self._stream.truncate()
+        return len(first)
+
+    def _is_whole(self, line: bytes) -> bool:
+        try:
+            return line.endswith(b"\n") and len(_row(line).costs) in (0, len(self.columns))
+        except (ValueError, TypeError):
+            return False
 
     def _write(self, lines: Iterable[Any]) -> None:
         assert self._stream is not None
+        left = memoryview(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         with _said(self.path):
-            self._stream.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-            self._stream.flush()
+            while left:
+                left = left[self._stream.write(left) :]
 
     @property
     def is_begun(self) -> bool:
