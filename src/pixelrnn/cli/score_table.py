@@ -130,10 +130,12 @@ def _kept(job: "Job", journal: "Journal") -> Iterator[None]:
 
 def _result(model: Path, job: "Job", found: "Found", files: Files) -> dict[str, Any]:
     """Return what is printed of a table of scores."""
-    from pixelrnn.scoring.base import SCORES
+    from pixelrnn.scoring.base import BACKGROUND, CODEC, MODEL, SCORES
 
     scorer, means = job.scorer, found.means
-    measured = {name: means[name] for name in sorted(scorer.measure.measures)}
+    measured = {
+        name: means[name] for name in (MODEL, CODEC, BACKGROUND) if name in scorer.measure.measures
+    }
     return {
         "model": str(model),
         "data": job.source.name,
