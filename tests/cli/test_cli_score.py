@@ -60,6 +60,13 @@ def test_a_table_of_digits(pixelrnn, here):
     assert [path.name for path in here.iterdir()] == ["scores.csv"]
 
 
+def test_a_reference_that_is_what_is_scored(pixelrnn, pictures, grey):
+    for n in range(12, 20):
+        Image.fromarray(np.full((6, 5), n % 9, np.uint8)).save(pictures / f"{n}.png")
+    command = ("score", grey, "--data", pictures, "--reference", pictures, "--out", "s.csv")
+    assert "the reference is what was scored" in pixelrnn(*command).err
+
+
 def test_what_is_printed_as_json(pixelrnn, here):
     arguments = ("--data", "digits", "-n", 30, "--reference", "digits", "--out", "s.csv", "--json")
     found = json.loads(pixelrnn(*DIGITS, *arguments).out)

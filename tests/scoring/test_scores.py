@@ -92,7 +92,8 @@ def test_of_a_pixel_all_colours_are_added(tiny_model, random_images):
     model = tiny_model("pixelcnn", channels=3)
     given = random_images(2, 3, 5, 7)
     found = Scorer(model, codec="none")(given)
-    assert found.map.shape == (2, 5, 7)
+    nats = model.log_prob_map(given, dtype=torch.float64).detach().numpy()
+    np.testing.assert_allclose(found.map, -bits(nats.sum(axis=1)), rtol=1e-12)
     np.testing.assert_allclose(found.map.sum(axis=(1, 2)) / (3 * 35), found.value, rtol=1e-12)
 
 
@@ -126,6 +127,30 @@ def test_each_p_value_is_a_rank_plus_one(model, images):
     assert len(aside) == 20
     for value, p_value in zip(found["bits_per_dim"], found.p_values["bits_per_dim"], strict=True):
         assert p_value == pytest.approx((1 + sum(aside >= value)) / 21)
+
+
+def test_no_score_is_fitted_to_images_that_p_values_are_ranked_among(scorer, measured):
+    normal = {name: measured[name].copy() for name in (MODEL, CODEC)}
+    before = scorer.fit_measured(normal).values(normal)
+    others = {name: np.where(np.arange(400) % 2, each + 5, each) for name, each in normal.items()}
+    after = scorer.fit_measured(others).values(normal)
+    for kind in before:
+        np.testing.assert_array_equal(before[kind], after[kind])
+
+
+def test_no_images(scorer, images):
+    found = scorer.fit(images(40))(images(0))
+    assert found.value.shape == found.p_value.shape == (0,)
+    assert found.map.shape == (0, 6, 5)
+
+
+def test_images_given_by_labels(tiny_model, random_images):
+    """Where none are told they are scored as images of no class."""
+    model = tiny_model("pixelcnn", num_labels=3, noise=0.1)
+    given = random_images(2, 1, 5, 7)
+    nats = model.log_prob_map(given, dtype=torch.float64).detach().numpy()
+    found = Scorer(model, codec="none")(given)
+    np.testing.assert_allclose(found.map, -bits(nats.sum(axis=1)), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["bits_per_dim", "density", "complexity_typicality"])

@@ -96,7 +96,7 @@ def score(
         raise RecipeError("two sets are told apart: give both --normal and --unusual")
     _refuse_beside(
         "--normal",
-        {"--data": data, "--out": out, "--maps": maps, "--html": html, "--split": split,
+        {"--data": data, "--out": out, "--maps": maps, "--html": html, "--split": split, "--by": by,
          "--skip": skip or None},
     )  # fmt: skip
     most = count or TOLD_APART

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pixelrnn.scoring.journal import Journal
 
 PRINTED = 5
+SAME = "the reference is what was scored: p-values among these images say nothing of others"
 NO_REFERENCE = (
     "no --reference: there are no p-values, and no scores that are distances from normal images"
 )
@@ -32,7 +33,7 @@ class Files(NamedTuple):
 
     def require_writable(self) -> None:
         """Check all of them, before any work is done."""
-        from pixelrnn.files import make_folder, not_a_file
+        from pixelrnn.files import FOLDER, make_folder, not_a_file
         from pixelrnn.scoring.journal import place_of
         from pixelrnn.scoring.table import require_format
 
@@ -44,10 +45,11 @@ class Files(NamedTuple):
         )
         if self.maps is None:
             return
-        if not_a_file(self.maps) != "a folder" and self.maps.exists():
+        if self.maps.exists() and not_a_file(self.maps) != FOLDER:
             raise OutputError(f"{self.maps} is no folder: give another name with --maps")
-        is_begun = place_of(self.out).exists()
-        if make_folder(self.maps) and not (self.force or is_begun) and any(self.maps.iterdir()):
+        make_folder(self.maps.parent)
+        may_be_full = self.force or place_of(self.out).exists()
+        if self.maps.exists() and not may_be_full and any(self.maps.iterdir()):
             raise OutputError(
                 f"{self.maps} is not empty: give another folder with --maps, or --force to write into it"
             )
@@ -100,8 +102,15 @@ def score_into_table(
             _write_page(job, found, result, files.html)
         journal.remove()
     console.say_json(result) if as_json else _say_scored(result)
-    for note in (*source.notes, *_left_out(found), *([] if known else [NO_REFERENCE])):
+    for note in (*source.notes, *_left_out(found), *_reference_notes(job)):
         console.tell(note)
+
+
+def _reference_notes(job: "Job") -> list[str]:
+    """Return what has to be said of the reference."""
+    if job.reference is None:
+        return [NO_REFERENCE]
+    return [SAME] if job.reference.fingerprint == job.source.fingerprint else []
 
 
 def _sha256(model: Path) -> str:
