@@ -27,6 +27,7 @@ LAYERS = (
     ("assessment", "pillow"),
     ("training",),
     ("auditing",),
+    ("scoring",),
     ("contract", "evaluation", "baselines", "completion", "compiling", "pictures"),
     ("data",),
     ("models",),

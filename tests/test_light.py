@@ -71,6 +71,7 @@ def test_a_shipped_model_samples_as_it_does_in_torch(light, tmp_path):
     [
         (("train", "digits-pixelcnn"), "train"),
         (("evaluate", "digits-pixelcnn"), "train"),
+        (("score", "digits-pixelcnn", "--data", "digits", "--out", "s.csv"), "train"),
         (("sample", "digits-pixelcnn", "--temperature", "0.5"), "train"),
         (("data", "list"), "data"),
         (("report", "."), "report"),

@@ -15,16 +15,18 @@ from typing import Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "Scorer": "pixelrnn.scoring:Scorer",
     "audit": "pixelrnn.auditing:audit",
     "complete": "pixelrnn.completion:complete",
     "data": "pixelrnn.data",
     "keep": "pixelrnn.completion:keep",
     "load": "pixelrnn.models.store:load",
     "open": "pixelrnn.coding:Album",
+    "score": "pixelrnn.scoring:score",
 }
 
 # Without `open`: `from pixelrnn import *` must not take Python's away.
-__all__ = ["__version__", "audit", "complete", "data", "keep", "load"]
+__all__ = ["Scorer", "__version__", "audit", "complete", "data", "keep", "load", "score"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import imagecodecs  # noqa: F401 - what codecs need is to be missed before anything is trained
 from rich.console import Console
 
 from pixelrnn import baselines, report, stopping

@@ -211,10 +211,15 @@ def evaluate(
             surprise[start : start + batch_size] = above.sum(dim=(1, 2, 3)).cpu().numpy()
             if on_progress:
                 on_progress(len(batch))
+    require_finite(nats.sum(axis=1))
+    return Evaluation(nats, nats_map, time.perf_counter() - started, surprise, pictures)
+
+
+def require_finite(nats: Floats) -> None:
+    """Raise `NonFiniteResultError` unless what each image costs, `(N,)` nats, is a number."""
     if not np.isfinite(nats).all():
-        number = int(np.argmin(np.isfinite(nats).all(axis=1)))
+        number = int(np.argmin(np.isfinite(nats)))
         raise NonFiniteResultError(
-            f"the model's cost of image {number} is {nats[number].sum()} nats, which is no result: its "
+            f"the model's cost of image {number} is {nats[number]} nats, which is no result: its "
             "weights are of no use; train it anew with a lower optimizer.learning_rate"
         )
-    return Evaluation(nats, nats_map, time.perf_counter() - started, surprise, pictures)

@@ -24,12 +24,16 @@ _swept: set[Path] = set()
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a path to write to; on success it takes the place of `path`, on failure it is removed.
 
     A link stays one, and what it leads to is written; a file that was there keeps who may read it. What
     was written is on the disk before it takes the place. What a process that was killed left beside other
     files is removed at the first write into their folder.
+
+    Args:
+        path: the file.
+        durable: wait until the disk has it; not needed of one of many files that can be made again.
 
     Raises:
         OutputError: if the file cannot be written, for example on a full disk.
@@ -56,9 +60,11 @@ def replacing(path: Path) -> Iterator[Path]:
                 OSError
             ):  # some writers make private files; the user's umask decides here
                 beside.chmod(mode)
-            sync(beside)
+            if durable:
+                sync(beside)
             beside.replace(path)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
     except (OSError, SafetensorError) as error:  # safetensors hides a full disk in its own
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"cannot write {given}: {reason}") from error

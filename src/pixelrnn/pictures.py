@@ -148,13 +148,13 @@ def gap(height: int, width: int) -> int:
     return max(1, max(height, width) // 16)
 
 
-def write_png(path: Path, pixels: Images) -> None:
-    """Write a sheet, uint8 or uint16 `(height, width, C)`, as a PNG file in one step.
+def write_png(path: Path, pixels: Images, *, durable: bool = True) -> None:
+    """Write a sheet, uint8 or uint16 `(height, width, C)`, as a PNG file in one step; see `files.replacing`.
 
     Raises:
         OutputError: if the file cannot be written.
     """
-    with replacing(path) as beside:
+    with replacing(path, durable=durable) as beside:
         if pixels.dtype == np.uint16:
             beside.write_bytes(deep_images.encode_png(pixels))
         else:

@@ -12,7 +12,7 @@ from pixelrnn.errors import OutputError
 
 # Folders that have rules of their own: a run is gone on with by --resume, a comparison by the same command.
 FOLDERS = {("train", "out"), ("compare", "out"), ("decompress", "out")}
-OUTPUTS = {"out", "gif", "npz"}
+OUTPUTS = {"out", "gif", "npz", "html"}
 
 
 def outputs():
@@ -29,6 +29,7 @@ ARGUMENTS = {
     ("complete",): ("digits-pixelcnn", "--images", "digits", "--first", 1, "-n", 1),
     ("compress",): ("x.png",),
     ("report",): ("run",),
+    ("score",): ("digits-pixelcnn", "--data", "digits", "--out", "s.csv"),
     ("models", "export"): ("digits-pixelcnn", "--data", "digits"),
     ("bench", "sample"): ("digits-pixelcnn",),
     ("bench", "train"): ("digits",),
@@ -36,7 +37,7 @@ ARGUMENTS = {
 }
 SUFFIXES = {
     ("compress",): ".pxr", ("sample",): ".png", ("complete",): ".png",
-    ("models", "export"): ".safetensors", ("report",): ".html",
+    ("models", "export"): ".safetensors", ("report",): ".html", ("score",): ".csv",
 }  # fmt: skip
 
 

@@ -22,9 +22,7 @@ from tests.contract.test_samples import ACCEPTED, all_images, p_value
 
 SIZE = 3, 4
 SETTINGS = {"nothing": {}, "label": {"num_labels": 3}}
-WITHOUT_ORDER = [
-    kind for kind, config in LIKELIHOODS.items() if config().build(1, 2).has_logits
-]
+WITHOUT_ORDER = [kind for kind, config in LIKELIHOODS.items() if config().build(1, 2).has_logits]
 
 
 @pytest.fixture(params=WITHOUT_ORDER)

@@ -110,3 +110,21 @@ def test_a_browser_is_looked_for(monkeypatch, tmp_path):
     monkeypatch.setenv("CHROMIUM", str(tmp_path / "missing"))
     with pytest.raises(AssertionError, match="does not exist"):
         find_browser()
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_the_page_of_unusual_images_fits(browser, tmp_path, width):
+    from pixelrnn.cli.main import app
+
+    out = tmp_path / "page.html"
+    command = ["score", "digits-pixelcnn", "--data", "letters", "-n", "9", "--reference", "digits"]
+    app([*command, "--out", str(tmp_path / "s.csv"), "--html", str(out)], standalone_mode=False)
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    troubles = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("requestfailed", lambda request: troubles.append(request.url))
+    page.goto(out.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth === 8)")
+    assert page.locator("figure").count() == 9
+    assert troubles == []

@@ -8,7 +8,6 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import imagecodecs
 import numpy as np
 from PIL import Image, features
 
@@ -113,12 +112,22 @@ def _encode_webp(pixels: Pixels, num_levels: int) -> bytes:
 
 def encode_jpegxl(pixels: Pixels, num_levels: int, *, effort: int = 9) -> bytes:
     """Return a lossless JPEG XL file; `effort` is 1 to 9."""
+    import imagecodecs  # noqa: PLC0415 - the other formats do without it
+
     del num_levels
     return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, numthreads=1))
 
 
 def _decode_jpegxl(data: bytes) -> Pixels:
+    import imagecodecs  # noqa: PLC0415
+
     return np.asarray(imagecodecs.jpegxl_decode(data))
+
+
+def _has_jpegxl() -> bool:
+    import imagecodecs  # noqa: PLC0415
+
+    return bool(imagecodecs.JPEGXL.available)
 
 
 FORMATS = (
@@ -140,7 +149,7 @@ FORMATS = (
     ),
     ImageFormat(
         name="JPEG XL",
-        available=lambda: bool(imagecodecs.JPEGXL.available),
+        available=_has_jpegxl,
         encode=encode_jpegxl,
         decode=_decode_jpegxl,
         note="lossless, effort 9",

@@ -21,6 +21,7 @@ from pixelrnn.cli.info import info
 from pixelrnn.cli.options import Verb, Verbs
 from pixelrnn.cli.report import report
 from pixelrnn.cli.sample import sample
+from pixelrnn.cli.score import score
 from pixelrnn.cli.train import train
 from pixelrnn.errors import CompilingError, NotKeptWarning, PixelRNNError, TrainingInterrupted
 
@@ -29,6 +30,7 @@ EXTRAS = {  # which of the package's extras brings a module that is imported whe
     **dict.fromkeys(("sklearn", "skimage", "pooch", "requests"), "data"),
     **dict.fromkeys(("matplotlib", "jinja2"), "report"),
     "imagecodecs": "compare",
+    "pyarrow": "parquet",
 }
 
 
@@ -50,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-MEASURING = (compare, train, evaluate, assess, audit, sample, complete, report)
+MEASURING = (compare, train, evaluate, assess, audit, score, sample, complete, report)
 CODING = (compress, decompress, info)
 for verb in MEASURING + CODING:
     app.command(cls=Verb)(verb)

@@ -51,7 +51,12 @@ def image_url(image: Pixels, num_levels: int) -> str:
         'data:image/png;base64,'
     """
     shown = pictures.shades(num_levels)[image if len(image) == 3 else image[:1]]
-    return _png_url(pictures.picture(shown.transpose(1, 2, 0)))
+    return pixels_url(shown.transpose(1, 2, 0))
+
+
+def pixels_url(pixels: Pixels) -> str:
+    """Return pixels, uint8 `(H, W, C)`, as a PNG in a data URL."""
+    return _png_url(pictures.picture(pixels))
 
 
 def sheet(

@@ -1,0 +1,140 @@
+"""What images cost a model, a background model and an image codec; by image, and by pixel."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from pixelrnn.arrays import Floats, Images
+from pixelrnn.baselines.formats import FORMATS, ImageFormat, UnfitFormatError
+from pixelrnn.errors import ImageMismatchError, RecipeError
+from pixelrnn.evaluation import require_finite
+from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.given_images import AnyImages, as_array, check_images
+from pixelrnn.models.torch_state import usual_torch
+from pixelrnn.scoring.base import BACKGROUND, CODEC, MODEL
+from pixelrnn.units import BITS_PER_BYTE, bits
+from pixelrnn.wording import choice
+
+CODECS = {each.name.lower().replace(" ", "-"): each for each in FORMATS}
+NO_CODEC = "none"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What N images of one size cost.
+
+    Attributes:
+        columns: bits/dim of each image, `(N,)`, by who needs them; see `base.Columns`.
+        maps: bits of each pixel, all its colours together, `(N, H, W)`, by the models that need them.
+    """
+
+    columns: dict[str, Floats]
+    maps: dict[str, Floats]
+
+    @property
+    def ratio_map(self) -> Floats | None:
+        """Bits that the model needs for each pixel beyond the background model; None without one."""
+        return self.maps[MODEL] - self.maps[BACKGROUND] if BACKGROUND in self.maps else None
+
+
+@dataclass(frozen=True)
+class Measurer:
+    """Measures images by a model, and whatever else is given.
+
+    Args:
+        model: the model.
+        background: one whose images have as many channels and levels, or None.
+        codec: a key of `CODECS`, or "none".
+        batch_size: images at a time: memory and speed, not the result.
+
+    Raises:
+        RecipeError: if the codec is not known, or not installed.
+        ImageMismatchError: if the two models are of different images.
+    """
+
+    model: AutoregressiveModel
+    background: AutoregressiveModel | None = None
+    codec: str = "png"
+    batch_size: int = 50
+    _format: ImageFormat | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_format", _format(self.codec))
+        if self.background is not None:
+            ours, theirs = self.model.config, self.background.config
+            if (ours.channels, ours.num_levels) != (theirs.channels, theirs.num_levels):
+                raise ImageMismatchError(
+                    f"the background model is of images with {theirs.channels} channels and "
+                    f"{theirs.num_levels} levels, the model with {ours.channels} and {ours.num_levels}: "
+                    "give a background model of images like the model's"
+                )
+
+    @property
+    def measures(self) -> frozenset[str]:
+        """Which columns there will be."""
+        others = {BACKGROUND: self.background, CODEC: self._format}
+        return frozenset([MODEL, *(name for name, each in others.items() if each)])
+
+    def __call__(
+        self, images: AnyImages, on_progress: Callable[[int], None] = lambda _: None
+    ) -> Measured:
+        """Measure images.
+
+        Args:
+            images: uint8 `(N, C, H, W)`, values below the model's number of levels.
+            on_progress: called with the images done since its last call.
+
+        Raises:
+            ImageMismatchError: if the images do not fit the model.
+            NonFiniteResultError: if an image's cost is not finite.
+        """
+        given = as_array(images)
+        config = self.model.config
+        check_images(given, config.channels, config.num_levels)
+        maps = {MODEL: self._map(self.model, given, on_progress)}
+        if self.background is not None:
+            maps[BACKGROUND] = self._map(self.background, given, lambda _: None)
+        dims = max(1, given[:1].size)
+        columns = {name: each.sum(axis=(1, 2)) / dims for name, each in maps.items()}
+        if self._format is not None:
+            sizes = [_file_bytes(self._format, image, config.num_levels) for image in given]
+            columns[CODEC] = np.array(sizes, np.float64) * (BITS_PER_BYTE / dims)
+        return Measured(columns, maps)
+
+    def _map(
+        self, model: AutoregressiveModel, images: Images, on_progress: Callable[[int], None]
+    ) -> Floats:
+        """Return the bits of each pixel, `(N, H, W)`."""
+        nats = np.full((len(images), *images.shape[2:]), np.nan)  # what is left out would show
+        with torch.inference_mode(), usual_torch():
+            for start in range(0, len(images), self.batch_size):
+                batch = images[start : start + self.batch_size]
+                cost = -model.log_prob_map(batch, dtype=torch.float64)
+                nats[start : start + len(batch)] = cost.sum(dim=1).cpu().numpy()
+                on_progress(len(batch))
+        require_finite(nats.sum(axis=(1, 2)))
+        return nats * bits(1.0)
+
+
+def _format(codec: str) -> ImageFormat | None:
+    if codec == NO_CODEC:
+        return None
+    if codec not in CODECS:
+        raise RecipeError(f"there is no codec {codec!r}; {choice(codec, [*CODECS, NO_CODEC])}")
+    if not CODECS[codec].available():
+        raise RecipeError(
+            f"the installed Pillow or imagecodecs has no {CODECS[codec].name}: choose another codec"
+        )
+    return CODECS[codec]
+
+
+def _file_bytes(image_format: ImageFormat, image: Images, num_levels: int) -> int:
+    try:
+        (pixels,) = image_format.pictures([image])
+    except UnfitFormatError as error:
+        raise ImageMismatchError(
+            f"an image cannot be stored as {image_format.name}: {error}; choose another codec"
+        ) from error
+    return len(image_format.encode(pixels, num_levels))
