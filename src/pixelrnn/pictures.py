@@ -149,7 +149,7 @@ def gap(height: int, width: int) -> int:
 
 
 def write_png(path: Path, pixels: Images, *, durable: bool = True) -> None:
-    """Write a sheet, uint8 or uint16 `(height, width, C)`, as a PNG file in one step; see `files.replacing`.
+    """Write a sheet, uint8 or uint16 `(height, width, C)`, as a PNG in one step; see `files.replacing`.
 
     Raises:
         OutputError: if the file cannot be written.
