@@ -49,6 +49,7 @@ def audit(
     told and why. The exit code is 1 where one fails.
 
     Args:
+        subject: A model from elsewhere; or a run folder, a .safetensors file, or a name from `models list`.
         shape: Channels, height and width of an image, such as 3x8x8.
         levels: Levels of a sub-pixel, such as 256.
         order: In which sub-pixels are predicted; a file has the position of each, (H, W) or (C, H, W).
