@@ -294,7 +294,7 @@ def outcomes(contract):
 
 
 KINDS = ("added-honest", "added-peeking", "added-otherwise", "added-direct", "added-negating",
-         "pixelcnn", "row-lstm", "diagonal-bilstm")  # fmt: skip
+         *sorted(MODELS, key=len, reverse=True))  # fmt: skip
 LIKELIHOODS = ("categorical", "logistic-mixture", "added-softmax")
 
 
