@@ -15,7 +15,7 @@ from pixelrnn.auditing.probing import Moves, Probe
 from pixelrnn.errors import SubjectError
 from pixelrnn.ordering import place_low_in_the_middle
 
-SHARES = {"later": 0.3, "alone": 0.3, "once more": 0.05}  # of the time
+SHARES = {"later": 0.5, "alone": 0.4, "once more": 0.2}  # of the time that is left
 FEW, FEW_LEAKING = 96, 32  # positions, once more in another precision or mode
 MAX_CELLS = 1 << 25  # of all that could depend on all
 
@@ -75,7 +75,7 @@ def _each_alone(probe: Probe, clock: Clock, moves: Moves) -> Dependence:
     steps = _from_the_middle(probe.order)[:most]
     found: Dependence | None = None
     for image in probe.images[:2]:
-        done, moved = probe.alone(steps, image, clock.until(SHARES["alone"] / 2))
+        done, moved = probe.alone(steps, image, clock.until(SHARES["alone"]))
         forbidden = probe.forbidden(torch.tensor(done))
         moves.add(done, moved * forbidden)
         one = Dependence(probe.order, done, moved > 0, forbidden)
