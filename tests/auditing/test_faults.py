@@ -263,6 +263,7 @@ def test_what_takes_too_long_is_looked_at_in_part(audited):
     assert found["causal"].counterexample["position"] == found["causal"].counterexample["uses"]
     assert re.match(r"\d+ of 576 positions by changing all from there on", found["causal"].covered)
     assert not found["causal"].covered.startswith("576")
+    assert (found.picture.cells == 5).any()  # what was not looked at is not called unused
 
 
 def test_what_shows_only_together_is_found(audited):

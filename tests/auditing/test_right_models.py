@@ -143,3 +143,17 @@ def test_what_is_given_first_may_be_anything():
     assert (
         audit(logits=ours, shape=GREY)["normalised"].text == "the levels of a sub-pixel sum to one"
     )
+
+
+class StraightThrough(zoo.Grey):
+    """Its derivative is that of the images themselves, which its outputs do not use."""
+
+    def forward(self, images):
+        return super().forward(images) * (1 + images - images.detach())
+
+
+def test_a_derivative_that_is_not_its_own_is_no_leak(audited):
+    found = audited(StraightThrough)
+    assert fails(found) == []
+    assert found["Jacobian"].verdict == "cannot be told"
+    assert "is the derivative not its own?" in found["Jacobian"].text

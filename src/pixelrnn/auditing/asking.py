@@ -22,7 +22,7 @@ from pixelrnn.auditing import (
 )
 from pixelrnn.auditing.clock import Clock, OnProgress
 from pixelrnn.auditing.dependence import Dependence
-from pixelrnn.auditing.findings import UNTOLD, Audit, Finding
+from pixelrnn.auditing.findings import FAILS, UNTOLD, Audit, Finding
 from pixelrnn.auditing.order import RASTER, Order, order_of
 from pixelrnn.auditing.own import subject_of
 from pixelrnn.auditing.probing import Probe
@@ -168,7 +168,8 @@ def _ask(subject: Subject, asked: Asked, clock: Clock) -> Audit:
         looked = causality.look(probe, clock, generator)
         dependence = looked.dependence
         findings += looked.findings
-        findings.append(jacobian.look(probe, generator))
+        causal = all(each.verdict != FAILS for each in looked.findings)
+        findings.append(jacobian.look(probe, generator, causal=causal))
         findings.append(fields.look(dependence, coupled=probe.groups < subject.shape[0]))
     findings.append(sums.look(subject, asked.order, levels, clock))
     findings += _of_figures(subject, asked, findings)

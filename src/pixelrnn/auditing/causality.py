@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,10 +10,12 @@ from pixelrnn.auditing import judging
 from pixelrnn.auditing.clock import Clock
 from pixelrnn.auditing.dependence import Dependence
 from pixelrnn.auditing.findings import FAILS, UNTOLD, Finding
+from pixelrnn.auditing.order import Order
 from pixelrnn.auditing.probing import Moves, Probe
 from pixelrnn.errors import SubjectError
+from pixelrnn.ordering import place_low_in_the_middle
 
-SHARES = {"later": 0.3, "alone": 0.3, "once more": 0.05}  # of the time
+SHARES = {"later": 0.5, "alone": 0.4, "once more": 0.2}  # of the time that is left
 FEW, FEW_LEAKING = 96, 32  # positions, once more in another precision or mode
 MAX_CELLS = 1 << 25  # of all that could depend on all
 
@@ -35,14 +38,14 @@ def look(probe: Probe, clock: Clock, generator: torch.Generator) -> Looked:
     subject = probe.subject
     with subject.under(), torch.no_grad():
         moves = _all_later(probe, clock, generator)
-        dependence = _each_alone(probe, clock, generator, moves)
+        dependence = _each_alone(probe, clock, moves)
     few = _few(moves, probe.order.positions.size, generator)
     exact = _once_more(probe, few, clock, torch.float64)
     first = judging.as_it_is(probe, moves, dependence, exact)
     if first.verdict != FAILS and moves.leak:  # rounding: it says nothing of what is used
         probe.noise = moves.leak
         with subject.under(), torch.no_grad():
-            dependence = _each_alone(probe, clock, generator, Moves())
+            dependence = _each_alone(probe, clock, Moves())
     findings = [first]
     if isinstance(exact, Moves):
         findings.append(judging.in_float64(exact, moves))
@@ -65,14 +68,14 @@ def _all_later(probe: Probe, clock: Clock, generator: torch.Generator) -> Moves:
     return moves
 
 
-def _each_alone(probe: Probe, clock: Clock, generator: torch.Generator, moves: Moves) -> Dependence:
+def _each_alone(probe: Probe, clock: Clock, moves: Moves) -> Dependence:
     """Change each position alone, on one image and then on another."""
     total = probe.order.positions.size
     most = min(total, MAX_CELLS // max(1, probe.own.numel()))
-    steps = torch.randperm(total, generator=generator)[:most].tolist()
+    steps = _from_the_middle(probe.order)[:most]
     found: Dependence | None = None
     for image in probe.images[:2]:
-        done, moved = probe.alone(steps, image, clock.until(SHARES["alone"] / 2))
+        done, moved = probe.alone(steps, image, clock.until(SHARES["alone"]))
         forbidden = probe.forbidden(torch.tensor(done))
         moves.add(done, moved * forbidden)
         one = Dependence(probe.order, done, moved > 0, forbidden)
@@ -84,6 +87,15 @@ def _each_alone(probe: Probe, clock: Clock, generator: torch.Generator, moves: M
     if moves.leak > 0 and not found.leaks.any() and moves.leaking is not None:
         return _halved(probe, moves.leaking, found)
     return found
+
+
+def _from_the_middle(order: Order) -> list[int]:
+    """Return all positions, those first that are near the one that is drawn, low in the middle."""
+    _, rows, columns = np.indices(order.positions.shape)
+    here = place_low_in_the_middle(*order.positions.shape)
+    away = np.maximum(np.abs(rows - here.row), np.abs(columns - here.column))
+    steps: list[int] = order.positions.reshape(-1)[away.reshape(-1).argsort(kind="stable")].tolist()
+    return steps
 
 
 def _halved(probe: Probe, leaking: Tensor, found: Dependence) -> Dependence:

@@ -9,7 +9,7 @@ OnProgress = Callable[[float], None]
 
 @dataclass
 class Clock:
-    """The time of an audit, of which each part of the work has a share.
+    """The time of an audit, of which each part of the work has a share; what it leaves is for the others.
 
     Attributes:
         seconds: for the whole audit.
@@ -22,8 +22,9 @@ class Clock:
     told: float = 0.0
 
     def until(self, share: float) -> Callable[[], bool]:
-        """Return what says whether there is time left, of a share of the whole that begins now."""
-        end = time.monotonic() + share * self.seconds
+        """Return what says whether there is time left, of a share of what is left of the whole."""
+        now = time.monotonic()
+        end = now + share * max(0.0, self.began + self.seconds - now)
 
         def is_time_left() -> bool:
             self.tell()

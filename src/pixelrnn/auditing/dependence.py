@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from pixelrnn.arrays import Flags, Integers
-from pixelrnn.auditing.findings import HERE, LATER, LEAK, UNUSED, USED, Picture
+from pixelrnn.auditing.findings import HERE, LATER, LEAK, UNSEEN, UNUSED, USED, Picture
 from pixelrnn.auditing.order import Order
-from pixelrnn.ordering import Place
+from pixelrnn.ordering import Place, place_low_in_the_middle
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Dependence:
     @property
     def is_complete(self) -> bool:
         """Whether each position was changed."""
-        return len(self.steps) == self.order.positions.size
+        return len(set(self.steps)) == self.order.positions.size
 
     def merged(self, other: "Dependence") -> "Dependence":
         """Return what moved in either of two, as far as both went."""
@@ -66,20 +66,20 @@ class Dependence:
     def place_to_show(self) -> Place:
         """Return the position to draw: one that leaks if one does, low in the middle."""
         channels, height, width = self.order.positions.shape
-        leaks = self.leaks.any(dim=0)
-        row, column = height * 3 // 4, width // 2
-        if leaks.any():
-            found = leaks.nonzero()
-            middle = torch.tensor([leaks.shape[0] - 1, height // 2, width // 2])
-            group, row, column = found[(found - middle).abs().sum(dim=1).argmin()].tolist()
-            return Place(row, column, group)
-        return Place(row, column, channels - 1)
+        leaks = self.leaks.any(dim=0).nonzero()
+        if not len(leaks):
+            return place_low_in_the_middle(channels, height, width)
+        middle = torch.tensor([channels - 1, height // 2, width // 2])
+        group, row, column = leaks[(leaks - middle).abs().sum(dim=1).argmin()].tolist()
+        return Place(row, column, group)
 
     def picture(self, place: Place) -> Picture:
         """Return what a position is seen to depend on."""
         group = min(place.channel, self.moved.shape[1] - 1)
         mine = self.order.positions[place.channel, place.row, place.column]
         cells: Integers = np.where(self.order.positions < mine, UNUSED, LATER).astype(np.int64)
+        if not self.is_complete:
+            cells[~np.isin(self.order.positions, self.steps)] = UNSEEN
         cells[place.channel, place.row, place.column] = HERE
         moved = self.moved[:, group, place.row, place.column].tolist()
         forbidden = self.forbidden[:, group, place.row, place.column].tolist()

@@ -3,7 +3,7 @@
 from pixelrnn.auditing.findings import MEANINGS, Picture
 from pixelrnn.auditing.naming import COLOURS
 
-LETTERS = ".-#O!"  # later, not used, used, the position, a leak
+LETTERS = ".-#O!?"  # later, not used, used, the position, a leak, not looked at
 WIDEST, TALLEST = 100, 40  # letters
 
 

@@ -13,13 +13,14 @@ FAILS: Final = "fails"
 UNTOLD: Final = "cannot be told"
 
 # What a picture shows of a sub-pixel.
-LATER, UNUSED, USED, HERE, LEAK = range(5)
+LATER, UNUSED, USED, HERE, LEAK, UNSEEN = range(6)
 MEANINGS = (
     "comes later, and is not used",
     "comes earlier, and is not used",
     "comes earlier, and is used",
     "the position itself",
     "must not be used, and is",
+    "was not looked at: there was no time",
 )
 
 
@@ -66,7 +67,7 @@ class Picture:
         row: of the position.
         column: likewise.
         channel: likewise.
-        cells: of each sub-pixel `LATER`, `UNUSED`, `USED`, `HERE` or `LEAK`, `(C, H, W)`.
+        cells: of each sub-pixel what it shows, such as `LEAK`, `(C, H, W)`.
     """
 
     row: int

@@ -15,7 +15,7 @@ from pixelrnn.auditing.probing import Probe
 from pixelrnn.auditing.subject import Subject
 from pixelrnn.wording import joined
 
-TRIED, SHARE = 64, 0.03  # positions, and of the time of an audit
+TRIED, SHARE = 64, 0.03  # positions, and of the time that is left
 SCORED = 16  # images
 TOLD = ("only so is it causal", "by which the images cost least")
 CLEARLY = 0.98  # of the cost: less is another reading of a trained model, not chance

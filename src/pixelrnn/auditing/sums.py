@@ -21,7 +21,7 @@ TOLERANCE = 1e-4  # float32, and summed in it
 LARGEST_WORLD = 1 << 16  # images
 IMAGES_AT_ONCE = 1024
 WORLDS = ((2, 2), (1, 3), (1, 2), (1, 1))
-SHARE = 0.05  # of the time
+SHARE = 0.3  # of the time that is left
 
 
 @torch.no_grad()

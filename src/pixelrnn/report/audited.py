@@ -10,7 +10,7 @@ from pixelrnn.report.charts import STYLE
 from pixelrnn.report.page import write_page
 from pixelrnn.report.templates import environment
 
-CLASSES = ("later", "unused", "used", "here", "leak")  # of cells
+CLASSES = ("later", "unused", "used", "here", "leak", "unseen")  # of cells
 CELL, LARGEST = 18, 420  # pixels of a cell, and of a map
 
 
