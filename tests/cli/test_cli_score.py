@@ -2,7 +2,6 @@
 
 import csv
 import json
-import subprocess
 import sys
 
 import numpy as np
@@ -91,6 +90,13 @@ def test_parquet(pixelrnn, here):
     )
 
 
+def test_parquet_where_it_cannot_be_written(fails, here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    message = fails(*DIGITS, "--data", "digits", "--out", "s.parquet")
+    assert message == "pyarrow is not installed, which this needs: pip install 'pixelrnn[parquet]'"
+    assert list(here.iterdir()) == []
+
+
 def test_without_a_reference_it_says_what_is_missing(pixelrnn, here):
     answer = pixelrnn(*DIGITS, "--data", "noise", "-n", 4, "--out", "s.csv")
     assert "no --reference: there are no p-values" in answer.err
@@ -155,27 +161,33 @@ def test_stopped_and_gone_on_with(pixelrnn, pictures, grey, here, monkeypatch, a
     assert not place_of(here / "s.csv").exists()
 
 
-def test_a_full_disk_loses_nothing(grey, here):
-    """Files may have 3 kB, in a process of its own: the limit is for good."""
+def test_a_full_disk_loses_nothing(pixelrnn, grey, here):
+    """Files may have 3 kB, for a while."""
     resource = pytest.importorskip("resource")
-    main = "import sys; from pixelrnn.cli.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", main, "score", grey, "--data", "noise", "-n", "100", "--reference",
-               "none", "--codec", "none", "--out", "s.csv"]  # fmt: skip
-    command = list(map(str, command))
-    full = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
+    command = (
+        "score",
+        grey,
+        "--data",
+        "noise",
+        "-n",
+        100,
+        "--reference",
+        "none",
+        "--codec",
+        "none",
     )
-    assert (full.returncode, full.stdout) == (2, "")
-    assert full.stderr == "error: cannot write s.csv.unfinished: File too large\n"
-    assert [path.name for path in here.iterdir()] == ["s.csv.unfinished"]
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert again.returncode == 0
-    assert again.stderr.startswith("going on after ")
-    assert [row["name"] for row in rows(here / "s.csv")] == list(map(str, range(100)))
+    pixelrnn(*command, "--out", "whole.csv")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
+    try:
+        full = pixelrnn(*command, "--out", "s.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (full.code, full.out) == (2, "")
+    assert full.err == "error: cannot write s.csv.unfinished: File too large\n"
+    assert {path.name for path in here.iterdir()} == {"whole.csv", "s.csv.unfinished"}
+    assert pixelrnn(*command, "--out", "s.csv").err.startswith("going on after ")
+    assert (here / "s.csv").read_bytes() == (here / "whole.csv").read_bytes()
 
 
 def test_the_reference_is_not_measured_again(pixelrnn, pictures, grey, here, monkeypatch):

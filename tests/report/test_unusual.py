@@ -48,6 +48,14 @@ def test_what_is_on_it(unusual, tmp_path):
     assert page.count("data:image/png;base64,") == 6
 
 
+def test_large_images_do_not_make_a_large_page(tmp_path):
+    image = np.random.default_rng(0).integers(256, size=(3, 1500, 900), dtype=np.uint8)
+    shown = Shown("large", image, {"bits": image.transpose(1, 2, 0)})
+    page = build([shown], result(), tmp_path / "page.html", 256)
+    assert page.stat().st_size < 2 * 500 * 300 * 3 * 1.5
+    assert 'width="900" height="1500"' in page.read_text()
+
+
 def test_names_are_only_names(unusual, tmp_path):
     page = build(unusual, result(), tmp_path / "page.html", 9).read_text()
     assert "<script" not in page

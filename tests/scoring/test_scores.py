@@ -6,7 +6,7 @@ import torch
 
 import pixelrnn
 from pixelrnn.errors import DataError, ImageMismatchError, RecipeError, UnknownKindError
-from pixelrnn.scoring import SCORES, Scorer
+from pixelrnn.scoring import SCORES, Scorer, measuring
 from pixelrnn.scoring.base import BACKGROUND, CODEC, MODEL
 from pixelrnn.scoring.measuring import CODECS
 from pixelrnn.units import bits
@@ -95,6 +95,16 @@ def test_of_a_pixel_all_colours_are_added(tiny_model, random_images):
     nats = model.log_prob_map(given, dtype=torch.float64).detach().numpy()
     np.testing.assert_allclose(found.map, -bits(nats.sum(axis=1)), rtol=1e-12)
     np.testing.assert_allclose(found.map.sum(axis=(1, 2)) / (3 * 35), found.value, rtol=1e-12)
+
+
+def test_large_images_are_scored_in_squares(model, images, monkeypatch):
+    monkeypatch.setattr(measuring, "TILE", 4)
+    given = images(3, shape=(1, 6, 9))
+    found = Scorer(model, codec="none")(given)
+    assert found.map.shape == (3, 6, 9)
+    alone = Scorer(model, codec="none")(given[:, :, 4:6, 8:9])
+    np.testing.assert_allclose(found.map[:, 4:6, 8:9], alone.map, rtol=1e-12)
+    np.testing.assert_allclose(found.value, found.map.mean(axis=(1, 2)), rtol=1e-12)
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -14,6 +14,7 @@ from pixelrnn.report.pictures import image_url, pixels_url
 from pixelrnn.report.templates import environment
 
 COARSE_SIDE = 24  # smaller images are shown with their pixels
+MOST_SIDE = 512  # of larger images every second pixel is shown, or every third
 CAPTIONS = {
     "bits": "Where the bits are: black costs nothing, the brightest as much as a blind guess, or more.",
     "ratio": "Beyond the background model: red costs more than it needs, blue less; 4 bits/dim at most.",
@@ -79,7 +80,10 @@ def build(unusual: Sequence[Shown], result: Mapping[str, Any], out: Path, num_le
     cards = [
         Card(
             each.name,
-            [image_url(each.image, num_levels), *map(pixels_url, each.maps.values())],
+            [
+                image_url(_thinned(each.image.transpose(1, 2, 0)).transpose(2, 0, 1), num_levels),
+                *(pixels_url(_thinned(shown)) for shown in each.maps.values()),
+            ],
             each.image.shape[1],
             each.image.shape[2],
             each.row,
@@ -99,3 +103,9 @@ def build(unusual: Sequence[Shown], result: Mapping[str, Any], out: Path, num_le
     )
     write_page(out, page)
     return out
+
+
+def _thinned(pixels: Images) -> Images:
+    """Return pixels `(H, W, C)` as the page has room for them."""
+    step = -(-max(pixels.shape[:2]) // MOST_SIDE)
+    return pixels[::step, ::step]

@@ -1,6 +1,6 @@
 """What images cost a model, a background model and an image codec; by image, and by pixel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,8 @@ from pixelrnn.wording import choice
 
 CODECS = {each.name.lower().replace(" ", "-"): each for each in FORMATS}
 NO_CODEC = "none"
+TILE = 256
+"""Pixels: larger images are scored in squares, as files have them, for a network's maps take memory."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Measurer:
     def __call__(
         self, images: AnyImages, on_progress: Callable[[int], None] = lambda _: None
     ) -> Measured:
-        """Measure images.
+        """Measure images; those of more than 256 pixels a side in squares that know nothing of each other.
 
         Args:
             images: uint8 `(N, C, H, W)`, values below the model's number of levels.
@@ -107,15 +109,30 @@ class Measurer:
         self, model: AutoregressiveModel, images: Images, on_progress: Callable[[int], None]
     ) -> Floats:
         """Return the bits of each pixel, `(N, H, W)`."""
+        tile_pixels = min(images.shape[2], TILE) * min(images.shape[3], TILE)
+        size = max(1, min(self.batch_size, TILE**2 // tile_pixels))
         nats = np.full((len(images), *images.shape[2:]), np.nan)  # what is left out would show
         with torch.inference_mode(), usual_torch():
-            for start in range(0, len(images), self.batch_size):
-                batch = images[start : start + self.batch_size]
-                cost = -model.log_prob_map(batch, dtype=torch.float64)
-                nats[start : start + len(batch)] = cost.sum(dim=1).cpu().numpy()
-                on_progress(len(batch))
+            for start in range(0, len(images), size):
+                for rows, columns in _tiles(*images.shape[2:]):
+                    tile = images[start : start + size, :, rows, columns]
+                    cost = -model.log_prob_map(tile, dtype=torch.float64)
+                    nats[start : start + size, rows, columns] = cost.sum(dim=1).cpu().numpy()
+                on_progress(min(size, len(images) - start))
         require_finite(nats.sum(axis=(1, 2)))
         return nats * bits(1.0)
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the rows and columns of each square of an image.
+
+    Example:
+        >>> [(rows.start, columns.start) for rows, columns in _tiles(200, 600)]
+        [(0, 0), (0, 256), (0, 512)]
+    """
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            yield slice(top, top + TILE), slice(left, left + TILE)
 
 
 def _format(codec: str) -> ImageFormat | None:

@@ -25,8 +25,7 @@ from pixelrnn.scoring.made import MADE, Shape
 from pixelrnn.uncertainty import Pictures, evenly_spread
 from pixelrnn.wording import counted, without_surrogates
 
-PIXELS_AT_ONCE = 1 << 18  # of a batch, beyond its first image
-MOST_PIXELS = 1 << 22  # of an image: what a network's maps of it have memory for
+PIXELS_AT_ONCE = 1 << 16  # of a batch, beyond its first image
 
 
 class UnfitImageError(DataError):
@@ -105,15 +104,12 @@ def read(source: Source, fit: Fit, number: int) -> Images:
     """Return an image as the model takes it.
 
     Raises:
-        UnfitImageError: if it cannot be read without loss, does not fit the model, or is too large.
+        UnfitImageError: if it cannot be read without loss, or does not fit the model.
     """
     try:
         image = fit(source.read(number))
     except PixelRNNError as error:
         raise UnfitImageError(number, source, getattr(error, "reason", str(error))) from error
-    if image[0].size > MOST_PIXELS:
-        reason = f"more than {MOST_PIXELS:,} pixels: cut it up with --set data.patch_size=256"
-        raise UnfitImageError(number, source, reason)
     return image
 
 
