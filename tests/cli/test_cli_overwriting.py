@@ -12,7 +12,7 @@ from pixelrnn.errors import OutputError
 
 # Folders that have rules of their own: a run is gone on with by --resume, a comparison by the same command.
 FOLDERS = {("train", "out"), ("compare", "out"), ("decompress", "out")}
-OUTPUTS = {"out", "gif", "npz", "html"}
+OUTPUTS = {"out", "gif", "npz", "npy", "html"}
 
 
 def outputs():
@@ -27,6 +27,7 @@ def outputs():
 ARGUMENTS = {
     ("sample",): ("digits-pixelcnn", "-n", 1, "--size", "2x2"),
     ("complete",): ("digits-pixelcnn", "--images", "digits", "--first", 1, "-n", 1),
+    ("audit",): ("digits-pixelcnn", "--quick"),
     ("compress",): ("x.png",),
     ("report",): ("run",),
     ("score",): ("digits-pixelcnn", "--data", "digits", "--out", "s.csv"),
