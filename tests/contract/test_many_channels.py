@@ -12,16 +12,17 @@ from pixelrnn.stepper.coder import Coder
 from reference.fields import field as field_of
 from reference.plain_frequencies import frequencies
 from reference.test_equals_reference import assert_equals_reference, slope
+from tests.contract.test_given import SETTINGS as GIVEN
 from tests.contract.test_given import given_model
 from tests.contract.test_samples import ACCEPTED, all_images, p_value
 
 CHANNELS = 5
-SETTINGS = {"nothing": {}, "label": {"num_labels": 3}}
+SETTINGS = {"nothing": {}, **GIVEN}
 
 
 @pytest.fixture(params=SETTINGS)
 def build(tiny_model, request):
-    """A function that builds a model of many channels; its images may be given by a label."""
+    """A function that builds a model of many channels; its images may be given by something."""
 
     def build(kind, likelihood, channels=CHANNELS, count=2, **settings):
         settings = {"noise": 0.3, "layers": 1, **SETTINGS[request.param], **settings}
