@@ -145,6 +145,7 @@ def test_importance_resampling_approaches_the_exact_conditional(model):
     assert 0.1 < worth < 1
 
 
+@pytest.mark.parametrize("kind", ["pixelcnn", "diagonal-bilstm"])
 def test_importance_of_few_candidates_helps_as_well(model):
     """Many independent completions, each chosen among 20."""
     image, apart = telling_bottom(model)

@@ -236,7 +236,7 @@ def test_no_configuration(config, saved):
         {"layers": 10**9},
         {"num_levels": 1},
         {"num_levels": 10**6},
-        {"channels": 2},
+        {"channels": 17},
         {"stem_kernel_size": 4},
         {"kernel_size": 10**6 + 1},
         {"dilations": []},

@@ -66,6 +66,7 @@ def test_samples_follow_the_guided_distribution(strength, model, world):
         assert p_value(drawn, model.given(1), world) < NOTICED
 
 
+@pytest.mark.parametrize("kind", ["pixelcnn", "pixel-snail"])
 def test_no_guidance_is_the_label_and_minus_one_is_no_label(model, world):
     np.testing.assert_array_equal(sampled(model, world, 0.0), model.given(1).sample(
         6000, size=world[2:], seed=1

@@ -61,7 +61,7 @@ def ideal_bits(frequencies):
 
 def frequencies_seen_by_a_decoder(coder, message, shape):
     """What `Coder.frequencies` says of encoding, of decoding."""
-    found, image = np.zeros(shape, np.int64), np.zeros(shape, np.uint16)
+    found, image = np.zeros(shape, np.int64), np.zeros(shape, np.uint8)
     stream = np.frombuffer(message, np.uint8).copy()
     world, tables = coder._state(shape, stream, reads=True, frequencies=found)
     range_coder.start_reading(world.coder, world.stream)
