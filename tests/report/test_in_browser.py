@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from pixelrnn.report import build
+import pixelrnn
+from pixelrnn.report import audited, build
 
 BROWSERS = (
     "chromium",
@@ -128,3 +129,24 @@ def test_the_page_of_unusual_images_fits(browser, tmp_path, width):
     assert page.evaluate("[...document.images].every(image => image.naturalWidth === 8)")
     assert page.locator("figure").count() == 9
     assert troubles == []
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_the_page_of_an_audit_fits_and_has_a_key_of_what_is_drawn(browser, tmp_path, width):
+    def sees_itself(images):
+        return images.float().repeat(1, 4, 1, 1)[:, :, None]
+
+    found = pixelrnn.audit(logits=sees_itself, shape=(1, 5, 6), num_levels=4, minutes=0.2)
+    out = audited.write(found, tmp_path / "page.html")
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    troubles = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(out.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    fills = "[...document.querySelectorAll('{} rect')].map(cell => getComputedStyle(cell).fill)"
+    drawn, key = (set(page.evaluate(fills.format(part))) for part in (".maps", ".key"))
+    assert drawn == key
+    assert len(key) > 1
+    assert troubles == []
+    page.close()

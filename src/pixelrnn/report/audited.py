@@ -1,6 +1,6 @@
 """The page of an audit: its findings, and what one position really depends on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +35,7 @@ def write(found: Audited, out: Path) -> Path:
         OutputError: if it cannot be written.
     """
     about = found.to_json()
+    shown = maps(about["picture"]) if about["picture"] else []
     page = (
         environment()
         .get_template("audit.html.jinja")
@@ -42,12 +43,18 @@ def write(found: Audited, out: Path) -> Path:
             audit=about,
             style=Markup(STYLE),
             failing=[each for each in about["findings"] if each["verdict"] == "fails"],
-            maps=maps(about["picture"]) if about["picture"] else [],
-            classes=CLASSES,
+            maps=shown,
+            key=_key(about["picture"]["meanings"], shown) if shown else [],
         )
     )
     write_page(out, page, "--html")
     return out
+
+
+def _key(meanings: Sequence[str], shown: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return (class, meaning) of those cells that are drawn."""
+    drawn = {kind for each in shown for _, _, kind in each["cells"]}
+    return [pair for pair in zip(CLASSES, meanings, strict=True) if pair[0] in drawn]
 
 
 def maps(picture: Mapping[str, Any]) -> list[dict[str, Any]]:
