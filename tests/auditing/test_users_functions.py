@@ -115,6 +115,18 @@ def test_orders(tmp_path):
         order_of(tmp_path / "floats.npy", (2, 2, 3))
 
 
+def test_integers_made_of_floats_are_named_as_what_keeps_gradients_back():
+    table = torch.nn.Embedding(4, 4)
+
+    def by_table(images):
+        before = torch.nn.functional.pad(images[..., :-1], (1, 0))
+        return table(before.long()).movedim(-1, 1)
+
+    found = audit(logits=by_table, shape=(1, 2, 3), num_levels=4, inputs="float-levels")["Jacobian"]
+    assert found.verdict == "cannot be told"
+    assert found.text.endswith("turn into integers")
+
+
 def test_an_audit_as_text_and_as_json():
     found = audit(**UNIFORM)
     about = found.to_json()

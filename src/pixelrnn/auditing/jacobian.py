@@ -14,6 +14,7 @@ from pixelrnn.wording import counted
 
 CHECK = "Jacobian"
 POSITIONS = 16
+NO_GRADIENT = "no gradient comes back to its inputs, which it may turn into integers"
 ROUNDING = 1024.0  # units in the last place of the largest derivative
 
 
@@ -58,14 +59,16 @@ def _gradients(
         weights = weights - weights.mean()
     sums = (parameters * weights[None, None, :, None, None]).sum(dim=2).flatten(1)
     total = sums[torch.arange(len(places)), places].sum()
-    (gradient,) = torch.autograd.grad(total, inputs)
+    (gradient,) = torch.autograd.grad(total, inputs, allow_unused=True)
+    if gradient is None:
+        raise RuntimeError(NO_GRADIENT)
     return subject.form.unfold(gradient.cpu(), subject.sizes(len(places)))
 
 
 def _differentiable(subject: Subject, inputs: Tensor, count: int) -> Tensor:
     parameters = subject.read(subject.output(inputs), count)
     if not parameters.requires_grad:
-        raise RuntimeError("its outputs do not hang on its inputs for autograd")
+        raise RuntimeError(NO_GRADIENT)
     return parameters
 
 
