@@ -180,7 +180,7 @@ def test_a_process_forked_while_another_thread_compiles_can_compile(loop):
     for _ in range(5):
         child = os.fork()
         if child == 0:
-            signal.alarm(20)
+            signal.alarm(100)  # it hangs where it cannot
             os._exit(loop.start(2.5)[0] != [7.5])
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     for thread in threads:

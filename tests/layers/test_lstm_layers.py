@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from pixelrnn import kernels
 from pixelrnn.layers import DiagonalBiLSTM, RowLSTM, feature_groups
 from reference import plain_layers
 from tracing import reach_of
@@ -150,3 +151,15 @@ def check_reach(kind, groups, spatial, pixel):
         np.testing.assert_array_equal(claimed, by_group[ins])
         seen = felt(layer, outs, group, *pixel, spatial.shape)
         np.testing.assert_array_equal(seen, by_group[ins])
+
+
+@pytest.mark.parametrize("kind", ["row", "diagonal"])
+def test_a_size_first_seen_in_inference_can_be_trained_on(kind, monkeypatch):
+    """As on a GPU, where no compiled loop stands in for torch: what is kept for a size serves both."""
+    monkeypatch.setattr(kernels, "is_supported", lambda _: False)
+    layer, *_ = build(kind)
+    maps = torch.randn(1, 8, 11, 3, dtype=torch.float64)  # a size that no other test has
+    with torch.inference_mode():
+        layer(maps)
+    layer(maps).sum().backward()
+    assert layer.recurrence.state_to_state.grad.abs().sum() > 0

@@ -51,7 +51,8 @@ class Order:
     @functools.cached_property
     def to_raster(self) -> Tensor:
         """The inverse of `to_packed`."""
-        return self.to_packed.argsort(dim=1)
+        with torch.inference_mode(False):
+            return self.to_packed.argsort(dim=1)
 
     @functools.cached_property
     def table(self) -> npt.NDArray[np.int64]:
@@ -69,12 +70,16 @@ def kept(
 ) -> Callable[[int, int, torch.device], Order]:
     """Keep the orders that a function of height, width and device makes.
 
-    Not while torch exports a model: its tensors are of that moment only.
+    Not while torch exports a model: its tensors are of that moment only. Tensors that are first made in
+    inference mode must do in training, too.
     """
     remembering = functools.lru_cache(maxsize=64)(make)
 
     @functools.wraps(make)
     def order(height: int, width: int, device: torch.device) -> Order:
-        return (make if kernels.is_exporting() else remembering)(height, width, device)
+        if kernels.is_exporting():
+            return make(height, width, device)
+        with torch.inference_mode(False):
+            return remembering(height, width, device)
 
     return order
