@@ -31,6 +31,12 @@ class Guided:
         return total
 
 
+@pytest.fixture(params=["pixelcnn", "diagonal-bilstm", "pixel-snail"])
+def kind(request):
+    """Kinds with all sections that a program may have: a program is guided, whatever model it is of."""
+    return request.param
+
+
 @pytest.fixture(params=[(1, 3, 2, 2), (3, 2, 2, 1)], ids=["grey", "rgb"])
 def world(request):
     """Channels, levels, height and width of images few enough to be listed."""
@@ -66,7 +72,6 @@ def test_samples_follow_the_guided_distribution(strength, model, world):
         assert p_value(drawn, model.given(1), world) < NOTICED
 
 
-@pytest.mark.parametrize("kind", ["pixelcnn", "pixel-snail"])
 def test_no_guidance_is_the_label_and_minus_one_is_no_label(model, world):
     np.testing.assert_array_equal(sampled(model, world, 0.0), model.given(1).sample(
         6000, size=world[2:], seed=1
