@@ -12,29 +12,29 @@ try:
 except ImportError:  # some Pythons are built without it
     lzma = None  # type: ignore[assignment]
 
+from pixelrnn.arrays import Images
 from pixelrnn.baselines.formats import FORMATS, ImageFormat, encode_jpegxl
-from pixelrnn.baselines.mosaic import Pixels
 
 
 class Stream(ImageFormat):
     """A stream of levels, which does not know the shape of pixels: it decodes to a row."""
 
-    def all_in_one(self, pictures: Sequence[Pixels]) -> Pixels:
+    def all_in_one(self, pictures: Sequence[Images]) -> Images:
         """Return all pixels below one another: sizes do not matter."""
         rest = pictures[0].shape[2:]
         return np.concatenate([each.reshape(-1, 1, *rest) for each in pictures])
 
-    def holds(self, data: bytes, pixels: Pixels) -> bool:
+    def holds(self, data: bytes, pixels: Images) -> bool:
         """Return whether a stream holds exactly these levels."""
         return np.array_equal(self.decode(data), pixels.ravel())
 
 
-def _encode_jpegls(pixels: Pixels, num_levels: int) -> bytes:
+def _encode_jpegls(pixels: Images, num_levels: int) -> bytes:
     del num_levels
     return bytes(imagecodecs.jpegls_encode(pixels))
 
 
-def _decode_jpegls(data: bytes) -> Pixels:
+def _decode_jpegls(data: bytes) -> Images:
     return np.asarray(imagecodecs.jpegls_decode(data))
 
 
@@ -42,7 +42,7 @@ def _decode_jpegls(data: bytes) -> Pixels:
 _JPEG2000_RESOLUTIONS = (1, 6)
 
 
-def _encode_jpeg2000(pixels: Pixels, num_levels: int) -> bytes:
+def _encode_jpeg2000(pixels: Images, num_levels: int) -> bytes:
     bits = (num_levels - 1).bit_length()
     files = (
         imagecodecs.jpeg2k_encode(
@@ -59,11 +59,11 @@ def _encode_jpeg2000(pixels: Pixels, num_levels: int) -> bytes:
     return min(map(bytes, files), key=len)
 
 
-def _decode_jpeg2000(data: bytes) -> Pixels:
+def _decode_jpeg2000(data: bytes) -> Images:
     return np.asarray(imagecodecs.jpeg2k_decode(data, numthreads=1))
 
 
-def _encode_lzma(pixels: Pixels, num_levels: int) -> bytes:
+def _encode_lzma(pixels: Images, num_levels: int) -> bytes:
     """Return the smaller of two: with differences to the pixel before, which suit photographs, and without.
 
     A dictionary longer than the pixels would take memory and time, and save nothing.
@@ -83,7 +83,7 @@ def _encode_lzma(pixels: Pixels, num_levels: int) -> bytes:
     return min(files, key=len)
 
 
-def _decode_lzma(data: bytes) -> Pixels:
+def _decode_lzma(data: bytes) -> Images:
     return np.frombuffer(lzma.decompress(data), np.uint8)
 
 

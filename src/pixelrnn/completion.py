@@ -145,7 +145,7 @@ def guides_later(config: ModelConfig) -> bool:
         >>> guides_later(PixelCNNConfig()), guides_later(PixelCNNConfig(condition={"kind": "masked"}))
         (False, True)
     """
-    return config.condition is not None and config.condition.kind == "masked"
+    return config.condition is not None and config.condition.build().has_holes
 
 
 def known_after_hidden(known: Flags) -> int:

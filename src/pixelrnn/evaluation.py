@@ -144,10 +144,10 @@ def conditioned(
     """
     labels = data.labels_of(split) if model.config.num_labels else None
     image = known = None
-    if model.config.condition and model.config.condition.kind != "given":
+    condition = model.config.condition.build() if model.config.condition else None
+    if condition and condition.is_made:
         count = data.count(split)
         bits = np.random.Philox(key=CONDITION_SEED).random_raw(count)
-        condition = model.config.condition.build()
         image, known = condition.of_images(data.part(split).images[chosen], bits[chosen])
     if labels is None and image is None:
         return model

@@ -7,13 +7,14 @@ tables, and the tests of the contract.
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Generic, TypeVar, cast
 
 from pixelrnn.errors import UnknownKindError
 from pixelrnn.wording import choice
 
 T = TypeVar("T")
+Entry = TypeVar("Entry")
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -48,6 +49,23 @@ class Registry(Mapping[str, T], Generic[T]):
         if kind in self._entries:
             raise ValueError(f"two of one kind: there is a {self._what} {kind!r} already")
         self._entries[kind] = (rank, entry)
+
+    def register(self, kind: str, rank: int = 100) -> Callable[[Entry], Entry]:
+        """Return a decorator that registers what it decorates, and leaves it as it is; see `add`.
+
+        Example:
+            >>> shapes = Registry[type]("shape")
+            >>> @shapes.register("circle")
+            ... class Circle: ...
+            >>> shapes["circle"] is Circle
+            True
+        """
+
+        def enter(entry: Entry) -> Entry:
+            self.add(kind, cast(T, entry), rank)
+            return entry
+
+        return enter
 
     def __getitem__(self, kind: str) -> T:
         if kind not in self._entries:

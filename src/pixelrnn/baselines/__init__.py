@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from pixelrnn.arrays import Images
 from pixelrnn.baselines.files import start_formats
 from pixelrnn.baselines.histograms import histogram
-from pixelrnn.baselines.mosaic import Pixels
 from pixelrnn.data import DataSet
 from pixelrnn.errors import DataError
 from pixelrnn.processes import usable_cores
@@ -24,8 +24,8 @@ __all__ = ["Baseline", "measure", "measure_for"]
 
 
 def measure(
-    train: Pixels,
-    test: Pixels,
+    train: Images,
+    test: Images,
     num_levels: int,
     *,
     pictures: Pictures | None = None,
@@ -76,7 +76,7 @@ def measure_for(data: DataSet) -> list[Baseline]:
     return measure(train, test, data.num_levels, pictures=pictures)
 
 
-def _check(train: Pixels, test: Pixels, num_levels: int) -> None:
+def _check(train: Images, test: Images, num_levels: int) -> None:
     for split, images in (("training", train), ("test", test)):
         if images.dtype not in (np.uint8, np.uint16) or images.ndim != 4:
             raise DataError(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, features
 
-from pixelrnn.baselines.mosaic import Pixels, as_colour, as_pictures, one_picture
+from pixelrnn.arrays import Images
+from pixelrnn.baselines.mosaic import as_colour, as_pictures, one_picture
 
 
 class UnfitFormatError(Exception):
@@ -34,8 +35,8 @@ class ImageFormat:
 
     name: str
     available: Callable[[], bool]
-    encode: Callable[[Pixels, int], bytes]
-    decode: Callable[[bytes], Pixels]
+    encode: Callable[[Images, int], bytes]
+    decode: Callable[[bytes], Images]
     note: str
     stores_grey: bool = True
     max_side: int = 2**31 - 1
@@ -48,7 +49,7 @@ class ImageFormat:
             return f"{self.note}, 1 bit per pixel"
         return self.note
 
-    def pictures(self, images: Sequence[Pixels]) -> list[Pixels]:
+    def pictures(self, images: Sequence[Images]) -> list[Images]:
         """Return images, each `(C, H, W)`, as the format takes them.
 
         Raises:
@@ -61,26 +62,26 @@ class ImageFormat:
         pictures = [as_pictures(image[np.newaxis]) for image in images]
         return [(each if self.stores_grey else as_colour(each))[0] for each in pictures]
 
-    def all_in_one(self, pictures: Sequence[Pixels]) -> Pixels | None:
+    def all_in_one(self, pictures: Sequence[Images]) -> Images | None:
         """Return one picture of all, or None if it would be too large, or they differ in size."""
         if len({picture.shape for picture in pictures}) > 1:
             return None
         mosaic = one_picture(np.stack(pictures))
         return None if mosaic is None or max(mosaic.shape[:2]) > self.max_side else mosaic
 
-    def checked_file(self, pixels: Pixels, num_levels: int) -> bytes:
+    def checked_file(self, pixels: Images, num_levels: int) -> bytes:
         """Return the bytes of a file; raises `UnfitFormatError` if it holds other pixels."""
         data = self.encode(pixels, num_levels)
         if not self.holds(data, pixels):
             raise UnfitFormatError("it decodes to other pixels, so it is not lossless")
         return data
 
-    def holds(self, data: bytes, pixels: Pixels) -> bool:
+    def holds(self, data: bytes, pixels: Images) -> bool:
         """Return whether a file holds exactly these pixels."""
         return np.array_equal(self.decode(data), pixels)
 
 
-def _encode_png(pixels: Pixels, num_levels: int) -> bytes:
+def _encode_png(pixels: Images, num_levels: int) -> bytes:
     # Two levels of grey fit in one bit per pixel; anything else would be an unfair comparison.
     binary = num_levels == 2 and pixels.ndim == 2
     image = Image.fromarray(pixels.astype(bool) if binary else pixels)
@@ -89,7 +90,7 @@ def _encode_png(pixels: Pixels, num_levels: int) -> bytes:
     return file.getvalue()
 
 
-def _decode(data: bytes) -> Pixels:
+def _decode(data: bytes) -> Images:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image, dtype=np.uint8)
 
@@ -99,7 +100,7 @@ def _decode(data: bytes) -> Pixels:
 _WEBP_METHODS_AND_QUALITIES = ((1, 100), (4, 100), (6, 50))
 
 
-def _encode_webp(pixels: Pixels, num_levels: int) -> bytes:
+def _encode_webp(pixels: Images, num_levels: int) -> bytes:
     del num_levels
     image = Image.fromarray(pixels)
     files = []
@@ -110,7 +111,7 @@ def _encode_webp(pixels: Pixels, num_levels: int) -> bytes:
     return min(files, key=len)
 
 
-def encode_jpegxl(pixels: Pixels, num_levels: int, *, effort: int = 9) -> bytes:
+def encode_jpegxl(pixels: Images, num_levels: int, *, effort: int = 9) -> bytes:
     """Return a lossless JPEG XL file; `effort` is 1 to 9."""
     import imagecodecs  # noqa: PLC0415 - the other formats do without it
 
@@ -118,7 +119,7 @@ def encode_jpegxl(pixels: Pixels, num_levels: int, *, effort: int = 9) -> bytes:
     return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, numthreads=1))
 
 
-def _decode_jpegxl(data: bytes) -> Pixels:
+def _decode_jpegxl(data: bytes) -> Images:
     import imagecodecs  # noqa: PLC0415
 
     return np.asarray(imagecodecs.jpegxl_decode(data))

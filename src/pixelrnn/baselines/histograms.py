@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pixelrnn.baselines.mosaic import Pixels
+from pixelrnn.arrays import Images
 from pixelrnn.runs import Baseline
 from pixelrnn.uncertainty import Pictures, standard_error
 from pixelrnn.units import bits_per_dim
@@ -15,7 +15,7 @@ _BLOCK_ELEMENTS = 2**22
 
 
 def histogram(
-    train: Pixels, test: Pixels, num_levels: int, pictures: Pictures | None = None
+    train: Images, test: Images, num_levels: int, pictures: Pictures | None = None
 ) -> Baseline:
     """Fit a histogram of levels to each position of the training images; measure it on `test`."""
     num_train, num_positions = len(train), test[0].size

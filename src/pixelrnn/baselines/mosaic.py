@@ -6,20 +6,18 @@ import numpy as np
 
 from pixelrnn.arrays import Images
 
-Pixels = Images
-
 MOSAIC_MAX_PIXELS = 2**26
 """The largest picture made: Pillow takes larger ones for an attack when it reads them back."""
 
 
-def as_pictures(images: Pixels) -> Pixels:
+def as_pictures(images: Images) -> Images:
     """Turn `(N, C, H, W)` into `(N, H, W)` for one channel or `(N, H, W, 3)` for three."""
     if images.shape[1] == 1:
         return np.ascontiguousarray(images[:, 0])
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
-def as_colour(pictures: Pixels) -> Pixels:
+def as_colour(pictures: Images) -> Images:
     """Give grey pictures `(N, H, W)` three equal colours; leave `(N, H, W, 3)` alone."""
     if pictures.ndim == 4:
         return pictures
@@ -33,7 +31,7 @@ def grid_shape(num_images: int) -> tuple[int, int]:
     return min(shapes, key=lambda shape: (shape[0] * shape[1], shape[1]))
 
 
-def one_picture(pictures: Pixels) -> Pixels | None:
+def one_picture(pictures: Images) -> Images | None:
     """Return all the pictures in one, or None where it would be too large."""
     rows, columns = grid_shape(len(pictures))
     if rows * columns * pictures.shape[1] * pictures.shape[2] > MOSAIC_MAX_PIXELS:
@@ -41,7 +39,7 @@ def one_picture(pictures: Pixels) -> Pixels | None:
     return lay_out(pictures, rows, columns)
 
 
-def lay_out(pictures: Pixels, rows: int, columns: int) -> Pixels:
+def lay_out(pictures: Images, rows: int, columns: int) -> Images:
     """Lay the pictures out edge to edge, row by row; cells left over are black."""
     height, width = pictures.shape[1:3]
     rest = pictures.shape[3:]

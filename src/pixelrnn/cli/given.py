@@ -97,13 +97,12 @@ def _picture(
     condition = CONDITIONS[about["kind"]](about["factor"])
     bands, alpha = _read(path)
     _check_size(path, bands.shape[:2], condition, size)
-    has_holes = about["kind"] == "masked"
-    if not has_holes and (alpha < 255).any():
+    if not condition.has_holes and (alpha < 255).any():
         raise ImageMismatchError(
             f"{path} has transparent pixels, and all are given: make them opaque"
         )
     channels = about["channels"] or condition.channels(config["channels"])
-    known = _known(path, alpha, keep, has_holes=has_holes)
+    known = _known(path, alpha, keep, has_holes=condition.has_holes)
     shown = bands * known[..., None]  # whatever lies in a hole does not count
     levels = _levels(_of_colours(shown, channels, path), config["num_levels"], path)
     placed, where = condition.placed(levels.transpose(2, 0, 1), known, *size)

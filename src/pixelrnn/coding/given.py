@@ -8,10 +8,9 @@ from pixelrnn.arrays import Images
 from pixelrnn.coding.container import Entry
 from pixelrnn.coding.tiles import Part
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.graph.conditions import MIN_FACTOR
 from pixelrnn.graph.given import GivenLevels
 from pixelrnn.graph.program import Program
-
-MIN_FACTOR, MAX_FACTOR = 2, 64
 
 
 class ImageGiven(NamedTuple):

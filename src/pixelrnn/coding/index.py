@@ -26,7 +26,6 @@ from pixelrnn.coding.container import (
     Header,
     Message,
 )
-from pixelrnn.coding.given import MAX_FACTOR, MIN_FACTOR
 from pixelrnn.coding.limits import (
     MAX_IMAGES,
     MAX_INDEX_BYTES,
@@ -37,6 +36,7 @@ from pixelrnn.coding.limits import (
 from pixelrnn.coding.names import Names, read_names
 from pixelrnn.coding.varints import BLOCK, CUT_SHORT, Reader
 from pixelrnn.errors import CompressedFileError
+from pixelrnn.graph.conditions import MAX_FACTOR, MIN_FACTOR
 from pixelrnn.lazy import LazySequence
 
 NOT_THERE = "its index counts images that are not there: it is damaged"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pixelrnn.arrays import MAX_LEVELS
+from pixelrnn.graph.conditions import MAX_FACTOR, MIN_FACTOR
 
 Side = Annotated[int, Field(strict=True, ge=1, le=65536)]
 Binarisation = Literal["none", "threshold", "sampled", "fixed"]
@@ -49,8 +50,8 @@ class DataOptions(BaseModel):
     )
     shrink: Annotated[int, Field(strict=True)] | None = Field(
         default=None,
-        ge=2,
-        le=64,
+        ge=MIN_FACTOR,
+        le=MAX_FACTOR,
         description="keep the top left pixel of each square of this side, of whole images or of patches: "
         "the small images of a model of several scales",
     )

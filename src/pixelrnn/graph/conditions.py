@@ -13,9 +13,8 @@ together are bits of the large one, p(large) = p(small) p(large | small).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar, final
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from pixelrnn.arrays import Flags, Images
 from pixelrnn.registry import Registry
 
+MIN_FACTOR, MAX_FACTOR = 2, 64
 RandomBits = npt.NDArray[np.uint64]
 # Of 2^16, as Pillow weighs red, green and blue for its mode L (ITU-R 601-2).
 LUMINANCE = (19595, 38470, 7471)
@@ -34,10 +34,15 @@ class Condition(ABC):
 
     Attributes:
         factor: of `small`: how many times smaller its sides are.
+        is_part: whether what is known of it is a part of the image itself.
+        has_holes: whether any pixels may be unknown, so that known ones after a hole guide what fills it.
+        is_made: whether it is made of images, and not given by who uses the model.
     """
 
-    factor: int = 2
-    is_part: ClassVar[bool] = False  # of the image itself
+    factor: int = MIN_FACTOR
+    is_part: ClassVar[bool] = False
+    has_holes: ClassVar[bool] = False
+    is_made: ClassVar[bool] = True
 
     def channels(self, of_image: int) -> int:
         """Return its colours; raises `ValueError` if no image of so many colours is given that way."""
@@ -63,18 +68,7 @@ class Condition(ABC):
         return picture, known
 
 
-CONDITIONS: Registry[Callable[[int], Condition]] = Registry("condition")
-Kind = TypeVar("Kind", bound=type[Condition])
-
-
-def register(kind: str) -> Callable[[Kind], Kind]:
-    """Return a decorator that registers a kind of condition."""
-
-    def enter(condition: Kind) -> Kind:
-        CONDITIONS.add(kind, condition)
-        return condition
-
-    return enter
+CONDITIONS = Registry[type[Condition]]("condition")
 
 
 def everywhere(images: Images) -> Flags:
@@ -83,7 +77,7 @@ def everywhere(images: Images) -> Flags:
 
 
 @final
-@register("grey")
+@CONDITIONS.register("grey")
 class Grey(Condition):
     """The luminance of an image in colour.
 
@@ -107,7 +101,7 @@ class Grey(Condition):
 
 
 @final
-@register("small")
+@CONDITIONS.register("small")
 class Small(Condition):
     """The top left pixel of each square.
 
@@ -142,7 +136,7 @@ class Small(Condition):
 
 
 @final
-@register("masked")
+@CONDITIONS.register("masked")
 class Masked(Condition):
     """All of an image but a rectangle: of any height, width and place, each as likely.
 
@@ -153,6 +147,7 @@ class Masked(Condition):
     """
 
     is_part: ClassVar[bool] = True
+    has_holes: ClassVar[bool] = True
 
     def of_images(self, images: Images, random_bits: RandomBits) -> tuple[Images, Flags]:
         """Return the images, each with a hole of its own; see the base class."""
@@ -162,9 +157,11 @@ class Masked(Condition):
 
 
 @final
-@register("given")
+@CONDITIONS.register("given")
 class AnyImage(Condition):
     """Whatever is given in Python."""
+
+    is_made: ClassVar[bool] = False
 
     def of_images(self, images: Images, random_bits: RandomBits) -> tuple[Images, Flags]:
         """Raise `ValueError`: it is not made of images."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pixelrnn.arrays import MAX_CHANNELS, MAX_LEVELS
-from pixelrnn.graph.conditions import CONDITIONS, Condition
+from pixelrnn.graph.conditions import CONDITIONS, MAX_FACTOR, MIN_FACTOR, Condition
 from pixelrnn.likelihoods import AnyLikelihoodConfig, LogisticMixtureConfig
 from pixelrnn.stepper.asked import MAX_SIDE
 from pixelrnn.wording import choice
@@ -25,7 +25,10 @@ class ConditionConfig(BaseModel):
         json_schema_extra={"enum": list(CONDITIONS)},
     )
     factor: int = Field(
-        default=2, ge=2, le=64, description="small: how many times smaller its sides are"
+        default=MIN_FACTOR,
+        ge=MIN_FACTOR,
+        le=MAX_FACTOR,
+        description="small: how many times smaller its sides are",
     )
     channels: int | None = Field(
         default=None, ge=1, le=64, description="given: its colours, by default those of the images"
@@ -48,7 +51,7 @@ class ConditionConfig(BaseModel):
 
     @model_validator(mode="after")
     def _colours_of_any(self) -> Self:
-        if self.channels is not None and self.kind != "given":
+        if self.channels is not None and self.build().is_made:
             raise ValueError(f"what is {self.kind} has colours of its own: leave channels out")
         return self
 

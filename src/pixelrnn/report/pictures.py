@@ -8,10 +8,9 @@ import numpy as np
 from PIL import Image
 
 from pixelrnn import pictures
-from pixelrnn.arrays import Flags
+from pixelrnn.arrays import Flags, Images
 from pixelrnn.report.compared import ComparedModel
 from pixelrnn.runs import SamplesArrays
-from pixelrnn.runs.arrays import Pixels
 
 MAX_SUB_PIXELS = 200_000  # of one model's samples, for the size of the page
 GROWTH_STAGES = 8
@@ -38,7 +37,7 @@ class Sheet:
         return _png_url(self.image)
 
 
-def image_url(image: Pixels, num_levels: int) -> str:
+def image_url(image: Images, num_levels: int) -> str:
     """Return one image as a PNG in a data URL.
 
     Args:
@@ -54,13 +53,13 @@ def image_url(image: Pixels, num_levels: int) -> str:
     return pixels_url(shown.transpose(1, 2, 0))
 
 
-def pixels_url(pixels: Pixels) -> str:
+def pixels_url(pixels: Images) -> str:
     """Return pixels, uint8 `(H, W, C)`, as a PNG in a data URL."""
     return _png_url(pictures.picture(pixels))
 
 
 def sheet(
-    images: Pixels, num_levels: int, *, columns: int, alt: str, known: Flags | None = None
+    images: Images, num_levels: int, *, columns: int, alt: str, known: Flags | None = None
 ) -> Sheet:
     """Return images in rows.
 
@@ -85,7 +84,7 @@ def _samples(model: ComparedModel) -> SamplesArrays:
     return model.run.samples
 
 
-def samples_shown(model: ComparedModel) -> Pixels:
+def samples_shown(model: ComparedModel) -> Images:
     """Return as many of a model's samples as the page has room for, at least one."""
     samples = _samples(model).samples
     return samples[: max(1, MAX_SUB_PIXELS // samples[0].size)]

@@ -10,13 +10,11 @@ from pixelrnn.arrays import Flags, Floats, Images, Integers
 from pixelrnn.ordering import Place
 from pixelrnn.runs.array_file import ArrayFile, Axes
 
-Pixels = Images
-
 
 class Examples(NamedTuple):
     """Some test images: `(K, C, H, W)`, their bits/dim `(K,)` and their indices in the split `(K,)`."""
 
-    images: Pixels
+    images: Images
     bits_per_dim: Floats
     indices: Integers
 
@@ -41,14 +39,14 @@ class EvaluationArrays(ArrayFile):
     receptive_field_at: Annotated[Integers | None, Axes("3", np.int64)] = Field(
         None, description="row, column and channel of that sub-pixel"
     )
-    easiest_images: Annotated[Pixels, Axes("E C H W", np.uint8)] = Field(
+    easiest_images: Annotated[Images, Axes("E C H W", np.uint8)] = Field(
         description="the images with the lowest bits/dim, the lowest first"
     )
     easiest_bits_per_dim: Annotated[Floats, Axes("E", np.float64)] = Field(description="of these")
     easiest_indices: Annotated[Integers, Axes("E", np.int64)] = Field(
         description="their places in the test split"
     )
-    hardest_images: Annotated[Pixels, Axes("K C H W", np.uint8)] = Field(
+    hardest_images: Annotated[Images, Axes("K C H W", np.uint8)] = Field(
         description="the images with the highest bits/dim, the highest first"
     )
     hardest_bits_per_dim: Annotated[Floats, Axes("K", np.float64)] = Field(description="of these")
@@ -90,17 +88,17 @@ class SamplesArrays(ArrayFile):
     remedy: ClassVar[str] = "assess that run again"
 
     seed: Annotated[Integers, Axes("", np.int64)] = Field(description="the same for every model")
-    samples: Annotated[Pixels, Axes("S C H W", np.uint8)] = Field(description="images sampled")
+    samples: Annotated[Images, Axes("S C H W", np.uint8)] = Field(description="images sampled")
     known: Annotated[Flags, Axes("H W", np.bool_)] = Field(
         description="what was given of the completed images"
     )
-    completed_images: Annotated[Pixels, Axes("M C H W", np.uint8)] = Field(
+    completed_images: Annotated[Images, Axes("M C H W", np.uint8)] = Field(
         description="test images, whole"
     )
     completed_indices: Annotated[Integers, Axes("M", np.int64)] = Field(
         description="their places in the test split"
     )
-    completions: Annotated[Pixels, Axes("M K C H W", np.uint8)] = Field(
+    completions: Annotated[Images, Axes("M K C H W", np.uint8)] = Field(
         description="several of each of them"
     )
     hidden_bits_per_dim: Annotated[Floats, Axes("M", np.float64)] = Field(

@@ -37,6 +37,16 @@ class Score(ABC):
         """Return the score of each of N images, or groups, `(N,)`."""
 
 
+class Difference(Score):
+    """What the model needs beyond something else: the first of what it is made of, less the second."""
+
+    @final
+    def __call__(self, measured: Columns) -> Floats:
+        """Return the difference."""
+        model, other = (measured[name] for name in self.needs)
+        return model - other
+
+
 class Deviation(Score):
     """How far a one-sided score is from its mean over normal images: two-sided, like a typical set's."""
 

@@ -13,33 +13,25 @@ Change = Callable[[Images, int, np.random.Generator], Images]
 CHANGES = Registry[Change]("change of images")
 
 
-def _register(name: str) -> Callable[[Change], Change]:
-    def enter(change: Change) -> Change:
-        CHANGES.add(name, change)
-        return change
-
-    return enter
-
-
-@_register("flipped")
+@CHANGES.register("flipped")
 def flipped(image: Images, num_levels: int, draws: np.random.Generator) -> Images:
     """Return it upside down."""
     return image[:, ::-1]
 
 
-@_register("mirrored")
+@CHANGES.register("mirrored")
 def mirrored(image: Images, num_levels: int, draws: np.random.Generator) -> Images:
     """Return it with left and right exchanged."""
     return image[:, :, ::-1]
 
 
-@_register("inverted")
+@CHANGES.register("inverted")
 def inverted(image: Images, num_levels: int, draws: np.random.Generator) -> Images:
     """Return its negative."""
     return np.uint8(num_levels - 1) - image
 
 
-@_register("scrambled")
+@CHANGES.register("scrambled")
 def scrambled(image: Images, num_levels: int, draws: np.random.Generator) -> Images:
     """Return its pixels in another order."""
     pixels = image.reshape(len(image), -1)

@@ -24,28 +24,20 @@ OVERSAMPLING = 4
 TURN_DEGREES = 15.0
 
 
-def _register(name: str) -> Callable[[Make], Make]:
-    def enter(make: Make) -> Make:
-        MADE.add(name, make)
-        return make
-
-    return enter
-
-
-@_register("noise")
+@MADE.register("noise")
 def noise(shape: Shape, num_levels: int, draws: np.random.Generator) -> Images:
     """Return every sub-pixel at random, all levels alike."""
     levels: Images = draws.integers(num_levels, size=shape, dtype=np.uint8)
     return levels
 
 
-@_register("constant")
+@MADE.register("constant")
 def constant(shape: Shape, num_levels: int, draws: np.random.Generator) -> Images:
     """Return one colour, the same everywhere."""
     return np.broadcast_to(noise((shape[0], 1, 1), num_levels, draws), shape)
 
 
-@_register("gradients")
+@MADE.register("gradients")
 def gradients(shape: Shape, num_levels: int, draws: np.random.Generator) -> Images:
     """Return one colour going over into another, in some direction."""
     ends = draws.uniform(0, num_levels - 1, size=(2, shape[0], 1, 1))
@@ -57,7 +49,7 @@ def gradients(shape: Shape, num_levels: int, draws: np.random.Generator) -> Imag
     return levels
 
 
-@_register("textures")
+@MADE.register("textures")
 def textures(shape: Shape, num_levels: int, draws: np.random.Generator) -> Images:
     """Return a place in scikit-image's bricks, grass or gravel, which are grey."""
     picture = _texture(TEXTURES[draws.integers(len(TEXTURES))])
@@ -71,7 +63,7 @@ def textures(shape: Shape, num_levels: int, draws: np.random.Generator) -> Image
     return _spread(patch / 255, num_levels, shape)
 
 
-@_register("letters")
+@MADE.register("letters")
 def letters(shape: Shape, num_levels: int, draws: np.random.Generator) -> Images:
     """Return a capital letter, white on black, turned a little, as large as the image."""
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - only those who draw wait for Pillow

@@ -206,8 +206,8 @@ class ScheduleTable(StrictTable):
 
 def require_made_of_images(condition: ConditionConfig | None) -> None:
     """Raise `RecipeError` if images are given by others that only their user has."""
-    if condition and condition.kind == "given":
-        made = ", ".join(kind for kind in CONDITIONS if kind != condition.kind)
+    if condition and not condition.build().is_made:
+        made = ", ".join(kind for kind, condition in CONDITIONS.items() if condition.is_made)
         raise RecipeError(
             "a recipe trains with what is made of its images: give model.condition.kind, one of "
             f"{made}, or leave model.condition out"

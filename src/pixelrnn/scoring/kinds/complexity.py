@@ -1,11 +1,10 @@
 """What the model needs beyond a lossless image codec: input complexity, one-sided and two-sided."""
 
-from pixelrnn.arrays import Floats
-from pixelrnn.scoring.base import CODEC, MODEL, Columns, Deviation, Score, register
+from pixelrnn.scoring.base import CODEC, MODEL, Deviation, Difference, register
 
 
 @register("complexity", "input complexity", rank=3)
-class Complexity(Score):
+class Complexity(Difference):
     """b(x) - L(x) / D: the model's bits/dim less those of the image as a file of its own.
 
     Serra, Alvarez, Gomez, Slizovskaia, Nunez and Luque 2020, "Input Complexity and Out-of-distribution
@@ -22,14 +21,10 @@ class Complexity(Score):
 
     needs = (MODEL, CODEC)
 
-    def __call__(self, measured: Columns) -> Floats:
-        """Return the difference."""
-        return measured[MODEL] - measured[CODEC]
-
 
 @register("complexity_typicality", "input complexity, two-sided", rank=4)
 class ComplexityTypicality(Deviation):
     """How far the input complexity score is from its mean over normal images, on either side."""
 
-    needs = (MODEL, CODEC)
+    needs = Complexity.needs
     of = Complexity

@@ -1,11 +1,10 @@
 """What the model needs beyond a background model: the likelihood ratio, one-sided and two-sided."""
 
-from pixelrnn.arrays import Floats
-from pixelrnn.scoring.base import BACKGROUND, MODEL, Columns, Deviation, Score, register
+from pixelrnn.scoring.base import BACKGROUND, MODEL, Deviation, Difference, register
 
 
 @register("ratio", "likelihood ratio", rank=5)
-class Ratio(Score):
+class Ratio(Difference):
     """(log2 p_background(x) - log2 p(x)) / D: the model's bits/dim less those of a background model.
 
     Ren, Liu, Fertig, Snoek, Poplin, DePristo, Dillon and Lakshminarayanan 2019, "Likelihood Ratios for
@@ -23,14 +22,10 @@ class Ratio(Score):
 
     needs = (MODEL, BACKGROUND)
 
-    def __call__(self, measured: Columns) -> Floats:
-        """Return the difference."""
-        return measured[MODEL] - measured[BACKGROUND]
-
 
 @register("ratio_typicality", "likelihood ratio, two-sided", rank=6)
 class RatioTypicality(Deviation):
     """How far the likelihood ratio is from its mean over normal images, on either side."""
 
-    needs = (MODEL, BACKGROUND)
+    needs = Ratio.needs
     of = Ratio
