@@ -9,12 +9,11 @@ from pixelrnn.contract import ContractViolation
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.models import given as given_module
 from pixelrnn.operations.export import export
-from pixelrnn.operations.oracle import parameters_of
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.coder import Coder
 from reference.fields import field as field_of
 from tests.contract.test_samples import ACCEPTED, all_images, p_value
-from tests.reference.plain_frequencies import frequencies
+from tests.reference.plain_frequencies import assert_steps_and_codes
 
 LABELS, CONDITION = 3, {"channels": 2, "features": 3, "layers": 2, "kernel_size": 3}
 SETTINGS = {"label": {"num_labels": LABELS}, "map": {"condition": CONDITION}}
@@ -97,15 +96,9 @@ def test_integers_step_as_the_oracle_and_code(
     kind, likelihood, channels, size, build, random_images
 ):
     model, images = build(kind, likelihood, channels, size, 2), random_images(2, channels, *size)
-    program = export(model.lower(images))
-    coder = Coder(program)
+    coder = Coder(export(model.lower(images)))
     for n, image in enumerate(images.numpy()):
-        given, pixels = model.given_by.levels(n, model.config.num_labels), image.transpose(1, 2, 0)
-        expected = frequencies(program, parameters_of(program, image, given), image)
-        found = coder.frequencies(pixels, given)
-        np.testing.assert_array_equal(found.transpose(2, 0, 1), expected)
-        message = coder.encode(pixels, given)
-        np.testing.assert_array_equal(coder.decode(message, *pixels.shape, given), pixels)
+        assert_steps_and_codes(coder, image, model.given_by.levels(n, model.config.num_labels))
 
 
 def test_samples_what_it_scores(kind, likelihood, build):

@@ -6,15 +6,14 @@ import torch
 
 from pixelrnn import contract
 from pixelrnn.operations.export import export
-from pixelrnn.operations.oracle import parameters_of
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.coder import Coder
 from reference.fields import field as field_of
-from reference.plain_frequencies import frequencies
 from reference.test_equals_reference import assert_equals_reference, slope
 from tests.contract.test_given import SETTINGS as GIVEN
 from tests.contract.test_given import given_model
 from tests.contract.test_samples import ACCEPTED, all_images, p_value
+from tests.reference.plain_frequencies import assert_steps_and_codes
 
 CHANNELS = 5
 SETTINGS = {"nothing": {}, **GIVEN}
@@ -52,15 +51,9 @@ def test_sees_what_it_claims(kind, likelihood, build, random_images, generator):
 
 def test_integers_step_as_the_oracle_and_code(kind, likelihood, build, random_images):
     model, images = build(kind, likelihood), random_images(2, CHANNELS, 3, 4)
-    program = export(model.lower(images))
-    coder = Coder(program)
+    coder = Coder(export(model.lower(images)))
     for n, image in enumerate(images.numpy()):
-        given, pixels = model.given_by.levels(n, model.config.num_labels), image.transpose(1, 2, 0)
-        expected = frequencies(program, parameters_of(program, image, given), image)
-        found = coder.frequencies(pixels, given).transpose(2, 0, 1)
-        np.testing.assert_array_equal(found, expected)
-        message = coder.encode(pixels, given)
-        np.testing.assert_array_equal(coder.decode(message, *pixels.shape, given), pixels)
+        assert_steps_and_codes(coder, image, model.given_by.levels(n, model.config.num_labels))
 
 
 @pytest.mark.parametrize("world", [(2, 3, 1, 2), (4, 3, 1, 1)], ids=["2-channels", "4-channels"])

@@ -9,12 +9,11 @@ from pixelrnn.graph.levels import MAX_NARROW_LEVELS
 from pixelrnn.models.given_images import as_levels
 from pixelrnn.operations.checks import check_program
 from pixelrnn.operations.export import export
-from pixelrnn.operations.oracle import parameters_of
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.coder import Coder
 from reference.fields import field as field_of
-from reference.plain_frequencies import frequencies
 from reference.test_equals_reference import assert_equals_reference
+from tests.reference.plain_frequencies import TOTAL, assert_steps_and_codes
 
 SIZE = 3, 4
 LEVELS = {"10-bit": 1 << 10, "13-bit": MAX_NARROW_LEVELS, "just-more": MAX_NARROW_LEVELS + 1,
@@ -67,23 +66,16 @@ def test_integers_step_as_the_oracle_and_code(kind, likelihood, by, num_levels, 
     known = np.random.default_rng(7).random((2, 1, *SIZE)) < 0.6
     if by == "map":
         model = model.given(image=images_of(2, 1, num_levels, seed=1), known=known)
-    program = export(model.lower(images))
-    coder = Coder(program)
+    coder = Coder(export(model.lower(images)))
+    assert coder.level_type == np.uint16
     for n, image in enumerate(images.numpy()):
-        given, pixels = model.given_by.levels(n, 0), image.transpose(1, 2, 0)
-        expected = frequencies(program, parameters_of(program, image, given), image)
-        found = coder.frequencies(pixels, given).transpose(2, 0, 1)
-        np.testing.assert_array_equal(found, expected)
-        message = coder.encode(pixels, given)
-        decoded = coder.decode(message, *pixels.shape, given)
-        np.testing.assert_array_equal(decoded, pixels)
-        assert decoded.dtype == np.uint16
+        found = assert_steps_and_codes(coder, image, model.given_by.levels(n, 0))
         exact = (
             -model.of_images(torch.tensor([n])).log_prob_map(images[n : n + 1])[0].detach().numpy()
         )
         usual = exact < 12  # nats: less probability is rounded up
         assert usual.any()
-        apart = (exact + np.log(found / 2**24))[usual]
+        apart = (exact + np.log(found / TOTAL))[usual]
         assert abs(apart.mean()) < 0.05
 
 
@@ -137,11 +129,7 @@ def test_the_largest_softmax_codes(tiny_model):
     images = images_of(1, 1, 1 << 16, (2, 3))
     program = export(model.lower(images))
     check_program(program)
-    image = images[0].numpy()
-    pixels, coder = image.transpose(1, 2, 0), Coder(program)
-    expected = frequencies(program, parameters_of(program, image), image)
-    np.testing.assert_array_equal(coder.frequencies(pixels).transpose(2, 0, 1), expected)
-    np.testing.assert_array_equal(coder.decode(coder.encode(pixels), *pixels.shape), pixels)
+    assert_steps_and_codes(Coder(program), images[0].numpy())
 
 
 def test_a_softmax_beyond_it_is_refused(tiny_model):

@@ -11,14 +11,13 @@ from pixelrnn.contract import ContractViolation
 from pixelrnn.graph.program import Program
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.operations.export import export
-from pixelrnn.operations.oracle import parameters_of
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.coder import Coder
 from reference.fields import field as field_of
-from reference.plain_frequencies import frequencies
 from reference.test_equals_reference import assert_equals_reference, slope
 from tests.contract.test_given import given_model
 from tests.contract.test_samples import ACCEPTED, all_images, p_value
+from tests.reference.plain_frequencies import TOTAL, assert_steps_and_codes
 
 SIZE = 3, 4
 SETTINGS = {"nothing": {}, "label": {"num_labels": 3}}
@@ -73,16 +72,11 @@ def test_sees_what_it_claims(kind, likelihood, channels, build, random_images, g
 
 def test_integers_step_as_the_oracle_and_code(kind, likelihood, channels, build, random_images):
     model, images = build(kind, likelihood, channels), random_images(2, channels, *SIZE)
-    program = export(model.lower(images))
-    coder = Coder(program)
+    coder = Coder(export(model.lower(images)))
     for n, image in enumerate(images.numpy()):
-        given, pixels = model.given_by.levels(n, model.config.num_labels), image.transpose(1, 2, 0)
-        expected = frequencies(program, parameters_of(program, image, given), image)
-        found = coder.frequencies(pixels, given).transpose(2, 0, 1)
-        np.testing.assert_array_equal(found, expected)
-        message = coder.encode(pixels, given)
-        np.testing.assert_array_equal(coder.decode(message, *pixels.shape, given), pixels)
-    nats = -np.log(coder.frequencies(images[1].numpy().transpose(1, 2, 0), given) / 2**24).sum()
+        given = model.given_by.levels(n, model.config.num_labels)
+        found = assert_steps_and_codes(coder, image, given)
+    nats = -np.log(found / TOTAL).sum()
     assert nats == pytest.approx(-model.log_prob(images)[1].item(), rel=0.02)
 
 

@@ -3,7 +3,11 @@
 Units and tables are those of `pixelrnn/graph/curves.py`.
 """
 
+import numpy as np
+
+from pixelrnn.graph.given import NOTHING_GIVEN
 from pixelrnn.likelihoods import Categorical, LogisticMixture, likelihood_of
+from pixelrnn.operations.oracle import parameters_of
 
 TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS
@@ -27,6 +31,27 @@ def frequencies(program, parameters, image):
             levels = image[:, row, column].tolist()
             for channel, one in enumerate(of_pixel(program, numbers, levels)):
                 found[channel][row][column] = one
+    return found
+
+
+def assert_steps_and_codes(coder, image, given=NOTHING_GIVEN):
+    """Check that a coder's loop does what the oracle does, and that what it codes comes back.
+
+    Args:
+        coder: of an integer program.
+        image: levels `(C, H, W)`.
+        given: what the image is given by.
+
+    Returns:
+        The frequencies of the levels, int64 `(C, H, W)`.
+    """
+    pixels = image.transpose(1, 2, 0)
+    expected = frequencies(coder.program, parameters_of(coder.program, image, given), image)
+    found = coder.frequencies(pixels, given).transpose(2, 0, 1)
+    np.testing.assert_array_equal(found, expected)
+    decoded = coder.decode(coder.encode(pixels, given), *pixels.shape, given)
+    np.testing.assert_array_equal(decoded, pixels)
+    assert decoded.dtype == coder.level_type
     return found
 
 
