@@ -51,6 +51,17 @@ def test_rows_come_in_table_order_each_codec_twice(channels):
     assert names == ["uniform", "histogram", *itertools.chain(*pairs)]
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_formats_that_store_16_bits_store_many_levels(channels, caplog):
+    images = np.random.default_rng(0).integers(65_536, size=(5, channels, 8, 6), dtype=np.uint16)
+    found = _by_name(measure(images, images, 65_536))
+    for name in ("PNG", "JPEG XL"):
+        assert found[name].test_bits_per_dim > 16
+        assert f"{name}, one picture" in found
+    assert "WebP" not in found
+    assert "WebP left out: it stores levels of a byte alone" in caplog.text
+
+
 def test_histogram_equals_a_loop_over_positions():
     num_levels = 5
     train = np.random.default_rng(1).integers(0, num_levels, (7, 2, 3, 4), dtype=np.uint8)

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelrnn.cli.given import given
 from pixelrnn.data import load
+from pixelrnn.errors import ImageMismatchError
 from pixelrnn.models import build, store
 from pixelrnn.models.pixel_cnn import PixelCNNConfig
+from pixelrnn.pictures import write_png
 from pixelrnn.training import load_recipe, train
 from tests.cli.conftest import TINY
 
@@ -283,3 +286,17 @@ def test_guidance(pixelrnn, fails, models, tmp_path):
     said = fails("sample", mixture, "--label", 1, "--guidance", 1.5, *files)
     assert said.startswith("guidance needs a softmax")
     assert "from -100 to 100" in fails("sample", softmax, "--label", 1, "--guidance", 1e9, *files)
+
+
+def test_of_many_levels_pictures_of_16_bits_are_given(tmp_path):
+    levels = np.random.default_rng(0).integers(1024, size=(*SIZE, 1), dtype=np.uint16)
+    write_png(tmp_path / "deep.png", levels)
+    config = {
+        "condition": {"kind": "given", "factor": 2, "channels": None},
+        "channels": 1,
+        "num_levels": 1024,
+    }
+    (found,) = given(config, [], [tmp_path / "deep.png"], None, SIZE)
+    np.testing.assert_array_equal(found.image, levels)
+    with pytest.raises(ImageMismatchError, match="give a picture with levels below that"):
+        given(config | {"num_levels": 600}, [], [tmp_path / "deep.png"], None, SIZE)

@@ -11,6 +11,7 @@ from pixelrnn.coding import Album, Codec, write
 from pixelrnn.coding.container import FOOTER
 from pixelrnn.errors import CompressedFileError, ImageMismatchError
 from pixelrnn.graph.conditions import CONDITIONS
+from pixelrnn.operations.checks import check_program
 
 CONDITION = {"kind": "small", "features": 3, "layers": 1, "kernel_size": 3}
 CLASSES = {"a.png": 0, "b.png": 2, "c.png": None}
@@ -61,6 +62,20 @@ def test_images_come_back(tile, factor, labels, given_model, smooth_images):
             is_large = bool(factor) and not name.startswith("small/")
             assert album.entries[n].small == (n - 1 if is_large else None)
         assert list(album.entries) == [album.entries[n] for n in range(len(album))]
+
+
+@pytest.mark.parametrize("num_levels", [1024, 65536])
+def test_small_images_of_many_levels_come_back(num_levels, coding_model):
+    model = coding_model(
+        likelihood="logistic-mixture", channels=3, num_levels=num_levels, condition=CONDITION
+    )
+    check_program(model.program)  # as of one from elsewhere
+    levels = np.random.default_rng(0).integers(num_levels, size=(9, 7, 3), dtype=np.uint16)
+    content, _ = written(model, [("a.png", levels)], factor=2)
+    with opened(content, model) as album:
+        small, large = album.in_turn()
+    np.testing.assert_array_equal(small, levels[::2, ::2])
+    np.testing.assert_array_equal(large, levels)
 
 
 def test_what_is_given_is_what_is_coded_with(given_model, smooth_images):

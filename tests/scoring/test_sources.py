@@ -6,6 +6,7 @@ from PIL import Image
 
 from pixelrnn.data import DataSet, load
 from pixelrnn.errors import DataError
+from pixelrnn.pictures import write_png
 from pixelrnn.scoring.opening import Opening
 from pixelrnn.scoring.sources import (
     Fit,
@@ -211,3 +212,23 @@ def test_made_images_of_no_size():
         opening(size=None)("noise")
     with pytest.raises(DataError, match="has no splits"):
         opening()("noise", split="test")
+
+
+def test_of_a_model_of_many_levels_files_of_16_bits_are_read_and_others_not(folder, tmp_path):
+    levels = np.random.default_rng(1).integers(60_000, 65_536, size=(4, 6, 3), dtype=np.uint16)
+    write_png(tmp_path / "deep.png", levels)
+    deep = Fit(3, 1 << 16)
+    ((_, images),) = batches(opening(fit=deep)(str(tmp_path / "deep.png")), deep, size=2)
+    np.testing.assert_array_equal(images[0], levels.transpose(2, 0, 1))
+    with pytest.raises(UnfitImageError, match="8-bit PNG, not 16-bit"):
+        list(batches(opening(fit=deep)(str(folder)), deep, size=2))
+
+
+@pytest.mark.parametrize("name", ["noise", "constant", "gradients", "inverted:noise"])
+def test_what_is_made_uses_all_of_many_levels(name):
+    deep = Fit(1, 1 << 16)
+    source = opening(fit=deep, count=50)(name)
+    (images,) = (images for _, images in batches(source, deep, size=50))
+    assert images.dtype == np.uint16
+    assert images.min() < 8192
+    assert images.max() > 57_344

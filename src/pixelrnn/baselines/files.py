@@ -26,11 +26,6 @@ def start_formats(
     if channels not in (1, 3):
         logger.warning("image files left out: they hold 1 or 3 channels, not %d", channels)
         return
-    if num_levels > 1 << 8:
-        logger.warning(
-            "image files left out: of images with %d levels none is measured", num_levels
-        )
-        return
     rows, columns = grid_shape(num_images)
     empty = rows * columns - num_images
     layout = f"{rows} x {columns} images" + (f", {empty} cells empty (black)" if empty else "")

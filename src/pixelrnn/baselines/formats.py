@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, features
 
+from pixelrnn import deep_images
 from pixelrnn.arrays import Images
 from pixelrnn.baselines.mosaic import as_colour, as_pictures, one_picture
+
+PNG_BIT_DEPTH = 24  # its place in a file
 
 
 class UnfitFormatError(Exception):
@@ -30,6 +33,7 @@ class ImageFormat:
         decode: and back.
         note: its settings, in words.
         stores_grey: False if grey must be stored as equal red, green and blue.
+        stores_16_bits: False if levels of a byte are all that it stores.
         max_side: pixels.
     """
 
@@ -39,6 +43,7 @@ class ImageFormat:
     decode: Callable[[bytes], Images]
     note: str
     stores_grey: bool = True
+    stores_16_bits: bool = True
     max_side: int = 2**31 - 1
 
     def described(self, channels: int, num_levels: int) -> str:
@@ -59,6 +64,8 @@ class ImageFormat:
             raise UnfitFormatError("the installed Pillow or imagecodecs has none")
         if max(max(image.shape[1:]) for image in images) > self.max_side:
             raise UnfitFormatError("the images are too large for it")
+        if images[0].dtype.itemsize > 1 and not self.stores_16_bits:
+            raise UnfitFormatError("it stores levels of a byte alone")
         pictures = [as_pictures(image[np.newaxis]) for image in images]
         return [(each if self.stores_grey else as_colour(each))[0] for each in pictures]
 
@@ -82,12 +89,21 @@ class ImageFormat:
 
 
 def _encode_png(pixels: Images, num_levels: int) -> bytes:
+    if pixels.dtype == np.uint16:
+        return deep_images.encode_png(pixels.reshape(*pixels.shape[:2], -1))
     # Two levels of grey fit in one bit per pixel; anything else would be an unfair comparison.
     binary = num_levels == 2 and pixels.ndim == 2
     image = Image.fromarray(pixels.astype(bool) if binary else pixels)
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True, compress_level=9)
     return file.getvalue()
+
+
+def _decode_png(data: bytes) -> Images:
+    if data[PNG_BIT_DEPTH] < deep_images.BITS:
+        return _decode(data)
+    pixels = deep_images.decode(data, "PNG")
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
 def _decode(data: bytes) -> Images:
@@ -136,7 +152,7 @@ FORMATS = (
         name="PNG",
         available=lambda: bool(features.check("zlib")),
         encode=_encode_png,
-        decode=_decode,
+        decode=_decode_png,
         note="optimised, compression level 9",
     ),
     ImageFormat(
@@ -146,6 +162,7 @@ FORMATS = (
         decode=_decode,
         note="lossless, the smallest of three settings (method, quality: 1, 100; 4, 100; 6, 50)",
         stores_grey=False,
+        stores_16_bits=False,
         max_side=16_383,
     ),
     ImageFormat(

@@ -43,7 +43,7 @@ def lay_out(pictures: Images, rows: int, columns: int) -> Images:
     """Lay the pictures out edge to edge, row by row; cells left over are black."""
     height, width = pictures.shape[1:3]
     rest = pictures.shape[3:]
-    cells = np.zeros((rows * columns, height, width, *rest), np.uint8)
+    cells = np.zeros((rows * columns, height, width, *rest), pictures.dtype)
     cells[: len(pictures)] = pictures
     grid = cells.reshape(rows, columns, height, width, *rest).swapaxes(1, 2)
     return np.ascontiguousarray(grid).reshape(rows * height, columns * width, *rest)

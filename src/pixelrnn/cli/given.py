@@ -95,7 +95,7 @@ def _picture(
             "of the recipe photos-colourise"
         )
     condition = CONDITIONS[about["kind"]](about["factor"])
-    bands, alpha = _read(path)
+    bands, alpha = _read(path, config["num_levels"])
     _check_size(path, bands.shape[:2], condition, size)
     if not condition.has_holes and (alpha < 255).any():
         raise ImageMismatchError(
@@ -109,13 +109,13 @@ def _picture(
     return placed.transpose(1, 2, 0), where
 
 
-def _read(path: Path) -> "tuple[Images, Images]":
+def _read(path: Path, num_levels: int) -> "tuple[Images, Images]":
     """Return the colours of a picture, `(H, W, 1 or 3)`, and its alpha, `(H, W)`."""
     import numpy as np
 
-    from pixelrnn.data.image_files import read_bands, read_header
+    from pixelrnn.data.image_files import depth_of, read_bands, read_header
 
-    header = read_header(path)
+    header = read_header(path, depth_of(num_levels))
     bands = read_bands(header)
     alpha = bands[..., -1] if header.has_alpha else np.full(bands.shape[:2], 255, np.uint8)
     return bands[..., : header.channels], alpha
@@ -157,11 +157,18 @@ def _of_colours(bands: "Images", channels: int, path: Path) -> "Images":
 
 
 def _levels(shown: "Images", num_levels: int, path: Path) -> "Images":
-    """Return the levels that are shown as these shades."""
+    """Return the levels that are shown as these shades; of 16 bits a shade is a level."""
     import numpy as np
 
     from pixelrnn.pictures import shades
 
+    if shown.dtype == np.uint16:
+        if shown.max() < num_levels:
+            return shown
+        raise ImageMismatchError(
+            f"{path} has the level {shown.max()}, and the model is of images with {num_levels} levels: "
+            "give a picture with levels below that"
+        )
     table = shades(num_levels)
     levels = np.searchsorted(table, shown).astype(np.uint8).clip(0, num_levels - 1)
     if (table[levels] != shown).any():

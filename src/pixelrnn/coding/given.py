@@ -18,7 +18,7 @@ class ImageGiven(NamedTuple):
 
     Attributes:
         label: the number of its class, if it is said.
-        small: the top left pixel of each of its squares, uint8 `(h, w, bands)`, if they are given.
+        small: the top left pixel of each of its squares, `(h, w, bands)`, if they are given.
         factor: side of a square in pixels.
     """
 
@@ -46,7 +46,7 @@ class ImageGiven(NamedTuple):
             for side in (part.rows, part.columns)
         )
         height, width, bands = part.shape
-        levels = np.zeros((height, width, channels), np.uint8)
+        levels = np.zeros((height, width, channels), self.small.dtype)
         known = np.zeros((height, width), bool)
         # A plane of one band is coded as the first of colours that are equal.
         own = self.small[own_rows, own_columns][..., list(part.bands)]

@@ -115,7 +115,10 @@ def _check_given(program: Program) -> None:
     require(is_whole(given.num_labels, int(bool(given.label)), 1 << 16), "the number of labels")
     require((given.image is None) == (given.known is None), "what is given")
     count = given.image.count if given.image else 0
-    require(not given.is_part or count == program.channels, "a part of an image that is given")
+    require(
+        not given.is_part or count == program.channels * program.parts,
+        "a part of an image that is given",
+    )
     if given.image is not None and given.known is not None:
         alike = given.image.map == given.known.map and given.known.count == program.parts
         apart = given.known.first >= given.image.first + given.image.count

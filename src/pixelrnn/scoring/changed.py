@@ -28,7 +28,7 @@ def mirrored(image: Images, num_levels: int, draws: np.random.Generator) -> Imag
 @CHANGES.register("inverted")
 def inverted(image: Images, num_levels: int, draws: np.random.Generator) -> Images:
     """Return its negative."""
-    return np.uint8(num_levels - 1) - image
+    return image.dtype.type(num_levels - 1) - image
 
 
 @CHANGES.register("scrambled")

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import numpy as np
 
-from pixelrnn.arrays import Floats, Images
+from pixelrnn.arrays import Floats, Images, level_type
 from pixelrnn.errors import DataError
 from pixelrnn.registry import Registry
 
@@ -27,7 +27,7 @@ TURN_DEGREES = 15.0
 @MADE.register("noise")
 def noise(shape: Shape, num_levels: int, draws: np.random.Generator) -> Images:
     """Return every sub-pixel at random, all levels alike."""
-    levels: Images = draws.integers(num_levels, size=shape, dtype=np.uint8)
+    levels: Images = draws.integers(num_levels, size=shape, dtype=level_type(num_levels))
     return levels
 
 
@@ -45,7 +45,7 @@ def gradients(shape: Shape, num_levels: int, draws: np.random.Generator) -> Imag
     rows, columns = (np.linspace(-0.5, 0.5, side) for side in shape[1:])
     along = np.sin(angle) * rows[:, None] + np.cos(angle) * columns
     share = along / (abs(np.sin(angle)) + abs(np.cos(angle))) + 0.5
-    levels: Images = np.rint(ends[0] + (ends[1] - ends[0]) * share).astype(np.uint8)
+    levels: Images = np.rint(ends[0] + (ends[1] - ends[0]) * share).astype(level_type(num_levels))
     return levels
 
 
@@ -83,7 +83,7 @@ def letters(shape: Shape, num_levels: int, draws: np.random.Generator) -> Images
 
 def _spread(grey: Floats, num_levels: int, shape: Shape) -> Images:
     """Return greys from 0 to 1, `(H, W)`, as levels in all colours."""
-    levels = np.rint(grey * (num_levels - 1)).astype(np.uint8)
+    levels = np.rint(grey * (num_levels - 1)).astype(level_type(num_levels))
     return np.broadcast_to(levels, shape)
 
 

@@ -93,12 +93,12 @@ class Opening:
             return self._of_data(text, split, held_out)
         is_folder = path.is_dir() and find_one(path) is None
         if self.as_they_are and is_folder:
-            return of_folder(_part(path, split))
+            return of_folder(_part(path, split), self.fit.num_levels)
         suffix = path.suffix.lower()
         if suffix in SUFFIXES | OTHER_IMAGES or (self.as_they_are and suffix == ALBUM):
             if split not in (None, "all"):
                 raise DataError(f"{path} has no splits: leave --split out")
-            return (of_album if suffix == ALBUM else of_folder)(path)
+            return of_album(path) if suffix == ALBUM else of_folder(path, self.fit.num_levels)
         is_all = is_folder or suffix in (ALBUM, *ARRAYS)
         return self._of_data(text, split, "all" if is_all else held_out)
 

@@ -15,7 +15,7 @@ from pixelrnn.arrays import Images, Integers
 from pixelrnn.coding import Album
 from pixelrnn.data import DataSet
 from pixelrnn.data.folder import no_images
-from pixelrnn.data.image_files import UnreadableImageError, read_header, read_pixels
+from pixelrnn.data.image_files import UnreadableImageError, depth_of, read_header, read_pixels
 from pixelrnn.data.listing import grouped, list_images
 from pixelrnn.errors import DataError, PixelRNNError
 from pixelrnn.lazy import LazySequence
@@ -173,8 +173,12 @@ def of_data(data: DataSet, split: str) -> Source:
     )
 
 
-def of_folder(path: Path) -> Source:
+def of_folder(path: Path, num_levels: int = 256) -> Source:
     """Return the images of a folder and its sub-folders, or one image file.
+
+    Args:
+        path: the folder or file.
+        num_levels: of a sub-pixel; of more than 256, files of 16 bits are read, and others not.
 
     Raises:
         DataError: if there are none, or a sub-folder cannot be looked into.
@@ -189,11 +193,11 @@ def of_folder(path: Path) -> Source:
             raise DataError(no_images(path, listing))
         files = {name: path / name for name in listing.images}
         notes = [f"left aside: {grouped(listing.left_aside)}"] if listing.left_aside else []
-    paths = list(files.values())
+    paths, depth = list(files.values()), depth_of(num_levels)
     return Source(
         name=without_surrogates(path.resolve().name),
         names=[without_surrogates(name) for name in files],
-        read=lambda number: read_pixels(read_header(paths[number])),
+        read=lambda number: read_pixels(read_header(paths[number], depth)),
         fingerprint=_digest(*(f"{name!a} {_state(each)}" for name, each in files.items())),
         notes=tuple(notes),
     )
