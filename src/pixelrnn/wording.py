@@ -127,6 +127,16 @@ def as_ascii(text: str, most: int = 60) -> str:
     return ascii(text)[1:-1][:most]
 
 
+def told(error: BaseException, most: int = 200) -> str:
+    """Return what an error of another's code is and says, in one line of at most so many letters and more.
+
+    Example:
+        >>> told(KeyError("oops"))
+        "KeyError: 'oops'"
+    """
+    return f"{type(error).__name__}: {as_ascii(first_line(error), most)}"
+
+
 def without_surrogates(text: str) -> str:
     r"""Return text with "?" for each half of a character: what a name of a file that is not UTF-8 has.
 

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from pixelrnn.auditing import audit
+from pixelrnn.evaluation import evaluate
 from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.models import MODELS
+from pixelrnn.models.given_images import as_array, as_levels
 from tests.auditing import zoo
 from tests.auditing.conftest import COLOUR, GREY
 from tests.conftest import build_tiny_model
@@ -47,6 +49,17 @@ def test_our_models(kind, likelihood, channels):
             dtype=torch.float32,
         )
         assert fails(audit(model, shape=(channels, *size))) == []
+
+
+@pytest.mark.parametrize("num_levels", [256, 1024])
+def test_our_models_cost_what_they_score(num_levels):
+    settings = {"num_levels": num_levels, "noise": 0.1, "layers": 1, "dtype": torch.float32}
+    model = build_tiny_model("pixelcnn", "logistic-mixture", 3, **settings)
+    levels = torch.randint(num_levels, (2, 3, 3, 4), generator=torch.Generator().manual_seed(0))
+    images = as_array(as_levels(levels, num_levels))
+    found = audit(model, shape=(3, 3, 4), images=images)
+    assert fails(found) == []
+    assert f"{evaluate(model, images).bits_per_dim:.4f}" in found["bits/dim"].text
 
 
 def test_a_transformer_is_causal_in_every_way(audited):

@@ -80,3 +80,6 @@ def test_like_the_reference(unusual, tmp_path):
 def test_where_it_cannot_be(unusual, tmp_path):
     with pytest.raises(OutputError, match="is a folder"):
         build(unusual, result(), tmp_path, 9)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="choose another --html"):
+        build(unusual, result(), tmp_path / "file" / "page.html", 9)

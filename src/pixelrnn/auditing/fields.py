@@ -5,7 +5,7 @@ import numpy as np
 from pixelrnn.arrays import Flags
 from pixelrnn.auditing.dependence import Dependence
 from pixelrnn.auditing.findings import HOLDS, UNTOLD, Finding
-from pixelrnn.auditing.naming import COLOURS
+from pixelrnn.auditing.naming import colour
 from pixelrnn.wording import counted, joined
 
 CHECK = "uses what comes earlier"
@@ -51,14 +51,10 @@ def look(found: Dependence, *, coupled: bool) -> Finding:
     )
 
 
-def _name(number: int) -> str:
-    return COLOURS[number] if number < len(COLOURS) else f"colour {number}"
-
-
 def _own_pixel(used: Flags, earlier: Flags) -> list[str]:
     """Say which earlier colours of its own pixel a colour never sees."""
     missing = [
-        f"{_name(by)} never sees {_name(of)} of its own pixel"
+        f"{colour(by)} never sees {colour(of)} of its own pixel"
         for of, by in np.argwhere(earlier & ~used)
     ]
     return missing
@@ -71,7 +67,9 @@ def _colours(used: Flags, earlier: Flags, row: int, column: int) -> list[str]:
     if not elsewhere.any():
         return []
     blind = possible.any(axis=(2, 3)) & ~elsewhere.any(axis=(2, 3))
-    return [f"{_name(by)} never sees {_name(of)} of other pixels" for of, by in np.argwhere(blind)]
+    return [
+        f"{colour(by)} never sees {colour(of)} of other pixels" for of, by in np.argwhere(blind)
+    ]
 
 
 def _plane(used: Flags, earlier: Flags, row: int, column: int) -> list[str]:

@@ -26,16 +26,13 @@ class Use(NamedTuple):
 
 OWN = Use(
     "its own value",
-    "a first mask of type B where A is needed, a later kernel that reads one pixel to the right, "
-    "a residual or "
-    "skip connection around the first layer, or outputs that predict the next position and were "
-    "not shifted "
-    "by one",
+    "a first mask of type B where A is needed, a later kernel that reads one pixel to the right, a "
+    "residual or skip connection around the first layer, or outputs that predict the next position "
+    "and were not shifted by one",
 )
 GROUPS = (
     "colour groups of a mask that do not match how the outputs are reshaped (interleaved against "
-    "contiguous), "
-    "or how an LSTM's gates or a gate's halves are split"
+    "contiguous), or how an LSTM's gates or a gate's halves are split"
 )
 OWN_PIXEL = Use(
     "its own value and later colours of its own pixel",
@@ -43,8 +40,7 @@ OWN_PIXEL = Use(
 )
 RIGHT = (
     "a kernel or recurrence that is not masked to the right, or the right-hand map of a Diagonal "
-    "BiLSTM that "
-    "was not moved down one row"
+    "BiLSTM that was not moved down one row"
 )
 BELOW_LEFT = (
     "a column-wise state convolution that reads rows r and r + 1 (padded at the bottom) instead of r "
@@ -55,9 +51,8 @@ BELOW = (
 )
 ALL = Use(
     "all that comes later",
-    "no mask, attention without its causal mask, LSTMs that run both ways along rows and "
-    "columns, or a norm or "
-    "mean over positions",
+    "no mask, attention without its causal mask, LSTMs that run both ways along rows and columns, or "
+    "a norm or mean over positions",
 )
 LATER = Use("other pixels that come later in this order", "a mask of another order")
 
@@ -106,10 +101,11 @@ def _own_pixel(here: Flags) -> list[Use]:
 
 
 def _pair(used: int, by: int) -> str:
-    return f"{_colour(by)} sees {_colour(used)}"
+    return f"{colour(by)} sees {colour(used)}"
 
 
-def _colour(number: int) -> str:
+def colour(number: int) -> str:
+    """Return what a colour is called."""
     return COLOURS[number] if number < len(COLOURS) else f"colour {number}"
 
 

@@ -12,6 +12,7 @@ from pixelrnn.auditing.layouts import Layout
 from pixelrnn.auditing.subject import Subject
 from pixelrnn.likelihoods import Likelihood
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.given_images import as_levels
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class OwnLayout(Layout):
 
     def log_pmf(self, parameters: Tensor, levels: Tensor, num_levels: int) -> Tensor:
         """Return the log-probability of every level, `(B, C, H, W, K)` nats."""
-        values, images = parameters.double(), levels.to(torch.uint8)
+        values, images = parameters.double(), as_levels(levels, num_levels)
         of_colours = [
             self.likelihood.log_pmf(values, images, channel) for channel in range(levels.shape[1])
         ]

@@ -59,7 +59,6 @@ def look(data: str, bits_per_dim: float, causal: Verdict) -> Finding:
     return Finding(
         CHECK,
         FAILS,
-        f"{against}. That is a leak until proven otherwise: no later pixel was seen to be used, "
-        "so look at how the "
-        "figure is computed, and whether test images were trained on",
+        f"{against}. That is a leak until proven otherwise: no later pixel was seen to be used, so "
+        "look at how the figure is computed, and whether test images were trained on",
     )

@@ -83,9 +83,8 @@ class Probe:
             and (np.diff(self.order.positions, axis=0) < 0).any()
         ):
             raise DataError(
-                f"the order {self.order.name} has a colour before another that its distribution "
-                "is given by: "
-                "of whole pixels, red comes before green, and green before blue"
+                f"the order {self.order.name} has a colour before another that its distribution is "
+                "given by: of whole pixels, red comes before green, and green before blue"
             )
         fits = OUTPUTS_AT_ONCE * len(parameters) // max(1, parameters.numel())
         self.at_once = 1 if self.is_alone else max(1, min(IMAGES_AT_ONCE, fits))

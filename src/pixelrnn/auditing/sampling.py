@@ -10,7 +10,7 @@ from pixelrnn.auditing.findings import FAILS, HOLDS, UNTOLD, Finding
 from pixelrnn.auditing.outputs import tensor_of
 from pixelrnn.auditing.subject import Subject
 from pixelrnn.errors import SubjectError
-from pixelrnn.wording import as_ascii, counted, first_line
+from pixelrnn.wording import counted, told
 
 CHECK = "samples"
 BINS = 16
@@ -38,9 +38,7 @@ def draw(sample: Any, count: int, subject: Subject) -> Tensor:
                 result = sample(count)
         except (Exception, SystemExit) as error:
             raise SubjectError(
-                f"the sampler raised {type(error).__name__}: {as_ascii(first_line(error), 200)}; "
-                "it is called with the "
-                f"number of images, {count}"
+                f"the sampler raised {told(error)}; it is called with the number of images, {count}"
             ) from error
     if isinstance(result, Tensor) and not result.is_floating_point():
         result = result.double()
@@ -138,8 +136,7 @@ def _levels(drawn: Tensor, num_levels: int) -> tuple[Tensor | None, str]:
     off = (scale - scale.round()).abs() > GRID
     return None, (
         f"samples lie between levels, {int(off.sum()):,} of {off.numel():,} values: they were not "
-        "rounded, so that the "
-        "model is fed what it was never trained on"
+        "rounded, so that the model is fed what it was never trained on"
     )
 
 

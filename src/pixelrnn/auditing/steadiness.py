@@ -70,16 +70,14 @@ def _deterministic(subject: Subject, images: Tensor) -> tuple[Finding, float]:
         return Finding(
             check,
             FAILS,
-            f"two calls differ by {size:.2g} in evaluation mode: it draws random numbers, such as "
-            "a dropout "
-            "that is never switched off (`F.dropout` without `training=self.training`)",
+            f"two calls differ by {size:.2g} in evaluation mode: it draws random numbers, such as a "
+            "dropout that is never switched off (`F.dropout` without `training=self.training`)",
         ), noise
     text = "two calls give the same, bit for bit"
     if changed:
         text += (
-            f"; the first changes its own {joined(changed)} (as a mask that is multiplied into "
-            "the weights), "
-            "which copies of the weights, averaged ones say, do not see"
+            f"; the first changes its own {joined(changed)} (as a mask that is multiplied into the "
+            "weights), which copies of the weights, averaged ones say, do not see"
         )
     return Finding(check, HOLDS, text, f"{len(images)} images"), noise
 
@@ -116,8 +114,7 @@ def _in_any_batch(
                 check,
                 FAILS,
                 f"other images of its batch change what an image gives, by {moved:.2g} where "
-                f"{scale:.2g} is the "
-                "largest: attention, a recurrence or a norm over the axis of images",
+                f"{scale:.2g} is the largest: attention, a recurrence or a norm over the axis of images",
                 f"{BATCH} images",
                 {"image": n, "moves_by": moved},
             ), True

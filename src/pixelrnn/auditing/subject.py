@@ -15,11 +15,10 @@ from pixelrnn.auditing.forms import Form, candidates
 from pixelrnn.auditing.layouts import Layout, expected, named, possible
 from pixelrnn.auditing.outputs import require_numbers, tensor_of
 from pixelrnn.errors import SubjectError
-from pixelrnn.wording import as_ascii, first_line
+from pixelrnn.wording import told
 
 PROBES = 3  # images
 SEED = 7
-MAX_MESSAGE = 200  # letters of another's error
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,6 @@ class Subject:
         modules: that it is made of, as far as they are known.
         form: of its inputs.
         layout: of its outputs.
-        remarks: what was found out about both.
         other_forms: that it takes as well.
         other_layouts: that its outputs could have as well.
     """
@@ -46,7 +44,6 @@ class Subject:
     modules: Sequence[nn.Module] = ()
     form: Form = field(default_factory=lambda: Form("levels"))
     layout: Layout = field(default_factory=lambda: Layout("logits", "(B, K, C, H, W)"))
-    remarks: tuple[str, ...] = ()
     other_forms: tuple[Form, ...] = ()
     other_layouts: tuple[Layout, ...] = ()
 
@@ -87,7 +84,7 @@ class Subject:
             raise
         except (Exception, SystemExit) as error:
             raise SubjectError(
-                f"{self.name} raised {_told(error)}, given {self._given(inputs)}"
+                f"{self.name} raised {told(error)}, given {self._given(inputs)}"
             ) from error
         try:
             found, _ = tensor_of(result)
@@ -203,10 +200,6 @@ def _most_telling(errors: list[SubjectError]) -> SubjectError:
         if not isinstance(error.__cause__, Exception):
             return error
     return errors[0]
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {as_ascii(first_line(error), MAX_MESSAGE)}"
 
 
 def name_of(function: Any) -> str:

@@ -60,8 +60,7 @@ def _of_logits(subject: Subject, levels: Tensor) -> Finding:
                 CHECK,
                 FAILS,
                 f"its log-softmax is over axis {wrong[0]} ({'*'.join(axes[wrong[0]])}) of "
-                f"{subject.layout.pattern}, not over "
-                "the levels",
+                f"{subject.layout.pattern}, not over the levels",
             )
     if kind not in {"logits", "probabilities", "probability"}:
         total = subject.log_pmf(levels[:1]).exp().sum(dim=-1)

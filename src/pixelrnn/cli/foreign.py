@@ -11,9 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from pixelrnn.errors import SubjectError
-from pixelrnn.wording import as_ascii, first_line, suggestion
-
-MAX_MESSAGE = 200  # letters
+from pixelrnn.wording import suggestion, told
 
 
 def is_foreign(text: str) -> bool:
@@ -70,7 +68,7 @@ def _module(name: str) -> ModuleType:
     except SubjectError:
         raise
     except (Exception, SystemExit) as error:
-        raise SubjectError(f"{name} cannot be imported: {_told(error)}") from error
+        raise SubjectError(f"{name} cannot be imported: {told(error)}") from error
 
 
 @contextlib.contextmanager
@@ -99,9 +97,8 @@ def _built(found: Any, text: str) -> Any:
     """Return what is named itself, or what it makes where it takes no arguments."""
     if not callable(found):
         raise SubjectError(
-            f"{text} is a {type(found).__name__}: name a module of torch, a function of images, "
-            "or a function "
-            "without arguments that returns one"
+            f"{text} is a {type(found).__name__}: name a module of torch, a function of images, or a "
+            "function without arguments that returns one"
         )
     needed = _num_needed(found)
     if isinstance(found, type) and needed:
@@ -113,7 +110,7 @@ def _built(found: Any, text: str) -> Any:
     try:
         built = found()
     except (Exception, SystemExit) as error:
-        raise SubjectError(f"{text}() raised {_told(error)}") from error
+        raise SubjectError(f"{text}() raised {told(error)}") from error
     if not callable(built):
         raise SubjectError(f"{text}() returned a {type(built).__name__}, which cannot be called")
     return built
@@ -130,7 +127,3 @@ def _num_needed(found: Any) -> int:
         each.default is inspect.Parameter.empty and each.kind not in named_only
         for each in parameters
     )
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {as_ascii(first_line(error), MAX_MESSAGE)}"

@@ -101,7 +101,7 @@ def build(unusual: Sequence[Shown], result: Mapping[str, Any], out: Path, num_le
             result=result,
         )
     )
-    write_page(out, page)
+    write_page(out, page, "--html")
     return out
 
 
