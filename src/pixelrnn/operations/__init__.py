@@ -6,12 +6,14 @@ add.py          sums of maps
 lstm.py         the LSTM's cell
 gate.py         the gated activation
 embed.py        rows of a table
+attend.py       attention to earlier pixels
 
 scales.py       what real number an integer stands for      export.py    from floats to integers
 checks.py       nothing lies outside                        bounds.py    no sum leaves 32 bits
 oracle.py       a program of floats in plain numpy
-gating.py    what lstm and gate share
-tables.py, work.py, products.py    what compiled steps read and write
+gating.py       what lstm and gate share
+products.py, attention_products.py    sums of products
+tables.py, work.py    what compiled steps read and write
 """
 
 from pixelrnn.operations.base import OPERATIONS, Kind, register

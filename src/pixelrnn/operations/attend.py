@@ -12,18 +12,15 @@ values 15, and their products are added up in 64: enough for the 2^27 pixels tha
 have the scales of the values, and are never larger.
 """
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 
 from pixelrnn.graph.curves import EXPONENTIAL_SIZE, LOGIT_STEP_BITS, Curves
 from pixelrnn.graph.operation import Features, Numbers, Operation, Rescale
 from pixelrnn.graph.program import Program
+from pixelrnn.operations.attention_products import LANES, add_weighted, dot
 from pixelrnn.operations.base import Kind, Reads, register
 from pixelrnn.operations.bounds import INT32_MAX, Proof
 from pixelrnn.operations.checks import check_array, is_whole, is_wide, require
@@ -155,63 +152,6 @@ def _fitting(features: Features, program: Program, scales: Scales) -> Numbers:
     return np.asarray(found[features.first : features.first + features.count])
 
 
-LANES = 8  # features that are multiplied at once
-_WHOLE, _LONG = ir.IntType(32), ir.IntType(64)
-_HALVES, _WHOLES, _LONGS = (ir.VectorType(ir.IntType(bits), LANES) for bits in (16, 32, 64))
-
-
-def _eight(builder: ir.IRBuilder, numbers: ir.Value, at: ir.Value, kind: ir.Type) -> ir.Value:
-    """Return eight 16-bit numbers side by side, made wider."""
-    place = builder.bitcast(builder.gep(numbers, [at]), _HALVES.as_pointer())
-    return builder.sext(builder.load(place, align=2), kind)
-
-
-@intrinsic
-def _dot(typing_context, numbers, a, b):  # type: ignore[no-untyped-def]
-    """Return the sum of eight products of numbers from a and from b on, in 32 bits."""
-    signature = types.int32(numbers, types.intp, types.intp)
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        numbers, *places = arguments
-        products = builder.mul(*(_eight(builder, numbers, at, _WHOLES) for at in places))
-        kind = ir.FunctionType(_WHOLE, [_WHOLES])
-        name = f"llvm.vector.reduce.add.v{LANES}i32"
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [products])
-
-    return signature, generate
-
-
-@intrinsic
-def _add(  # type: ignore[no-untyped-def]
-    typing_context, sums, at, weights, first, count, numbers, source, size,
-):  # fmt: skip
-    """Add eight features of `count` pixels, times their weights, to sums of 64 bits."""
-    place = types.intp
-    signature = types.void(sums, place, weights, place, place, numbers, place, place)
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        sums, at, weights, first, count, numbers, source, size = arguments
-        place = builder.bitcast(builder.gep(sums, [at]), _LONGS.as_pointer())
-        total = cgutils.alloca_once(builder, _LONGS)
-        builder.store(builder.load(place, align=8), total)
-        nothing = ir.Constant(_LONGS, ir.Undefined)
-        with cgutils.for_range(builder, count) as loop:
-            weight = builder.load(builder.gep(weights, [builder.add(first, loop.index)]))
-            weight = builder.insert_element(nothing, builder.sext(weight, _LONG), _WHOLE(0))
-            alike = builder.shuffle_vector(weight, nothing, ir.Constant(_WHOLES, [0] * LANES))
-            values = builder.add(source, builder.mul(loop.index, size))
-            products = builder.mul(alike, _eight(builder, numbers, values, _LONGS))
-            builder.store(builder.add(builder.load(total), products), total)
-        builder.store(builder.load(total), place, align=8)
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-dot: Callable[..., int] = _dot
-add: Callable[..., None] = _add
-
-
 @njit(inline="always")
 def _score(narrow: Any, query: int, key: int, inputs: int) -> int:
     score: int = whole32(0)
@@ -262,7 +202,7 @@ def _step(work: Any, n: int, column: int) -> None:
         first, some = (r - here + above) * width, width if r < here else column
         at = start + r % kept * stride + taps[of_values + TAP_FIRST]
         for j in range(0, count - LANES + 1, LANES):
-            add(sums, j, weights, first, some, narrow, at + j, size)
+            add_weighted(sums, j, weights, first, some, narrow, at + j, size)
         for j in range(count // LANES * LANES, count):
             for i in range(some):
                 sums[j] += whole(weights[first + i]) * whole(narrow[at + i * size + j])
