@@ -159,4 +159,4 @@ def _ranks(subject: Subject, levels: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
         best = p.amax(dim=-1)
         tops.append(best.flatten())
         is_top.append((mine == best).flatten())
-    return tuple(torch.cat(each) for each in (shares, surplus, is_top, tops))  # type: ignore[return-value]
+    return torch.cat(shares), torch.cat(surplus), torch.cat(is_top), torch.cat(tops)
