@@ -2,8 +2,8 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from typing import Any
+from itertools import accumulate, groupby
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -82,41 +82,54 @@ class Muon(Optimizer):
         super().__init__(groups if matrices else groups[1:], options)
         by_shape = groupby(sorted(matrices, key=_shape), key=_shape)
         self._alike = [list(group) for _, group in by_shape]
+        self._places: dict[tuple[int, ...], Tensor] = {}
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]  # nothing here steps by a closure
         """Take a step by the gradients that there are."""
         for alike in self._alike:
-            self._step_together(alike, self.param_groups[0])
+            with_gradient = [each for each in alike if each.parameter.grad is not None]
+            if with_gradient:
+                self._step_together(with_gradient, self.param_groups[0])
         self._rest.state, self._rest.param_groups = self.state, self.param_groups[-1:]
         self._rest.step()
 
     def _step_together(self, alike: Sequence[Matrices], group: dict[str, Any]) -> None:
-        """Step matrices of one shape: their products are one operation."""
-        with_gradient = [each for each in alike if each.parameter.grad is not None]
-        if not with_gradient:
-            return
-        rows, columns = _shape(with_gradient[0])
-        directions = torch.cat([self._look_ahead(each) for each in with_gradient])
-        steps = SIZE * max(rows, columns) ** 0.5 * orthogonalised(directions)
-        counts = [len(each.places) for each in with_gradient]
-        for each, step in zip(with_gradient, steps.split(counts), strict=True):
-            weight = each.parameter
-            flat = weight.new_zeros(weight.numel() + 1)
-            flat[each.places] = step
-            weight.mul_(1 - group["lr"] * group["weight_decay"])
-            weight.sub_(flat[:-1].view_as(weight), alpha=group["lr"])
+        """Step matrices of one shape: each thing done to them is one operation, which a GPU starts once."""
+        weights = [each.parameter for each in alike]
+        gradients = [cast(Tensor, weight.grad) for weight in weights]
+        momenta = [self._momentum(weight) for weight in weights]
+        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+        ahead = torch._foreach_lerp(gradients, momenta, MOMENTUM)  # Nesterov's
+        numbers = torch.cat([*map(torch.flatten, ahead), weights[0].new_zeros(1)])
+        places = self._places_in_line(alike)
+        steps = torch.zeros_like(numbers)
+        rows, columns = _shape(alike[0])
+        steps[places] = SIZE * max(rows, columns) ** 0.5 * orthogonalised(numbers[places])
+        of_each = steps[:-1].split([weight.numel() for weight in weights])
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        shaped = [step.view_as(weight) for step, weight in zip(of_each, weights, strict=True)]
+        torch._foreach_sub_(weights, shaped, alpha=group["lr"])
 
-    def _look_ahead(self, matrices: Matrices) -> Tensor:
-        """Return the gradient, moved on by its momentum (Nesterov), as matrices."""
-        gradient, state = matrices.parameter.grad, self.state[matrices.parameter]
-        assert gradient is not None
+    def _momentum(self, weight: nn.Parameter) -> Tensor:
+        state = self.state[weight]
         if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(gradient)
+            state["momentum"] = torch.zeros_like(weight)
         momentum: Tensor = state["momentum"]
-        momentum.lerp_(gradient, 1 - MOMENTUM)
-        ahead = gradient.lerp(momentum, MOMENTUM).flatten()
-        return torch.cat([ahead, ahead.new_zeros(1)])[matrices.places]
+        return momentum
+
+    def _places_in_line(self, alike: Sequence[Matrices]) -> Tensor:
+        """Return where the entries are among the numbers of all these parameters, and a zero behind them."""
+        key = tuple(id(each.parameter) for each in alike)
+        if key not in self._places:
+            sizes = [each.parameter.numel() for each in alike]
+            firsts = accumulate(sizes, initial=0)
+            places = [
+                torch.where(each.places == size, sum(sizes), each.places + first)
+                for each, size, first in zip(alike, sizes, firsts, strict=False)
+            ]
+            self._places[key] = torch.cat(places).to(alike[0].parameter.device)
+        return self._places[key]
 
 
 def _shape(matrices: Matrices) -> tuple[int, int]:
