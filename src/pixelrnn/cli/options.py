@@ -171,7 +171,8 @@ class _Worded:
         """Return the parameters: an option that takes nothing, and an argument, shows no type."""
         params = super().get_params(ctx)  # type: ignore[misc]
         for param in params:
-            param.display_type_rich = partial(_word, param, param.display_type_rich)
+            if usual := getattr(param, "display_type_rich", None):  # not in every version of typer
+                param.display_type_rich = partial(_word, param, usual)
         return params
 
 
