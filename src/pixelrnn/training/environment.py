@@ -24,7 +24,7 @@ _PACKAGES = (
 
 def environment() -> dict[str, Any]:
     """Return what `environment.json` says, by the keys of `runs.result.Environment`."""
-    versions = {name: metadata.version(name) for name in _PACKAGES}
+    versions = {name: version for name in _PACKAGES if (version := _version(name))}
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -35,6 +35,13 @@ def environment() -> dict[str, Any]:
         "packages": {"pixelrnn": __version__, **versions},
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # of an extra that training does not need
+        return None
 
 
 def _processor() -> str:
