@@ -8,12 +8,13 @@ from torch import Tensor
 from benchmarks.plain import PlainModel, plain
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.training.batches import Batch
+from pixelrnn.training.devices import make_fabric
 from pixelrnn.training.loop import Trainee
 from pixelrnn.training.recipe import Recipe
 
 
 class Steps:
-    """The training steps of a recipe, each all that a run does for a batch, in float32 on the processor.
+    """The training steps of a recipe, each all that a run does for a batch, on the recipe's device.
 
     Args:
         model: what is trained.
@@ -26,7 +27,7 @@ class Steps:
     """
 
     def __init__(self, model: AutoregressiveModel, recipe: Recipe, images: Tensor) -> None:
-        fabric = Fabric(accelerator="cpu", devices=1)
+        fabric = make_fabric(recipe.training, lambda _: None)
         fabric.launch()
         self.trainee = self.trained(model, recipe, fabric)
         portions = images.split(len(images) // recipe.training.accumulate)

@@ -28,6 +28,7 @@ def train(
     batch: options.PositiveOrNone = None,
     repeats: options.Positive = 5,
     threads: options.PositiveOrNone = None,
+    gpu: Annotated[bool, typer.Option("--gpu")] = False,
     plain: bool = True,
     scaling: Annotated[bool, typer.Option("--scaling")] = False,
     out: Path | None = None,
@@ -45,6 +46,7 @@ def train(
         batch: Batch size, by default the recipe's.
         repeats: Repetitions; the median is shown.
         threads: Of the processor; by default the recipe's, or torch's choice.
+        gpu: On the GPU, in the recipe's precision, in place of the processor in float32.
         plain: Also measure the same models written plainly.
         scaling: Also measure twice the layers, the features and the image side.
         out: Also write the JSON to this file; `pixelrnn report --benchmark` shows it.
@@ -61,6 +63,7 @@ def train(
             recipes,
             size=image_size,
             threads=threads,
+            on_gpu=gpu,
             repeats=repeats,
             with_plain=plain,
             with_scaling=scaling,
@@ -140,9 +143,10 @@ def _lines(result: dict[str, Any], found: "TrainingBenchmark") -> list[str]:
             "that torch differentiates, and the likelihood of the whole batch at once."
         )
     machine = statistics.median(timing.machine_gflops for timing in found.timings)
-    threads = found.timings[0].machine_threads
+    first = found.timings[0]
+    threads = "" if first.device else f", {counted(first.machine_threads, 'thread')}"
     lines.append(
-        f"The machine: {result['environment']['processor']}; {three_digits(machine)} GFLOP/s in float32 "
-        f"products of two large matrices, {counted(threads, 'thread')}."
+        f"The machine: {first.device or result['environment']['processor']}; {three_digits(machine)} "
+        f"GFLOP/s in float32 products of two large matrices{threads}."
     )
     return lines

@@ -1,8 +1,9 @@
 """How fast models train: a recipe's own step beside the same architecture written plainly, in turn.
 
 A step is all that a run does for a batch: the loss, its gradient, clipping, the optimiser and the moving
-average. Images are synthetic, on the processor, in float32. What the machine could do at most is
-taken to be what it does in the product of two large matrices, measured between the steps.
+average. Images are synthetic. On the processor all is in float32; on a GPU the recipe says. What the
+machine could do at most is taken to be what it does in the product of two large matrices in float32,
+measured between the steps.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,7 @@ def benchmark_suite(
     *,
     size: Size | None = None,
     threads: int | None = None,
+    on_gpu: bool = False,
     repeats: int = REPEATS,
     with_plain: bool = True,
     with_scaling: bool = False,
@@ -55,6 +57,7 @@ def benchmark_suite(
                 recipe,
                 size=size,
                 threads=threads,
+                on_gpu=on_gpu,
                 repeats=repeats,
                 with_plain=with_plain,
                 on_progress=on_progress,
@@ -64,7 +67,12 @@ def benchmark_suite(
                 raise KeyboardInterrupt
             if with_scaling:
                 found.scaling += benchmark_scaling(
-                    recipe, size=size, threads=threads, repeats=repeats, on_progress=on_progress
+                    recipe,
+                    size=size,
+                    threads=threads,
+                    on_gpu=on_gpu,
+                    repeats=repeats,
+                    on_progress=on_progress,
                 )
     except KeyboardInterrupt:
         found.finished = False
@@ -76,22 +84,24 @@ def benchmark_training(
     *,
     size: Size | None = None,
     threads: int | None = None,
+    on_gpu: bool = False,
     repeats: int = REPEATS,
     with_plain: bool = True,
     on_progress: OnProgress | None = None,
 ) -> TrainingTiming:
-    """Measure how fast a recipe trains on this machine's processor.
+    """Measure how fast a recipe trains on this machine.
 
     Args:
         recipe: what is trained, and how.
         size: (height, width) of the images; by default that of the recipe's own.
         threads: of the processor; by default those of the recipe, and all for the machine's figure.
+        on_gpu: take the GPU, in the recipe's precision, in place of the processor in float32.
         repeats: measurements of each, in turn; fewer where they take more than a minute.
         with_plain: whether to measure the plain version too.
         on_progress: called with the repetitions done since its last call.
 
     Raises:
-        RecipeError: if no size is given or known.
+        RecipeError: if no size is given or known, or there is no GPU.
         NonFiniteLossError: if the recipe's steps lead nowhere.
         KeyboardInterrupt: after Ctrl-C before anything is measured; later, what is measured is kept.
 
@@ -102,12 +112,13 @@ def benchmark_training(
         >>> timing.images_per_second > 0, timing.speed_up is None
         (True, True)
     """
-    recipe = _sized(recipe, size)
+    recipe = _on_device(_sized(recipe, size), on_gpu)
     images = _images(recipe)
     model = initial_model(recipe)
     every_thread = threads or min(torch.get_num_threads(), usable_cores())
     threads = threads or recipe.training.threads or every_thread
-    ways = [Steps(model, recipe, images).step, _matrix_product(every_thread)]
+    steps = Steps(model, recipe, images)
+    ways = [steps.step, _matrix_product(every_thread, steps.trainee.model.device)]
     if with_plain:
         ways.append(PlainSteps(model, recipe, images).step)
     with _threads(threads):
@@ -122,6 +133,7 @@ def benchmark_training(
         parameters=model.num_parameters(),
         image_shape=(channels, height, width),
         batch_size=len(images),
+        device=torch.cuda.get_device_name() if on_gpu else None,
         threads=threads,
         repeats=measured.repeats,
         images_per_second=len(images) / step_seconds,
@@ -138,6 +150,7 @@ def benchmark_scaling(
     *,
     size: Size | None = None,
     threads: int | None = None,
+    on_gpu: bool = False,
     repeats: int = REPEATS,
     on_progress: OnProgress | None = None,
 ) -> list[Scaling]:
@@ -148,7 +161,7 @@ def benchmark_scaling(
     Raises:
         KeyboardInterrupt: after Ctrl-C; a part of the repetitions would compare nothing.
     """
-    recipe = _sized(recipe, size)
+    recipe = _on_device(_sized(recipe, size), on_gpu)
     larger = _larger(recipe)
     ways, flops = [], []
     for each in (recipe, *larger.values()):
@@ -183,6 +196,13 @@ def _sized(recipe: Recipe, size: Size | None) -> Recipe:
     return recipe
 
 
+def _on_device(recipe: Recipe, on_gpu: bool) -> Recipe:
+    """Return the recipe for one GPU, or for the processor, where all is in float32."""
+    values = {"accelerator": "gpu"} if on_gpu else {"accelerator": "cpu", "precision": "32-true"}
+    training = recipe.training.model_copy(update={"devices": 1, "num_nodes": 1, **values})
+    return recipe.model_copy(update={"training": training})
+
+
 def _with_model(recipe: Recipe, **values: Any) -> Recipe:
     return recipe.model_copy(update={"model": recipe.model.model_copy(update=values)})
 
@@ -206,13 +226,15 @@ def _images(recipe: Recipe) -> Tensor:
     return smooth_images(recipe.training.batch_size, model.channels, *size, model.num_levels)
 
 
-def _matrix_product(threads: int) -> Callable[[], None]:
-    left, right = torch.randn(2, MATRIX_SIDE, MATRIX_SIDE).unbind()
+def _matrix_product(threads: int, device: torch.device) -> Callable[[], None]:
+    left, right = torch.randn(2, MATRIX_SIDE, MATRIX_SIDE, device=device).unbind()
     out = torch.empty_like(left)
 
     def multiply() -> None:
         with _threads(threads):
             torch.mm(left, right, out=out)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
 
     return multiply
 

@@ -23,6 +23,7 @@ class TrainingTiming:
         flops_per_image: floating-point operations of weights, forward and backward.
         machine_gflops: billions of operations per second in the product of two large matrices.
         machine_threads: with how many threads.
+        device: the GPU that did all of it, if it was one.
         finished: False after Ctrl-C.
     """
 
@@ -40,6 +41,7 @@ class TrainingTiming:
     flops_per_image: int
     machine_gflops: float
     machine_threads: int
+    device: str | None = None
     finished: bool = True
 
     @property

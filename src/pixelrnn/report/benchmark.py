@@ -20,7 +20,10 @@ class SpeedTiming(Record):
         description="channels, height, width"
     )
     batch_size: PositiveInt = Field(description="images in a step")
-    threads: PositiveInt = Field(description="that it trained on")
+    device: str | None = Field(None, description="the GPU that it trained on, if it was one")
+    threads: PositiveInt = Field(
+        description="of the processor that it trained on, if there was no GPU"
+    )
     images_per_second: PositiveFloat = Field(description="of whole training steps")
     speed_up: PositiveFloat | None = Field(
         None, description="against the same network as it is usually written"
