@@ -105,15 +105,21 @@ def each_changed(
     return copies
 
 
+def _computed(model: AutoregressiveModel, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return parameters and scores of images, computed where the weights are."""
+    there = images.to(model.device)
+    parameters = model(there)
+    return parameters.cpu(), model.likelihood.log_prob(parameters, there).cpu()
+
+
 def _compare(model: AutoregressiveModel, image: Tensor, changed: Tensor, steps: Tensor) -> None:
     """Raise if, of copy n, anything moved that is not after position `steps[n]`."""
     channels, _, width = image.shape
     order = torch.from_numpy(_order(image))
     originals = image.expand(len(changed), -1, -1, -1).contiguous()
     # The same batch shape twice: the same sums, in the same order, unless a changed value gets in.
-    before, after = model(originals), model(changed)
-    nats_before = model.likelihood.log_prob(before, originals)
-    nats_after = model.likelihood.log_prob(after, changed)
+    before, nats_before = _computed(model, originals)
+    after, nats_after = _computed(model, changed)
     parameter_order = order if before.shape[1] == channels else order[:1]
     moved = (before != after).any(dim=2)  # (positions, groups, H, W)
     bounds = steps[:, None, None, None]

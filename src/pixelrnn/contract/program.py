@@ -46,7 +46,7 @@ def check_steps(model: AutoregressiveModel, images: Tensor) -> None:
         ContractViolation: names the first sub-pixel at which they differ.
     """
     program = program_of(model)
-    parameters = model(images)
+    parameters = model(images.to(model.device)).cpu()
     try:
         levels, num_labels = images.cpu().numpy(), model.config.num_labels
         stepped = np.stack(
@@ -87,7 +87,7 @@ def check_samples(model: AutoregressiveModel, height: int, width: int, seed: int
     program_of(model)
     drawn = model.sample(DRAWN, size=(height, width), seed=seed)
     images = as_tensor(drawn, torch.device("cpu"))
-    parameters = model(images)
+    parameters = model(images.to(model.device)).cpu()
     generator = torch.Generator().manual_seed(seed)
     counts = torch.zeros(BINS, dtype=torch.float64)
     for channel in range(images.shape[1]):
@@ -125,7 +125,7 @@ def check_codes(model: AutoregressiveModel, coding: CodingModel, images: Tensor)
         CompressedFileError: if other pixels come back.
     """
     sizes = measure_files(coding, as_array(images))
-    cost = -model.log_prob_map(images, dtype=torch.float64)
+    cost = -model.log_prob_map(images.to(model.device), dtype=torch.float64).cpu()
     above = (cost * bits(1.0) - SURPRISE_BITS).clamp(min=0)
     found = Sizes(
         num_images=len(images),

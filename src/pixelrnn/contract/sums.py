@@ -20,6 +20,7 @@ def check_pmf(model: AutoregressiveModel, images: Tensor) -> None:
     Raises:
         ContractViolation: gives the largest deviation.
     """
+    images = images.to(model.device)
     parameters = model(images)
     for channel in range(images.shape[1]):
         total = model.likelihood.log_pmf(parameters, images, channel).exp().sum(dim=1)
@@ -42,7 +43,8 @@ def check_normalised(model: AutoregressiveModel, height: int, width: int) -> Non
     shape = (model.config.channels, height, width)
     levels = [torch.arange(model.config.num_levels)] * math.prod(shape)
     images = as_levels(torch.cartesian_prod(*levels), model.config.num_levels).view(-1, *shape)
-    total = sum(float(model.log_prob(some).exp().sum()) for some in images.split(IMAGES_AT_ONCE))
+    parts = (some.to(model.device) for some in images.split(IMAGES_AT_ONCE))
+    total = sum(float(model.log_prob(some).exp().sum()) for some in parts)
     if not abs(total - 1) <= NORMALISATION_TOLERANCE * 100:
         raise ContractViolation(f"not normalised: all images together have probability {total!r}")
 
@@ -56,6 +58,7 @@ def check_batch_invariant(model: AutoregressiveModel, images: Tensor) -> None:
     Raises:
         ContractViolation: gives the largest difference in nats.
     """
+    images = images.to(model.device)
     together = model.log_prob(images)
     alone = torch.cat(
         [model.of_images(torch.tensor([n])).log_prob(image[None]) for n, image in enumerate(images)]

@@ -65,8 +65,10 @@ class Categorical(Likelihood):
         """Return the log-probability of every sub-pixel, `(B, C, H, W)` nats."""
         import torch
 
-        # One image at a time: its logits, copied so that the levels lie side by side, stay in cache.
-        pairs = zip(parameters.split(1), images.split(1), strict=True)
+        # One image at a time: its logits, copied so that the levels lie side by side, stay in cache. A GPU
+        # takes all at once.
+        at_once = 1 if parameters.device.type == "cpu" else max(1, len(images))
+        pairs = zip(parameters.split(at_once), images.split(at_once), strict=True)
         return torch.cat([self._log_prob(logits, levels) for logits, levels in pairs])
 
     def _log_prob(self, logits: "Tensor", images: "Tensor") -> "Tensor":

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from pixelrnn.arrays import Images
 from pixelrnn.errors import ImageMismatchError
+from pixelrnn.models.torch_state import is_recorded
 
 AnyImages = Tensor | Images
 TENSORS = (torch.uint8, torch.int32)  # of up to 256 levels, and of more
@@ -93,6 +94,8 @@ def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
         raise ImageMismatchError(
             f"images of shape {shape} have no pixels: there is nothing to score"
         )
+    if isinstance(images, Tensor) and is_recorded(images):
+        return
     highest, lowest = (int(images.max()), int(images.min())) if shape[0] else (0, 0)
     if lowest < 0:
         raise ImageMismatchError(f"a level is 0 or more, but a sub-pixel is {lowest}")

@@ -1,9 +1,10 @@
-"""What torch is told beside the model: its default type, its default device, and the device to run on."""
+"""What torch is told beside the model: types, the precision of GPUs, the default device, where to run."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
+from torch import Tensor
 
 from pixelrnn.errors import DeviceError
 
@@ -14,12 +15,15 @@ DEVICES = "auto, cpu, cuda, cuda:0 (or another number), or mps"
 def usual_torch() -> Iterator[None]:
     """Let torch make float32 on the processor inside the `with`, whatever its user made the default.
 
+    And let float32 be float32 on a GPU, whose convolutions would take 10 bits of each number for 23.
+
     Example:
         >>> with torch.device("meta"), usual_torch():
         ...     torch.zeros(1).device
         device(type='cpu')
     """
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    short = torch.backends.cudnn.allow_tf32
     # The type is of the whole process, and a device slows every operation: neither is set in vain.
     with ExitStack() as stack:
         if dtype != torch.float32:
@@ -27,6 +31,9 @@ def usual_torch() -> Iterator[None]:
             stack.callback(torch.set_default_dtype, dtype)
         if device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
+        if short:
+            torch.backends.cudnn.allow_tf32 = False
+            stack.callback(setattr, torch.backends.cudnn, "allow_tf32", short)
         yield
 
 
@@ -60,3 +67,13 @@ def _count(kind: str) -> int:
     if kind == "mps":
         return int(torch.backends.mps.is_available())
     return int(kind == "cpu")
+
+
+def is_recorded(tensor: Tensor) -> bool:
+    """Return whether what is done to a tensor now is recorded for later: nothing in it can be read.
+
+    Example:
+        >>> is_recorded(torch.zeros(1))
+        False
+    """
+    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()

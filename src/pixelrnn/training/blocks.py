@@ -50,7 +50,7 @@ def _recomputed(forward: Callable[..., Any]) -> Callable[..., Any]:
         if not torch.is_grad_enabled():
             return forward(*maps)
         # The reentrant kind frees what our own autograd functions keep, too, which are no tensors.
-        return checkpoint(forward, *maps, use_reentrant=True)
+        return checkpoint(forward, *maps, use_reentrant=True, preserve_rng_state=False)
 
     return run
 

@@ -108,7 +108,8 @@ def _train(job: Job, fabric: Fabric, resume: bool, command: str) -> None:
             f"{job.presentations(job.total_steps):,} image presentations "
             f"of {job.data.count('train'):,} images from {job.data.name}"
         )
-        make_layers_ready(recipe.model, job.say)
+        if fabric.device.type == "cpu":
+            make_layers_ready(recipe.model, job.say)
         reset_peak_memory()
         with job.signals.noted(), job.processes.at_work():
             loop = Loop(job, Trainee(model, recipe, fabric, job.processes.average))

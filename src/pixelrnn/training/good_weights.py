@@ -99,7 +99,7 @@ class GoodWeights:
 
     def result(self) -> AutoregressiveModel:
         """Return the model that the recipe asks for, once the last step is done."""
-        model = self._average.model.cpu().eval()
+        model = self._average.model.eval()
         if self._asks_for_another():
             self._write()  # the last are not in memory any more after the next line
             model.load_state_dict(self._best_weights)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
@@ -25,6 +26,7 @@ from pixelrnn.training.job import Job
 from pixelrnn.training.optimizers import MovingAverage, make_optimizer
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.records import Records
+from pixelrnn.training.replay import Replay
 
 Average = Callable[[Sequence[Tensor], float], float]
 
@@ -61,6 +63,8 @@ class Trainee:
             compile_blocks(self.model)
         if recipe.training.checkpoint_activations:
             checkpoint_activations(self.model)
+        self._replays = recipe.training.cuda_graph and fabric.device.type == "cuda"
+        self._replay: Replay | None = None
         self.steps = 0
 
     def step(
@@ -79,13 +83,7 @@ class Trainee:
         factor = self._recipe.schedule.rate_factor(self.steps, progress, validations)
         for group in self.optimizer.param_groups:
             group["lr"] = self._recipe.optimizer.learning_rate * factor
-        self.optimizer.zero_grad()
-        total = 0.0
-        for batch in parts:
-            with self._fabric.autocast():
-                loss = self.loss(self._fabric.to_device(batch)) / len(parts)
-            loss.backward()
-            total += float(loss.detach())
+        total = float(self._set_gradients([self._fabric.to_device(batch) for batch in parts]))
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         mean = self._average(gradients, total)
         limit = self._recipe.training.gradient_clip or float("inf")
@@ -95,6 +93,24 @@ class Trainee:
         self.average.update()
         self.steps += 1
         return mean
+
+    def _set_gradients(self, parts: Sequence[Batch]) -> Tensor:
+        """Set the gradients of a step's parts, and return its loss: from here, or replayed on a GPU."""
+        if not self._replays:
+            return self._run(parts)
+        if self._replay is None:
+            self._replay = Replay(self._run, self._weights, parts)
+        return self._replay(parts)
+
+    def _run(self, parts: Sequence[Batch]) -> Tensor:
+        self.optimizer.zero_grad()
+        total = torch.zeros((), device=self._fabric.device)
+        for batch in parts:
+            with self._fabric.autocast():
+                loss = self.loss(batch) / len(parts)
+            loss.backward()
+            total += loss.detach()
+        return total
 
     def loss(self, batch: Batch) -> Tensor:
         """Return what is made small: nats per sub-pixel."""

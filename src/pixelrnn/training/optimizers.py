@@ -96,7 +96,7 @@ class Muon(Optimizer):
 
     def _step_together(self, alike: Sequence[Matrices], group: dict[str, Any]) -> None:
         """Step matrices of one shape: each thing done to them is one operation, which a GPU starts once."""
-        weights = [each.parameter for each in alike]
+        weights: list[Tensor] = [each.parameter for each in alike]
         gradients = [cast(Tensor, weight.grad) for weight in weights]
         momenta = [self._momentum(weight) for weight in weights]
         torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
@@ -107,11 +107,12 @@ class Muon(Optimizer):
         rows, columns = _shape(alike[0])
         steps[places] = SIZE * max(rows, columns) ** 0.5 * orthogonalised(numbers[places])
         of_each = steps[:-1].split([weight.numel() for weight in weights])
-        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        if group["weight_decay"]:
+            torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
         shaped = [step.view_as(weight) for step, weight in zip(of_each, weights, strict=True)]
         torch._foreach_sub_(weights, shaped, alpha=group["lr"])
 
-    def _momentum(self, weight: nn.Parameter) -> Tensor:
+    def _momentum(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(weight)
@@ -119,7 +120,7 @@ class Muon(Optimizer):
         return momentum
 
     def _places_in_line(self, alike: Sequence[Matrices]) -> Tensor:
-        """Return where the entries are among the numbers of all these parameters, and a zero behind them."""
+        """Return where the entries are among the numbers of these parameters, which a zero follows."""
         key = tuple(id(each.parameter) for each in alike)
         if key not in self._places:
             sizes = [each.parameter.numel() for each in alike]
@@ -149,7 +150,8 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     result = result / (result.norm(dim=(1, 2), keepdim=True) + FAINT)
     for _ in range(STEPS):
         square = result @ result.mT
-        result = first * result + (third * square + fifth * square @ square) @ result
+        factor = torch.baddbmm(square, square, square, beta=third, alpha=fifth)
+        result = torch.baddbmm(result, factor, result, beta=first)
     return result.mT if tall else result
 
 

@@ -28,6 +28,7 @@ def conclude(job: Job, loop: Loop) -> dict[str, Any]:
     }
     model = loop.weights.result()
     measured = _measured(model, job.data)
+    model.cpu()
     # It may be of no use for integers, or untraceable.
     with suppress(ExportError, NotImplementedError):
         given, some = typical(model, job.data)

@@ -19,6 +19,7 @@ MACHINE_KEYS = (
     "threads",
     "checkpoint_activations",
     "compile",
+    "cuda_graph",
 )
 # Keys that recipes of earlier runs do not have.
 CAME_LATER = (
@@ -31,6 +32,7 @@ CAME_LATER = (
     ("data", "labels"),
     ("training", "checkpoint_activations"),
     ("training", "compile"),
+    ("training", "cuda_graph"),
     ("data", "shrink"),
     ("training", "label_dropout"),
     ("training", "condition_dropout"),
@@ -129,6 +131,10 @@ class TrainingTable(StrictTable):
     compile: bool = Field(
         default=False,
         description="torch.compile the blocks, on a GPU; elsewhere it changes nothing",
+    )
+    cuda_graph: bool = Field(
+        default=True,
+        description="record a step's passes once and replay them, on a GPU; elsewhere it changes nothing",
     )
 
     @model_validator(mode="after")
