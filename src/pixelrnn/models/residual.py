@@ -115,7 +115,9 @@ class ResidualModel(AutoregressiveModel):
             bias = self.head.output.get_parameter("bias")
             bias.copy_(torch.from_numpy(np.tile(self.likelihood.initial_bias(), groups)))
         self.prediction = (
-            LinearPrediction(config.channels) if self.likelihood.prediction_maps else None
+            LinearPrediction(config.channels, config.given_channels + 1 if config.condition else 0)
+            if self.likelihood.prediction_maps
+            else None
         )
 
     @staticmethod
@@ -169,7 +171,8 @@ class ResidualModel(AutoregressiveModel):
         """Return the parameters of the groups side by side, `(B, groups * maps, H, W)`."""
         parameters: Maps = self.head(self.block_outputs(inputs, given))
         if self.prediction is not None:
-            parameters = self.prediction(first_features(inputs, self.config.channels), parameters)
+            colours = first_features(inputs, self.config.channels)
+            parameters = self.prediction(colours, parameters, given.image)
         return parameters
 
     def first_maps(

@@ -77,9 +77,12 @@ class Linear(Kind):
         return (np.maximum(result, 0) if operation.relu else result,)
 
     def find_units(self, operation: Operation, program: Program, scales: Scales) -> None:
-        """Take the unit of the residual stream where the reader has set none."""
+        """Take the unit of the residual stream where the reader has set none; so does what is added."""
         if not operation.relu:
             scales.set_stream_unit(program, operation)
+        if operation.residual:
+            unit = of_features(scales.wide, operation.out)
+            set_some(scales.wide, program, operation.taps[0].features, unit)
 
     def find_scales(self, operation: Operation, program: Program, scales: Scales) -> None:
         """Let rectified sums, and those that are multiplied, fit; a wide one is only shifted to do so.
