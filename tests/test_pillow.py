@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import pixelrnn.pillow  # noqa: F401 - it registers the format
+from pixelrnn import shipped
 
 
 def picture(mode, size=(9, 7), seed=0):
@@ -23,7 +24,7 @@ def test_a_saved_image_is_opened_with_the_same_pixels(tmp_path, mode):
     image.save(tmp_path / "x.pxr")
     with Image.open(tmp_path / "x.pxr") as again:
         assert (again.format, again.mode, again.size) == ("PXR", mode, image.size)
-        assert again.info["model"] == "colour-pixelcnn"
+        assert again.info["model"] == shipped.DEFAULT_MODELS[shipped.SMALL_IMAGES]
         assert np.array_equal(np.array(again), np.array(image))
 
 

@@ -54,6 +54,7 @@ def test_suites_are_those_that_are_promised():
     assert set(shipped_recipes()) == {
         *of_suites,
         "cifar10-best",
+        "cifar10-best-gated",
         "cifar10-conditional",
         "cifar10-gated",
         "cifar10-hour",

@@ -20,7 +20,7 @@ from pixelrnn.wording import suggestion
 FOLDER = Path(__file__).parent / "weights"
 PHOTOGRAPHS, SMALL_IMAGES = "photographs", "small images"
 # The defaults of `compress`, by what the images mostly are: chosen here alone.
-DEFAULT_MODELS = {PHOTOGRAPHS: "colour-pixelcnn", SMALL_IMAGES: "colour-pixelcnn"}
+DEFAULT_MODELS = {PHOTOGRAPHS: "photograph-pixelcnn", SMALL_IMAGES: "cifar10-gated-pixelcnn"}
 SMALL_SIDE = 64  # pixels: no side of a small image is longer
 WEIGHTS, PROGRAM, CARD = ".safetensors", ".integer.safetensors", ".md"
 

@@ -15,8 +15,10 @@ from benchmarks.image_formats import ALL_FORMATS
 from pixelrnn.coding import name_model, save_program
 from pixelrnn.data import DataOptions, load
 from pixelrnn.operations.export import export
+from pixelrnn.shipped import DEFAULT_MODELS, SMALL_IMAGES
 
 NAMES = ["PNG", "WebP", "JPEG XL", "JPEG XL (effort 7)", "JPEG-LS", "JPEG 2000", "LZMA"]
+SMALL = DEFAULT_MODELS[SMALL_IMAGES]
 QUICK = ("--repeats", 1, "--threads", 2)
 
 
@@ -118,9 +120,9 @@ def test_a_model_that_comes_with_the_package(pixelrnn):
     ("source", "num_levels", "model"),
     [
         ("digits", None, "digits-pixelcnn"),
-        ("digits", 256, "colour-pixelcnn"),
-        ("photos", None, "colour-pixelcnn"),
-        ("photos", 256, "colour-pixelcnn"),
+        ("digits", 256, SMALL),
+        ("photos", None, SMALL),
+        ("photos", 256, SMALL),
     ],
 )
 def test_usual_models(source, num_levels, model):

@@ -10,14 +10,16 @@ from PIL import Image
 
 from pixelrnn.coding import Codec, load_program
 from pixelrnn.data import image_files
+from pixelrnn.shipped import DEFAULT_MODELS, SMALL_IMAGES
 
 SIZE = (9, 7)  # width and height
+SMALL = DEFAULT_MODELS[SMALL_IMAGES]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _ready():
     """The loop is compiled, so that no test meets the line which says that it is being compiled."""
-    Codec(load_program("colour-pixelcnn")).make_ready()
+    Codec(load_program(SMALL)).make_ready()
 
 
 def picture(mode="RGB", size=SIZE, seed=0):
@@ -210,7 +212,7 @@ def test_without_out_it_is_written_beside_the_image_once(pixelrnn, fails, tmp_pa
     out = tmp_path / "in" / "a b.pxr"
     number = r"[\d,.]+"
     assert re.fullmatch(
-        rf"{re.escape(str(out))}: 1 image, {number} bytes, {number} bits/dim by colour-pixelcnn, "
+        rf"{re.escape(str(out))}: 1 image, {number} bytes, {number} bits/dim by {SMALL}, "
         r"the model for small images; "
         rf"\d+% of the {number} bytes of the files, \S+ seconds\n",
         answer.out,
@@ -314,12 +316,12 @@ def test_verify_compares_with_the_images_read_again(fails, monkeypatch, tmp_path
 def test_json(there_and_back, tmp_path):
     paths = save(tmp_path / "in", "a.png", "b.png")
     _, about = there_and_back(*paths)
-    model = load_program("colour-pixelcnn")
+    model = load_program(SMALL)
     size = (tmp_path / "there" / "album.pxr").stat().st_size
     assert about.pop("seconds") > 0
     assert about == {
         "out": str(tmp_path / "there" / "album.pxr"),
-        "model": "colour-pixelcnn", "model_is_for": "small images",
+        "model": SMALL, "model_is_for": "small images",
         "program_hash": model.hash.hex(), "tile_pixels": 128, "num_images": 2,
         "num_bytes": size,
         "input_bytes": sum(path.stat().st_size for path in paths),

@@ -22,7 +22,7 @@ TINY = {"features": 4, "head_features": 4, "layers": 1, "stem_kernel_size": 3, "
 def _ready():
     """The loops are compiled, so that no test meets the line which says that they are."""
     make_loop_ready()
-    Codec(load_program("colour-pixelcnn")).make_ready()
+    Codec(load_program(shipped.DEFAULT_MODELS[shipped.SMALL_IMAGES])).make_ready()
 
 
 def save(folder, kind="pixelcnn", channels=3, **settings):
@@ -272,7 +272,8 @@ def test_weights_that_no_integers_can_hold(fails, model, data, tmp_path):
 def test_a_model_whose_files_are_missing_from_the_package(fails, monkeypatch, tmp_path):
     folder = shutil.copytree(shipped.FOLDER, tmp_path / "weights")
     monkeypatch.setattr(shipped, "FOLDER", folder)
-    (folder / f"colour-pixelcnn{shipped.PROGRAM}").unlink()
-    assert "colour-pixelcnn" in fails("models", "info", "colour-pixelcnn")
+    name = shipped.DEFAULT_MODELS[shipped.SMALL_IMAGES]
+    (folder / f"{name}{shipped.PROGRAM}").unlink()
+    assert name in fails("models", "info", name)
     (path,) = photos(tmp_path / "photos", count=1)
-    assert "colour-pixelcnn" in fails("compress", path)
+    assert name in fails("compress", path)
