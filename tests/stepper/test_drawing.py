@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numba.core.dispatcher import Dispatcher
 
 from pixelrnn.kernels import range_coder
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
@@ -195,6 +196,25 @@ def test_ctrl_c_ends_the_run(threads, tiny_model):
     with pytest.raises(KeyboardInterrupt):
         draw(model, images=images, threads=threads, on_progress=interrupt)
     assert len(seen) < 1500  # the others did not run to their end
+
+
+def test_compiled_functions_are_looked_up_once(likelihood, tiny_model, random_images, monkeypatch):
+    """By numba, which goes a long way where it does not find a function by the types that it remembers."""
+    model, images, looked_up = tiny_model("row-lstm", likelihood), random_images(2, 1, 3, 4), []
+    sound = Dispatcher.typeof_pyval
+
+    def typeof(self, value):
+        looked_up.append(self)
+        return sound(self, value)
+
+    model.calibrate(images)
+    for _ in range(2):
+        looked_up.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Dispatcher, "typeof_pyval", typeof)
+            model.nats(images).backward()
+            draw(model)
+    assert not looked_up
 
 
 def test_indices_must_be_as_many_as_images(tiny_model):
