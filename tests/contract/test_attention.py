@@ -63,9 +63,10 @@ def test_it_sees_what_it_claims(rows, place, likelihood, tiny_model, random_imag
 def test_it_claims_what_its_rows_say(rows, every, likelihood, channels, size, tiny_model):
     settings = {"layers": 2, "attention_every": every, "attention_rows": rows}
     model = tiny_model(KIND, likelihood, channels, **settings)
+    program = model.lower()
     for row, column in np.ndindex(size):
         place = Place(row, column, channels - 1)
-        claimed = model.receptive_field(place, height=size[0], width=size[1])
+        claimed = reach.receptive_field(program, place, height=size[0], width=size[1])
         np.testing.assert_array_equal(claimed, field_of(model.config, place, *size))
 
 

@@ -33,13 +33,13 @@ def test_overfits_four_images(kind, likelihood, channels, tiny_model, random_ima
     images = random_images(4, channels, 3, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
     losses = []
-    for _ in range(150):
+    # Knowing which of four images it is costs log(4) nats an image: by heart, that is all.
+    while len(losses) < 150 and (not losses or losses[-1] >= 0.3 * losses[0]):
         optimizer.zero_grad()
         loss = -model.log_prob(images).mean() / images[0].numel()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.item())
-    # Knowing which of four images it is costs log(4) nats an image: by heart, that is all.
     assert losses[0] > 0.8 * math.log(5)
-    assert min(losses[-10:]) < 0.3 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numba.core.dispatcher import Dispatcher
 
 from pixelrnn.kernels import range_coder
 from pixelrnn.layers.linear_prediction import WEIGHT_UNIT
@@ -195,6 +196,41 @@ def test_ctrl_c_ends_the_run(threads, tiny_model):
     with pytest.raises(KeyboardInterrupt):
         draw(model, images=images, threads=threads, on_progress=interrupt)
     assert len(seen) < 1500  # the others did not run to their end
+
+
+def test_where_nobody_says_another_number_tiny_images_are_drawn_by_one_thread(
+    tiny_model, monkeypatch
+):
+    coder, sound, used = tiny_model("pixelcnn").coder(), drawing.spread, []
+
+    def spread(work, count, threads):
+        used.append(threads)
+        sound(work, count, threads)
+
+    monkeypatch.setattr(drawing, "usable_cores", lambda: 3)
+    monkeypatch.setattr(drawing, "spread", spread)
+    for size, threads in [((2, 3), None), ((20, 30), None), ((2, 3), 2)]:
+        drawing.sample(coder, COUNT, size, threads=threads)
+    assert used == [1, 3, 2]
+
+
+def test_compiled_functions_are_looked_up_once(likelihood, tiny_model, random_images, monkeypatch):
+    """By numba, which goes a long way where it does not find a function by the types that it remembers."""
+    model, images, looked_up = tiny_model("row-lstm", likelihood), random_images(2, 1, 3, 4), []
+    sound = Dispatcher.typeof_pyval
+
+    def typeof(self, value):
+        looked_up.append(self)
+        return sound(self, value)
+
+    model.calibrate(images)
+    for _ in range(2):
+        looked_up.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Dispatcher, "typeof_pyval", typeof)
+            model.nats(images).backward()
+            draw(model)
+    assert not looked_up
 
 
 def test_indices_must_be_as_many_as_images(tiny_model):

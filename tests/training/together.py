@@ -19,7 +19,7 @@ from pixelrnn.training.fit import initial_model
 from pixelrnn.training.loop import Trainee
 from pixelrnn.training.together import Processes
 
-STEPS = 50
+STEPS = 20
 TINY = ("model.features=4", "model.layers=1", "training.batch_size=4", "training.accumulate=2",
         "training.horizontal_flips=true", "training.accelerator=cpu", "training.devices=2",
         "optimizer.name=muon", "optimizer.learning_rate=0.01", "schedule.warmup_steps=0")  # fmt: skip

@@ -15,6 +15,7 @@ from pixelrnn.stepper.coder import Coder
 from pixelrnn.stepper.spreading import spread
 
 MAX_WORKING_BYTES = 1 << 32
+LEAST_PRODUCTS = 1 << 16  # in an image: of fewer, threads would mostly wait for the interpreter
 
 
 def draw(
@@ -37,7 +38,7 @@ def draw(
         given: what each image is given by; nothing by default.
         seed: of the random bits, 0 to 2^63 - 1.
         indices: of the images: image i has the random bits of (seed, indices[i]).
-        threads: images at the same time; by default one for each usable core.
+        threads: images at the same time; by default one for each usable core, or one where they are tiny.
         on_progress: called with the pixels done since its last call, from any thread.
 
     Raises:
@@ -47,7 +48,7 @@ def draw(
     numbers = range(count) if indices is None else indices
     if len(numbers) != count:
         raise ValueError(f"{len(numbers)} indices for {count} images: give one per image")
-    threads = min(threads or usable_cores(), count)
+    threads = min(threads or _threads_worth(coder, height * width), count)
     _require_room(coder, height, width, threads)
     values = np.array(images.transpose(0, 2, 3, 1), coder.stored_type, order="C")
     levels_known = np.broadcast_to(known, images.shape).transpose(0, 2, 3, 1)
@@ -112,6 +113,11 @@ def random_bytes(seed: int, index: int, levels: int) -> npt.NDArray[np.uint8]:
     generator = np.random.Philox(key=np.array([seed, index], np.uint64))
     words = generator.random_raw(-(-count // 8)).astype("<u8")
     return words.view(np.uint8)[:count]
+
+
+def _threads_worth(coder: Coder, pixels: int) -> int:
+    """Return how many threads are worth starting for images of so many pixels each."""
+    return usable_cores() if coder.layout.weights.size * pixels >= LEAST_PRODUCTS else 1
 
 
 def _require_room(coder: Coder, height: int, width: int, threads: int) -> None:

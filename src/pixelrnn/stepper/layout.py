@@ -64,7 +64,7 @@ class Layout:
             bases[feature_map.wide] += stride * rows
         return table
 
-    @property
+    @cached_property
     def keeps_whole_maps(self) -> bool:
         """Whether memory grows with the height of images."""
         return any(reach.is_whole for reach in self._reaches)

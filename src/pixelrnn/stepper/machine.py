@@ -33,13 +33,17 @@ from pixelrnn.stepper.subpixel import resolve_subpixel
 from pixelrnn.stepper.writing import write_number
 
 # numba compiles again where the file of a cached function has changed, but not where a function that it
-# calls has. A default argument is part of what it looks up: this one stands for all the sources.
+# calls has. A default argument is part of what it looks up: this one stands for all the sources. It is a
+# float because that of `kernels/` is an integer: numba remembers left-out arguments by their type alone,
+# takes one for the other, and looks for the function anew at every call: longer than a small image takes
 SOURCES = [
     Path(str(module.__file__)).parent for module in (stepper, operations, likelihoods, graph)
 ]
-FINGERPRINT = zlib.crc32(
-    b"".join(path.read_bytes() for folder in SOURCES for path in sorted(folder.glob("*.py"))),
-    kernels.FINGERPRINT,
+FINGERPRINT = float(
+    zlib.crc32(
+        b"".join(path.read_bytes() for folder in SOURCES for path in sorted(folder.glob("*.py"))),
+        kernels.FINGERPRINT,
+    )
 )
 
 
@@ -70,7 +74,7 @@ def run_rows(
     image: np.ndarray,
     first_row: int,
     last_row: int,
-    fingerprint: int = FINGERPRINT,
+    fingerprint: float = FINGERPRINT,
 ) -> None:
     """Run a program over rows first_row .. last_row - 1 of an image, after all rows before.
 
