@@ -35,7 +35,7 @@ from pixelrnn.stepper.writing import write_number
 # numba compiles again where the file of a cached function has changed, but not where a function that it
 # calls has. A default argument is part of what it looks up: this one stands for all the sources. It is a
 # float because that of `kernels/` is an integer: numba remembers left-out arguments by their type alone,
-# takes one for the other, and looks for the function anew at every call: longer than a small image takes
+# takes one for the other, and looks for the function anew at every call, longer than a small image takes.
 SOURCES = [
     Path(str(module.__file__)).parent for module in (stepper, operations, likelihoods, graph)
 ]
