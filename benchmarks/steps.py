@@ -8,7 +8,7 @@ from torch import Tensor
 from benchmarks.plain import PlainModel, plain
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.training.batches import Batch
-from pixelrnn.training.devices import make_fabric
+from pixelrnn.training.devices import make_fabric, quiet
 from pixelrnn.training.loop import Trainee
 from pixelrnn.training.recipe import Recipe
 
@@ -28,7 +28,8 @@ class Steps:
 
     def __init__(self, model: AutoregressiveModel, recipe: Recipe, images: Tensor) -> None:
         fabric = make_fabric(recipe.training, lambda _: None)
-        fabric.launch()
+        with quiet():
+            fabric.launch()
         self.trainee = self.trained(model, recipe, fabric)
         portions = images.split(len(images) // recipe.training.accumulate)
         self.parts = [Batch(each) for each in portions]

@@ -4,9 +4,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from pixelrnn.errors import TrainingInterrupted
+from pixelrnn.errors import RecipeError, TrainingInterrupted
 from pixelrnn.models import store
-from pixelrnn.training import checkpoint, train
+from pixelrnn.training import checkpoint, loop, train
 from pixelrnn.training.batches import draw_batches
 from pixelrnn.training.devices import make_fabric
 from pixelrnn.training.fit import initial_model
@@ -45,6 +45,20 @@ def test_second_moments_decay_as_the_recipe_says(name, beta2):
     weight = trainee.model.head.output.bias  # of no hidden layer: Muon leaves it to AdamW
     second_moment = trainee.optimizer.state[weight]["exp_avg_sq"]
     assert torch.allclose(second_moment, (1 - beta2) * weight.grad**2, rtol=1e-4, atol=0)
+
+
+def test_what_cannot_be_recorded_says_how_to_do_without(monkeypatch):
+    trainee = after_a_step()
+
+    def refused(*_):
+        raise RuntimeError("operation not permitted when stream is capturing\nCompile with ...")
+
+    monkeypatch.setattr(loop, "Replay", refused)
+    trainee._replays = True  # as on a GPU
+    with pytest.raises(
+        RecipeError, match=r"capturing\): train with --set training.cuda_graph=false$"
+    ):
+        trainee.step(draw_batches(tiny_recipe().training, tiny_data()).of_step(0))
 
 
 @pytest.mark.parametrize(("validations", "step"), [(1, 5), (4, 7)])

@@ -15,7 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from pixelrnn.errors import NonFiniteLossError, TrainingInterrupted
+from pixelrnn.errors import NonFiniteLossError, RecipeError, TrainingInterrupted
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.stopping import Stop
 from pixelrnn.training import checkpoint
@@ -27,6 +27,7 @@ from pixelrnn.training.optimizers import MovingAverage, make_optimizer
 from pixelrnn.training.recipe import Recipe
 from pixelrnn.training.records import Records
 from pixelrnn.training.replay import Replay
+from pixelrnn.wording import first_line
 
 Average = Callable[[Sequence[Tensor], float], float]
 
@@ -95,11 +96,23 @@ class Trainee:
         return mean
 
     def _set_gradients(self, parts: Sequence[Batch]) -> Tensor:
-        """Set the gradients of a step's parts, and return its loss: from here, or replayed on a GPU."""
+        """Set the gradients of a step's parts, and return its loss: from here, or replayed on a GPU.
+
+        Raises:
+            RecipeError: if a model of the user's own does what cannot be recorded.
+        """
         if not self._replays:
             return self._run(parts)
         if self._replay is None:
-            self._replay = Replay(self._run, self._weights, parts)
+            try:
+                self._replay = Replay(self._run, self._weights, parts)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise RecipeError(
+                    f"the passes of a step cannot be recorded on this GPU ({first_line(error)}): "
+                    "train with --set training.cuda_graph=false"
+                ) from error
         return self._replay(parts)
 
     def _run(self, parts: Sequence[Batch]) -> Tensor:
