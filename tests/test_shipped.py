@@ -6,7 +6,7 @@ from pixelrnn.coding import load_program
 from pixelrnn.shipped import DEFAULT_MODELS, PHOTOGRAPHS, SMALL_IMAGES, described_defaults, mostly
 
 
-@pytest.mark.parametrize("name", set(DEFAULT_MODELS.values()))
+@pytest.mark.parametrize("name", sorted(set(DEFAULT_MODELS.values())))
 def test_what_is_taken_unasked_takes_all_images(name):
     program = load_program(name).program
     assert (program.channels, program.num_levels) == (3, 256)
