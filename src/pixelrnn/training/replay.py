@@ -18,8 +18,8 @@ class Replay:
     """What sets the gradients of a step, recorded when made and run again by each call.
 
     Args:
-        run: takes the parts of a step, sets the gradients of all weights, which it finds without any, and
-            returns the loss. It may read nothing back from the GPU.
+        run: takes the parts of a step, sets the gradients of all weights anew, and returns the loss. It may
+            read nothing back from the GPU.
         weights: whose gradients it sets.
         parts: of any step, on the GPU; those of others have the same shapes.
     """
@@ -36,18 +36,14 @@ class Replay:
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(WARM_UP):
-                self._forget_gradients()
                 run(self._parts)
         torch.cuda.current_stream().wait_stream(aside)
-        self._forget_gradients()
+        for weight in weights:  # so that what is recorded makes gradients in memory of its own
+            weight.grad = None
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._loss = run(self._parts)
         self._gradients = [weight.grad for weight in weights]
-
-    def _forget_gradients(self) -> None:
-        for weight in self._weights:
-            weight.grad = None
 
     def __call__(self, parts: Sequence[Batch]) -> Tensor:
         """Set the gradients of a step, and return its loss; both are overwritten by the next call."""
