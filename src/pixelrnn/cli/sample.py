@@ -50,7 +50,7 @@ def sample(
         label: Class of the images, or "all"; may be repeated: the images take turns, a column of the sheet
             for each. Only models that were trained with labels know classes.
         guidance: How much further than --label itself takes them images are led from those of no class,
-            such as 1.5; for models with a softmax.
+            such as 1.5.
         condition: Picture that the images are given; may be repeated. Grey and of the images' size for a
             model that colours; small for one of several scales; with transparent holes for one that fills
             them.

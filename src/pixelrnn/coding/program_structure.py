@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from pixelrnn.arrays import MAX_CHANNELS
 from pixelrnn.graph.curves import CURVES, Curves
+from pixelrnn.graph.given import GivenMaps
 from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
-from pixelrnn.graph.program import FeatureMap, GivenMaps, LikelihoodParameters, Program
+from pixelrnn.graph.program import FeatureMap, LikelihoodParameters, Program
 from pixelrnn.operations import OPERATIONS
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -18,8 +19,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 def take_apart(program: Program) -> tuple[dict[str, Any], Arrays]:
     """Return the structure of a program, for JSON, and its arrays by name."""
     likelihood = program.likelihood
-    if likelihood is None or program.curves is None:
-        raise ValueError("only a finished integer program can be stored")
+    if likelihood is None or program.curves is None or likelihood.guidance is not None:
+        raise ValueError("only a finished integer program that nothing guides can be stored")
     arrays: Arrays = {f"curve.{name}": getattr(program.curves, name) for name in CURVES}
     for number, feature_map in enumerate(program.maps):
         arrays[f"map.{number}.fill"] = feature_map.fill

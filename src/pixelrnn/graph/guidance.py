@@ -3,9 +3,9 @@
     log q(x) = (1 + w) log p(x | label) - w log p(x) + constant
 
 for each sub-pixel, given all before it; the constant makes q sum to 1. (Ho and Salimans 2022, arXiv
-2207.12598, do this to scores; here it is exact, for a sub-pixel has but a few levels.) With a softmax both
-log-probabilities are sums of the last layer, up to constants: so the program is there twice, once with the
-label and once as if there were none, and what both give is added up. It is a program like any other.
+2207.12598, do this to scores; here it is exact, for a sub-pixel has but so many levels.) The program is
+there twice, once with the label and once as if there were none; its likelihood is given the parameters of
+both, and weighs the levels by the two (`stepper/guided.py`).
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from pixelrnn.graph.program import Program
 
 
 def guide(program: Program, strength: float) -> None:
-    """Put guidance into a program of floats whose parameters are log-probabilities, up to a constant.
+    """Put guidance into a program of floats.
 
     Args:
         program: of images that may be given a label.
@@ -33,17 +33,14 @@ def guide(program: Program, strength: float) -> None:
     copies = _Copies(program, {operation.out.map for operation in program.sections[given]})
     for number, section in enumerate(program.sections):
         section += [copies.of(operation) for operation in section if number != given]
-    out = program.new_map(sum(each.count for each in likelihood.parameters))
-    parameters, first = [], 0
+    parameters = []
     for group, features in enumerate(likelihood.parameters):
-        without = copies.moved(features)
-        for each, factor in ((features, 1 + strength), (without, -strength)):
-            program.adapt(each, np.full(each.count, factor), np.zeros(each.count))
-        parameters.append(out.part(first, features.count))
+        both = program.new_map(2 * features.count)
+        parameters.append(both)
         with program.section(group):
-            program.add(parameters[-1], [Tap(features), Tap(without)])
-        first += features.count
-    program.likelihood = replace(likelihood, parameters=tuple(parameters))
+            program.add(both.part(0, features.count), [Tap(features)])
+            program.add(both.part(features.count, features.count), [Tap(copies.moved(features))])
+    program.likelihood = replace(likelihood, parameters=tuple(parameters), guidance=strength)
 
 
 class _Copies:

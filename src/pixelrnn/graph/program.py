@@ -30,7 +30,7 @@ machine, is the one place where the value of a sub-pixel comes from.
 Only numpy is needed here: a program can be stored and run without torch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -39,6 +39,7 @@ import numpy as np
 
 from pixelrnn.arrays import Floats
 from pixelrnn.graph.curves import Curves
+from pixelrnn.graph.given import GIVEN_NOTHING, GivenMaps
 from pixelrnn.graph.levels import num_parts
 from pixelrnn.graph.operation import Features, Numbers, Operation, Tap
 
@@ -68,47 +69,19 @@ class LikelihoodParameters:
         kind: which likelihood.
         parameters: where those of each group are.
         components: logistics in the mixture.
+        guidance: w of `guidance.py`, of a guided program: each group has the parameters of two
+            distributions, those that a label is given and then those that none is.
     """
 
     kind: str
     parameters: tuple[Features, ...]
     components: int = 0
-
-
-@dataclass(frozen=True)
-class GivenMaps:
-    """Where a program finds what an image is given by: the machine writes it before anything runs.
-
-    Attributes:
-        label: the number of a class; the last of `num_labels` numbers stands for none.
-        num_labels: how many there are.
-        image: colours of a map of the image's size, scaled like it, 0 where they are not known.
-        known: 1 where they are.
-        is_part: whether what is known of it is a part of the image itself, which is not coded then.
-    """
-
-    label: Features | None = None
-    num_labels: int = 0
-    image: Features | None = None
-    known: Features | None = None
-    is_part: bool = False
+    guidance: float | None = None
 
     @property
-    def maps(self) -> list[Features]:
-        """What is of the image's size."""
-        return [each for each in (self.image, self.known) if each]
-
-    @property
-    def features(self) -> list[Features]:
-        """All that is given."""
-        return [*([self.label] if self.label else []), *self.maps]
-
-    def moved(self, move: Callable[[Features], Features]) -> "GivenMaps":
-        """Return the same in other maps."""
-        label, image, known = (
-            move(each) if each else None for each in (self.label, self.image, self.known)
-        )
-        return replace(self, label=label, image=image, known=known)
+    def distributions(self) -> int:
+        """How many distributions each group has the parameters of."""
+        return 1 if self.guidance is None else 2
 
 
 @dataclass
@@ -135,7 +108,7 @@ class Program:
     sections: list[list[Operation]] = field(default_factory=list)
     image: Features = NOWHERE
     border: Features | None = None
-    given: GivenMaps = GivenMaps()
+    given: GivenMaps = GIVEN_NOTHING
     likelihood: LikelihoodParameters | None = None
     curves: Curves | None = None
     symbols: bool = False

@@ -88,6 +88,7 @@ class Compiled(NamedTuple):
         search: `(work, target, levels, components)` gives the level with F(level) <= target < F(level + 1),
             and both.
         update: `(work, level, channel, levels, components)`, where another colour of the group follows.
+        frequencies: `(work, levels, components, out)` writes F(v + 1) - F(v) of every level to `out`.
 
     F is cumulative frequencies: F(0) = 0, F(levels) = 2^24, and F rises by at least 1 at every level,
     whatever integers the parameters are.
@@ -97,6 +98,7 @@ class Compiled(NamedTuple):
     bounds: Any
     search: Any
     update: Any
+    frequencies: Any
 
 
 class Likelihood(ABC):

@@ -59,7 +59,7 @@ class Categorical(Likelihood):
         self.channels = self.groups = channels
         self.num_levels = num_levels
         self.layout = (Segment("logits", num_levels, 2.0**-LOGIT_STEP_BITS),)
-        self.compiled = Compiled(_prepare, _bounds, _search, _update)
+        self.compiled = Compiled(_prepare, _bounds, _search, _update, _frequencies)
 
     def log_prob(self, parameters: "Tensor", images: "Tensor") -> "Tensor":
         """Return the log-probability of every sub-pixel, `(B, C, H, W)` nats."""
@@ -146,3 +146,15 @@ def _search(work: Any, target: int, levels: int, components: int) -> tuple[int, 
 @njit(error_model="numpy")
 def _update(work: Any, level: int, channel: int, levels: int, components: int) -> None:
     pass
+
+
+@njit(error_model="numpy")
+def _frequencies(work: Any, levels: int, components: int, out: np.ndarray) -> None:
+    exponents, factor = carray(work.weights, (levels,)), work.means[0]
+    before, low = whole(0), whole(0)
+    for v in range(levels - 1):
+        before += exponents[v]
+        high = ((before * factor) >> TOTAL_BITS) + v + 1
+        out[v] = high - low
+        low = high
+    out[levels - 1] = TOTAL - low

@@ -230,4 +230,14 @@ def _update(work: Any, level: int, channel: int, levels: int, components: int) -
     mixture_update(level, levels, weights, means, inverse_scales, logistic)
 
 
-COMPILED = Compiled(_prepare, _bounds, _search, _update)
+@njit(error_model="numpy")
+def _frequencies(work: Any, levels: int, components: int, out: np.ndarray) -> None:
+    weights, means, inverse_scales, logistic = _mixture(work, components)
+    low = whole(0)
+    for v in range(levels):
+        high = mixture_cumulative(v + 1, levels, weights, means, inverse_scales, logistic)
+        out[v] = high - low
+        low = high
+
+
+COMPILED = Compiled(_prepare, _bounds, _search, _update, _frequencies)

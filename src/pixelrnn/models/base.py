@@ -240,7 +240,7 @@ class AutoregressiveModel(Conditional, ABC):
         Args:
             temperature: of the distribution: 1 for the model's own.
             guidance: w in log q(x) = (1 + w) log p(x | label) - w log p(x) + constant, of each sub-pixel;
-                for models with labels and a softmax. See `graph/guidance.py`.
+                for models with labels. See `graph/guidance.py`.
 
         Raises:
             ImageMismatchError: if the temperature is not positive, or the model cannot be guided.
@@ -248,7 +248,7 @@ class AutoregressiveModel(Conditional, ABC):
         """
         check_temperature(temperature)
         if guidance:
-            check_guidance(self.config, self.likelihood, guidance)
+            check_guidance(self.config, guidance)
         if temperature == 1 and not guidance and self.shipped_as:
             return Coder(load_program(self.shipped_as).program)
         program = self.lower()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.given import GivenLevels
 from pixelrnn.graph.traced import Maps
-from pixelrnn.likelihoods import Likelihood, scale_levels
+from pixelrnn.likelihoods import scale_levels
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.torch_state import is_recorded
@@ -166,15 +166,10 @@ def check_given(
     return replace(found, image=levels, known=where)
 
 
-def check_guidance(config: ModelConfig, likelihood: Likelihood, guidance: float) -> None:
-    """Raise `ImageMismatchError` unless a model can be guided by labels, exactly."""
+def check_guidance(config: ModelConfig, guidance: float) -> None:
+    """Raise `ImageMismatchError` unless a model can be guided by labels, so far."""
     if config.num_labels == 0:
         raise ImageMismatchError("only a model that was trained with labels can be guided by them")
-    if not likelihood.has_logits:
-        raise ImageMismatchError(
-            f"guidance needs a softmax, whose levels can be weighed one by one, and this model has a "
-            f"{config.likelihood.kind}: train one with model.likelihood.kind = categorical"
-        )
     if not abs(guidance) <= MAX_GUIDANCE:
         raise ImageMismatchError(
             f"a guidance is a number from -{MAX_GUIDANCE} to {MAX_GUIDANCE}, not {guidance}"

@@ -99,7 +99,7 @@ def _check_whole(program: Program) -> None:
     require(is_whole(likelihood.components, 0, 1024), f"{likelihood.components} components")
     model = likelihood_of(program)
     require(groups == len(likelihood.parameters) == model.groups, f"{groups} colour groups")
-    count = model.num_parameters
+    count = model.num_parameters * likelihood.distributions
     for each in likelihood.parameters:
         check_inside(program, each)
         require(each.count == count and is_wide(program, each), "the likelihood's parameters")

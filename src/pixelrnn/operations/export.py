@@ -23,7 +23,7 @@ from pixelrnn.errors import ExportError
 from pixelrnn.graph.curves import GATE_BITS, curves
 from pixelrnn.graph.levels import HIGH, largest_parts, num_parts, parts_of
 from pixelrnn.graph.operation import Features, Operation, Rescale, Tap
-from pixelrnn.graph.program import FeatureMap, LikelihoodParameters, Program
+from pixelrnn.graph.program import FeatureMap, Program
 from pixelrnn.operations.base import OPERATIONS
 from pixelrnn.operations.bounds import INT32_MAX, largest_magnitudes
 from pixelrnn.operations.scales import Scales, Widths, find_scales, of_features
@@ -97,7 +97,7 @@ class Exporter:
             )
         )
         parameters = tuple(moved(self.wide, each) for each in likelihood.parameters)
-        result.likelihood = LikelihoodParameters(likelihood.kind, parameters, likelihood.components)
+        result.likelihood = replace(likelihood, parameters=parameters)
         return result
 
     def _new_map(self, number: int, maps: dict[int, Features], scales: dict[int, Floats]) -> None:

@@ -101,9 +101,11 @@ def find_scales(program: Program, widths: Widths) -> Scales:
         ValueError: if it does not.
     """
     scales = Scales(widths)
-    units = likelihood_of(program).units
-    for parameters in program.likelihood.parameters if program.likelihood else ():
-        set_some(scales.wide, program, parameters, units)
+    likelihood = program.likelihood
+    if likelihood is not None:
+        units = np.tile(likelihood_of(program).units, likelihood.distributions)
+        for parameters in likelihood.parameters:
+            set_some(scales.wide, program, parameters, units)
     for operation in reversed(program.operations):
         OPERATIONS[operation.kind].find_units(operation, program, scales)
     for levels in (*([] if program.symbols else [program.image]), *program.given.maps):

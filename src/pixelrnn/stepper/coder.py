@@ -14,10 +14,10 @@ from pixelrnn.graph.given import NOTHING_GIVEN, GivenLevels
 from pixelrnn.graph.program import Program
 from pixelrnn.kernels import range_coder
 from pixelrnn.kernels.range_coder import TOTAL
-from pixelrnn.likelihoods import likelihood_of
 from pixelrnn.operations.products import LANES
 from pixelrnn.operations.tables import MAP_ROWS, MAP_STRIDE, OP_COUNT, OP_PAIRS
 from pixelrnn.stepper.given import NOTHING_KNOWN, known_part, require_the_part, write_given
+from pixelrnn.stepper.guided import room_of
 from pixelrnn.stepper.layout import lay_out
 from pixelrnn.stepper.machine import run_rows
 from pixelrnn.stepper.run_state import RunState, Tables
@@ -68,7 +68,7 @@ class Coder:
         self.stored_type = np.dtype(self.level_type).newbyteorder("<")  # while the loop runs
         # A vector more than is needed: results are written in whole ones.
         self._widest = int(self.layout.operations[:, OP_COUNT].max()) + LANES
-        self._room = likelihood_of(program).num_parameters
+        self._room = room_of(program)
         self._memories: dict[tuple[int, int], _Memory] = {}
         self._bytes_of = functools.lru_cache(maxsize=1024)(self._count_bytes)
 

@@ -17,7 +17,6 @@ from pixelrnn.graph.operation import Operation, Tap
 from pixelrnn.graph.order import check_order
 from pixelrnn.graph.program import Program
 from pixelrnn.graph.reaches import Reach, reaches
-from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.operations.products import LANES, packed
 from pixelrnn.operations.tables import (
     MAP_BASE,
@@ -33,6 +32,7 @@ from pixelrnn.operations.tables import (
     OPERATION_COLUMNS,
     TAP_COLUMNS,
 )
+from pixelrnn.stepper.guided import code_of, guidance_of
 from pixelrnn.stepper.steps import CODES
 
 
@@ -152,14 +152,14 @@ def _spec(program: Program) -> Integers:
     likelihood = program.likelihood
     if likelihood is None or len(likelihood.parameters) != program.groups:
         raise ValueError("a program needs a likelihood with parameters for each group")
-    kind = list(LIKELIHOODS).index(likelihood.kind)
     border = program.border
     return np.array(
         [
-            *(program.channels, program.num_levels, program.groups, kind, likelihood.components),
+            *(program.channels, program.num_levels, program.groups),
+            *(code_of(program), likelihood.components),
             *(program.image.map, program.image.first),
             *((border.map, border.first) if border else (-1, 0)),
-            *(program.symbols, program.parts, program.one),
+            *(program.symbols, program.parts, program.one, *guidance_of(program)),
             *(n for each in likelihood.parameters for n in (each.map, each.first, each.count)),
         ],
         dtype=np.int64,

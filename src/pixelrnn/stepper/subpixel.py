@@ -7,7 +7,6 @@ from numba import carray, njit  # type: ignore[attr-defined]
 
 from pixelrnn.graph.curves import BYTE_BITS
 from pixelrnn.kernels import range_coder
-from pixelrnn.likelihoods import LIKELIHOODS
 from pixelrnn.operations.tables import (
     SPEC_CHANNELS,
     SPEC_COMPONENTS,
@@ -17,13 +16,10 @@ from pixelrnn.operations.tables import (
     SPEC_PARTS,
     SPEC_SYMBOLS,
 )
-from pixelrnn.stepper.choosing import chosen_by_code
+from pixelrnn.stepper.guided import bounds, prepare, search, update
 from pixelrnn.stepper.writing import write_number
 
 whole: Any = np.int64  # in compiled code, Python's integers mixed with numpy's
-
-_compiled = [config().build(1, 2).compiled for config in LIKELIHOODS.values()]
-_prepare, _bounds, _search, _update = map(chosen_by_code, zip(*_compiled, strict=True))
 
 
 @njit(error_model="numpy")
@@ -47,17 +43,17 @@ def resolve_subpixel(work, image, row, column, group, at, pixel):  # type: ignor
         if channel < there:
             place = (row * width + column) * there + channel
             is_known = work.knows and work.known[place] != 0
-            _prepare(kind, (work, at, channel, channels, levels, components))
+            prepare(kind, (work, at, channel, channels, levels, components))
             low, high = whole(0), whole(range_coder.TOTAL)
             if not (is_known or work.reads):
-                low, high = _bounds(kind, (work, level, levels, components))
+                low, high = bounds(kind, (work, level, levels, components))
                 range_coder.put(work.coder, stream, low, high - low)
             elif not is_known:
                 target = range_coder.target(work.coder)
-                level, low, high = _search(kind, (work, target, levels, components))
+                level, low, high = search(kind, (work, target, levels, components))
                 range_coder.take(work.coder, stream, low, high - low)
             if channel < there - 1:
-                _update(kind, (work, level, channel, levels, components))
+                update(kind, (work, level, channel, levels, components))
             image[row, column, at_level] = level & ((1 << BYTE_BITS) - 1)
             if size > 1:
                 image[row, column, at_level + 1] = level >> BYTE_BITS
