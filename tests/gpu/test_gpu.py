@@ -14,7 +14,7 @@ from pixelrnn.contract import (
 )
 from pixelrnn.evaluation import evaluate
 from pixelrnn.models import MODELS, store
-from pixelrnn.training import train
+from pixelrnn.training import dry_run, train
 from pixelrnn.training.batches import Batch
 from pixelrnn.training.devices import make_fabric
 from pixelrnn.training.fit import initial_model
@@ -131,3 +131,8 @@ def test_a_run(kind, tmp_path):
     again = evaluate(store.load(run.path), data.images("validation"))
     assert again.bits_per_dim == pytest.approx(result["validation_bits_per_dim"], rel=1e-6)
     assert again.bits_per_dim < np.log2(5)
+
+
+def test_a_dry_run_says_what_it_ran_on():
+    said = dry_run(tiny_recipe("pixelcnn", training__accelerator="gpu"), tiny_data())
+    assert f"images/s on this machine's {torch.cuda.get_device_name()}, " in said

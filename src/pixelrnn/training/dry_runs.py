@@ -4,12 +4,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from lightning_fabric import Fabric
+
 from pixelrnn.data.in_memory import as_data_set
 from pixelrnn.data.loading import load_recorded as load
 from pixelrnn.models import LABELS
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.training.batches import draw_batches
-from pixelrnn.training.devices import make_fabric, peak_memory_mb, reset_peak_memory
+from pixelrnn.training.devices import make_fabric, peak_memory_mb, quiet, reset_peak_memory
 from pixelrnn.training.fit import initial_model
 from pixelrnn.training.loop import Trainee
 from pixelrnn.training.recipe import Recipe
@@ -49,7 +52,8 @@ def estimate(recipe: Recipe, data: Any = None) -> Estimate:
     model = initial_model(recipe)
     training = recipe.training.model_copy(update={"devices": 1, "num_nodes": 1})
     fabric = make_fabric(training, lambda _: None)
-    fabric.launch()
+    with quiet():
+        fabric.launch()
     trainee = Trainee(model, recipe, fabric)
     batches = draw_batches(training, data, model=recipe.model)
     reset_peak_memory()
@@ -58,6 +62,8 @@ def estimate(recipe: Recipe, data: Any = None) -> Estimate:
         parts = batches.of_step(len(times))
         started = time.perf_counter()
         trainee.step(parts)
+        if torch.cuda.is_available():  # which goes on with a step after it was asked for
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - started)
     seconds = min(times)
     steps = training.total_steps(len(images))
@@ -67,7 +73,11 @@ def estimate(recipe: Recipe, data: Any = None) -> Estimate:
     return Estimate(
         limit,
         f"{LABELS[recipe.model.kind]}: {model.num_parameters():,} parameters, "
-        f"{two_digits(training.batch_size / seconds)} images/s on this machine's processor, "
+        f"{two_digits(training.batch_size / seconds)} images/s on this machine's {_device_name(fabric)}, "
         f"{peak_memory_mb():,.0f} MB; the whole recipe, {steps:,} steps of "
         f"{training.batch_size}, would take {duration(whole)}{ended}",
     )
+
+
+def _device_name(fabric: Fabric) -> str:
+    return "processor" if fabric.device.type == "cpu" else torch.cuda.get_device_name(fabric.device)
