@@ -17,7 +17,6 @@ from numba import carray, njit  # type: ignore[attr-defined]
 from pixelrnn.graph.curves import LOGIT_STEP_BITS
 from pixelrnn.graph.program import Program
 from pixelrnn.likelihoods import LIKELIHOODS, likelihood_of
-from pixelrnn.likelihoods.base import Compiled
 from pixelrnn.likelihoods.categorical import (
     categorical_bounds,
     categorical_factor,
@@ -95,7 +94,7 @@ def _count(work: Any) -> int:
 
 @njit(error_model="numpy")
 def _exchange(work: Any, count: int) -> None:
-    """Let the loop work with the other distribution."""
+    """Have the other distribution lie where the functions of a likelihood look for theirs."""
     for memory in (work.weights, work.means, work.inverse_scales, work.residuals):
         for k in range(count):
             memory[k], memory[count + k] = memory[count + k], memory[k]
@@ -146,14 +145,8 @@ def _guided_update(work: Any, level: int, channel: int, levels: int, components:
         _exchange(work, count)
 
 
-@njit(error_model="numpy")
-def _guided_frequencies(work: Any, levels: int, components: int, out: np.ndarray) -> None:
-    for v in range(levels):
-        low, high = _guided_bounds(work, v, levels, components)
-        out[v] = high - low
-
-
-_guided = Compiled(
-    _guided_prepare, _guided_bounds, _guided_search, _guided_update, _guided_frequencies
+_guided = _guided_prepare, _guided_bounds, _guided_search, _guided_update
+prepare, bounds, search, update = (
+    chosen_by_code([*of_kinds, of_guided])
+    for of_kinds, of_guided in zip(zip(*_compiled, strict=True), _guided, strict=False)
 )
-prepare, bounds, search, update, _ = map(chosen_by_code, zip(*_compiled, _guided, strict=True))
