@@ -5,10 +5,12 @@ import importlib.util
 import os
 import signal
 import threading
+import time
 import warnings
 
 import numpy as np
 import pytest
+from llvmlite.binding import ffi
 from numba.core import config
 from numba.core.caching import CacheImpl
 
@@ -178,10 +180,31 @@ def test_a_process_forked_while_another_thread_compiles_can_compile(loop):
         thread.start()
     module.global_compiler_lock.release()
     for _ in range(5):
-        child = os.fork()
-        if child == 0:
-            signal.alarm(100)  # it hangs where it cannot
-            os._exit(loop.start(2.5)[0] != [7.5])
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert can_compile_in_a_fork(loop)
     for thread in threads:
         thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_process_forked_while_another_thread_is_in_llvm_can_compile(loop):
+    is_in, seconds = threading.Event(), 0.5
+
+    def be_in_llvm():
+        with ffi.lib._lock:
+            is_in.set()
+            time.sleep(seconds)
+
+    thread = threading.Thread(target=be_in_llvm)
+    thread.start()
+    is_in.wait()
+    assert can_compile_in_a_fork(loop)
+    thread.join()
+
+
+def can_compile_in_a_fork(loop):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(100)  # it hangs where it cannot
+        os._exit(loop.start(2.5)[0] != [7.5])
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from llvmlite.binding import ffi
 from numba import njit
 from numba.core import config
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
@@ -25,6 +26,7 @@ from pixelrnn.errors import CompilingError, NotKeptWarning
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 _Files: Any = IndexDataCacheFile
+_llvm_lock: Any = ffi.lib._lock
 _listeners: list[Callable[[], None]] = []
 
 
@@ -172,10 +174,17 @@ class _CheckedFiles(_Files):  # type: ignore[misc]
             file.write(hashlib.sha256(body).digest() + body)
 
 
+def _begin_fork() -> None:
+    global_compiler_lock.acquire()
+    _llvm_lock.__enter__()
+
+
+def _end_fork() -> None:
+    _llvm_lock.__exit__(None, None, None)
+    global_compiler_lock.release()
+
+
 if hasattr(os, "register_at_fork"):
-    # A process that is forked off in the middle of compiling would wait for ever for the rest of it.
-    os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=global_compiler_lock.release,
-    )
+    # A process that is forked off in the middle of compiling would wait for ever for the rest of it. LLVM
+    # has a lock of its own, held for moments outside of compiling, too: when code is forgotten.
+    os.register_at_fork(before=_begin_fork, after_in_parent=_end_fork, after_in_child=_end_fork)
