@@ -101,10 +101,10 @@ def find_scales(program: Program, widths: Widths) -> Scales:
         ValueError: if it does not.
     """
     scales = Scales(widths)
-    likelihood = program.likelihood
-    if likelihood is not None:
-        units = np.tile(likelihood_of(program).units, likelihood.distributions)
-        for parameters in likelihood.parameters:
+    units = likelihood_of(program).units
+    if program.likelihood is not None:
+        units = np.tile(units, program.likelihood.distributions)
+        for parameters in program.likelihood.parameters:
             set_some(scales.wide, program, parameters, units)
     for operation in reversed(program.operations):
         OPERATIONS[operation.kind].find_units(operation, program, scales)

@@ -29,7 +29,7 @@ class RunState(NamedTuple):
         reads: whether the message is read (decode), or written (encode).
         known: uint8 `(H, W, C)`: not 0 where a level is given, and neither read nor written; or empty.
         frequencies: int64 `(H, W, C)` for that of each level coded, of 2^24, or empty.
-        room: int64 `(4, parameters of a group)`, memory of `subpixel.py`.
+        room: int64 `(4, room_of(program))`, memory of `guided.py`.
     """
 
     weights: np.ndarray
