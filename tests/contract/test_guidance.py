@@ -45,6 +45,26 @@ class Guided:
         return torch.from_numpy(self.log_probs(images.numpy()).sum(axis=(1, 2, 3)))
 
 
+class InFloats:
+    """The same of a softmax by exhaustive sums over the levels, in floats."""
+
+    def __init__(self, model, label, strength):
+        self.model, self.label, self.strength = model, label, strength
+
+    def log_prob(self, images):
+        channels, total = images.shape[1], 0
+        told, untold = (each(images) for each in (self.model.given(self.label), self.model))
+        for channel in range(channels):
+            with_label, without = (
+                self.model.likelihood.log_pmf(parameters, images, channel)
+                for parameters in (told, untold)
+            )
+            levels = (1 + self.strength) * with_label - self.strength * without
+            of_image = levels.log_softmax(dim=1).gather(1, images[:, channel : channel + 1].long())
+            total = total + of_image.sum(dim=(1, 2, 3))
+        return total
+
+
 @pytest.fixture(params=["pixelcnn", "diagonal-bilstm", "pixel-snail"])
 def kind(request):
     """Kinds with all sections that a program may have: a program is guided, whatever model it is of."""
@@ -59,9 +79,18 @@ def world(request):
 
 @pytest.fixture(params=sorted(LIKELIHOODS))
 def model(request, kind, world, tiny_model):
+    return calibrated_model(kind, request.param, world, tiny_model)
+
+
+@pytest.fixture
+def softmax(kind, world, tiny_model):
+    return calibrated_model(kind, "categorical", world, tiny_model)
+
+
+def calibrated_model(kind, likelihood, world, tiny_model):
     channels, levels, *_ = world
     model = tiny_model(
-        kind, request.param, channels, noise=0.35, num_levels=levels, seed=4, num_labels=LABELS
+        kind, likelihood, channels, noise=0.35, num_levels=levels, seed=4, num_labels=LABELS
     )
     calibrate(model, all_images(world))
     return model
@@ -84,6 +113,12 @@ def test_samples_follow_the_guided_distribution(strength, model, world):
     assert p_value(drawn, Guided(model, 1, strength), world) > ACCEPTED
     if strength > 1:  # the planted fault: no guidance
         assert p_value(drawn, model.given(1), world) < NOTICED
+
+
+@pytest.mark.parametrize("strength", [1.5, -0.5])
+def test_samples_of_a_softmax_follow_floats(strength, softmax, world):
+    drawn = sampled(softmax, world, strength)
+    assert p_value(drawn, InFloats(softmax, 1, strength), world) > ACCEPTED
 
 
 @pytest.mark.parametrize("strength", [1.5, -0.5])
