@@ -4,14 +4,17 @@ The ways in which public code gets this number wrong are written out below, and 
 tell them from the right one.
 """
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
+from pixelrnn.data import DataSet
+from pixelrnn.data.splits import SPLITS, Part
 from pixelrnn.errors import ImageMismatchError
-from pixelrnn.evaluation import Evaluation, evaluate
+from pixelrnn.evaluation import Evaluation, conditioned, evaluate, labels_for
 from pixelrnn.models import CONFIGS, build
 
 COUNT = 23  # not a multiple of 7: the last batch of 7 is short
@@ -236,3 +239,26 @@ def test_an_image_costs_the_same_in_any_company(model, images):
 def test_images_of_another_kind_are_refused(wrong, message, model):
     with pytest.raises(ImageMismatchError, match=message):
         evaluate(model, wrong)
+
+
+def test_classes_are_those_of_their_names(tiny_model):
+    model = tiny_model("pixelcnn", num_labels=3, label_names=("cat", "dog", "horse"), noise=0.5)
+    images = np.arange(2 * 20, dtype=np.uint8).reshape(2, 1, 4, 5) % 5
+    part = Part(images, labels=np.array([1, 0]))
+    data = DataSet("pets", 5, dict.fromkeys(SPLITS, part), "made", class_names=("dog", "horse"))
+    assert labels_for(model, data, "test").tolist() == [2, 1]
+    assert conditioned(model, data, "test").given_by.labels.tolist() == [2, 1]
+    nameless = dataclasses.replace(data, class_names=())
+    assert labels_for(model, nameless, "test").tolist() == [1, 0]
+    assert labels_for(tiny_model("pixelcnn"), data, "test") is None
+
+
+def test_classes_that_a_model_does_not_know_are_refused(tiny_model):
+    model = tiny_model("pixelcnn", num_labels=2, label_names=("cat", "dog"))
+    part = Part(np.zeros((2, 1, 4, 5), np.uint8), labels=np.array([1, 0]))
+    data = DataSet("pets", 5, dict.fromkeys(SPLITS, part), "made", class_names=("dog", "horse"))
+    with pytest.raises(ImageMismatchError, match=r"images of horse in pets.* knows cat and dog"):
+        labels_for(model, data, "test")
+    others = dataclasses.replace(part, labels=np.zeros(2, np.int64))  # no image is of a horse
+    data = dataclasses.replace(data, parts=dict.fromkeys(SPLITS, others))
+    assert labels_for(model, data, "test").tolist() == [1, 1]

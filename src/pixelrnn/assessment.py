@@ -23,7 +23,7 @@ from pixelrnn.completion import complete, keep
 from pixelrnn.contract import field_in_float64, require_kept
 from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ExportError, ModelFileError
-from pixelrnn.evaluation import Evaluation, conditioned, evaluate, require_fit, typical
+from pixelrnn.evaluation import Evaluation, conditioned, evaluate, labels_for, require_fit, typical
 from pixelrnn.models import LABELS, AutoregressiveModel, store
 from pixelrnn.models.torch_state import find_device, usual_torch
 from pixelrnn.operations.export import export
@@ -261,7 +261,7 @@ def _measure_file(
         return {key: None for key in FILE_KEYS if key in run.result()}
     Codec(named).make_ready(on_compiling)
     images = _first(data.images("test"))
-    labels = data.labels_of("test") if model.config.num_labels else None
+    labels = labels_for(model, data, "test")
     sizes = measure_files(named, images, None if labels is None else labels[: len(images)])
     assert evaluation.surprise_bits is not None
     figures = (

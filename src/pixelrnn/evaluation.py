@@ -15,6 +15,7 @@ import torch
 from pixelrnn.agreement import SURPRISE_BITS
 from pixelrnn.arrays import Floats
 from pixelrnn.data import DataSet, Images
+from pixelrnn.data.splits import Labels
 from pixelrnn.errors import ImageMismatchError, NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.given_images import AnyImages, as_array, check_images
@@ -22,6 +23,7 @@ from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.uncertainty import Pictures, count_pictures, evenly_spread, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
+from pixelrnn.wording import joined
 
 CONDITION_SEED = 0  # of the holes of images that are evaluated
 UNTOLD = 8  # one of so many images that say how large values become is given nothing
@@ -142,7 +144,7 @@ def conditioned(
         split: whose images.
         chosen: which of them. What an image is given by depends on its place in the split alone.
     """
-    labels = data.labels_of(split) if model.config.num_labels else None
+    labels = labels_for(model, data, split)
     image = known = None
     condition = model.config.condition.build() if model.config.condition else None
     if condition and condition.is_made:
@@ -152,6 +154,35 @@ def conditioned(
     if labels is None and image is None:
         return model
     return model.given(None if labels is None else labels[chosen], image=image, known=known)
+
+
+def labels_for(model: AutoregressiveModel, data: DataSet, split: str) -> Labels | None:
+    """Return the class of each image of a split as a model numbers it, int64 `(N,)`; `None` without any.
+
+    Where both the model and the images name their classes the names count, whatever their order.
+
+    Raises:
+        ImageMismatchError: if images are of a class that the model does not know.
+
+    Example:
+        >>> from pixelrnn.data import load
+        >>> from pixelrnn.models import PixelCNNConfig, build
+        >>> names = tuple("9876543210")
+        >>> config = PixelCNNConfig(channels=1, num_levels=17, num_labels=10, label_names=names)
+        >>> labels_for(build(config), load("digits"), "train")[:3].tolist()  # images of 0, 1 and 2
+        [9, 8, 7]
+    """
+    labels, ours = data.labels_of(split), model.config.label_names
+    if not model.config.num_labels or labels is None or not (ours and data.class_names):
+        return labels if model.config.num_labels else None
+    number = {name: n for n, name in enumerate(ours)}
+    unknown = [data.class_names[n] for n in np.unique(labels) if data.class_names[n] not in number]
+    if unknown:
+        raise ImageMismatchError(
+            f"there are images of {joined(unknown)} in {data.name}, and the model knows {joined(ours)}: "
+            "leave them out, or take a model that was trained with their classes"
+        )
+    return np.array([number.get(name, -1) for name in data.class_names])[labels]
 
 
 def typical(model: AutoregressiveModel, data: DataSet) -> tuple[AutoregressiveModel, Images]:

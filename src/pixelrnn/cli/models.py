@@ -101,7 +101,7 @@ def export(
     from pixelrnn.coding.measuring import measure_files
     from pixelrnn.coding.program_file import check_name
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.evaluation import evaluate, typical
+    from pixelrnn.evaluation import evaluate, labels_for, typical
     from pixelrnn.models import store
     from pixelrnn.operations.export import export as export_program
     from pixelrnn.operations.scales import Widths
@@ -121,9 +121,9 @@ def export(
     save_program(named, out)
     split, count = ("validation", MEASURED_IMAGES) if images.count("validation") else ("train", 64)
     chosen = evenly_spread(images.count(split), count)
-    some, labels = images.images(split)[chosen], None
-    if loaded.config.num_labels and (known := images.labels_of(split)) is not None:
-        labels = known[chosen]
+    some, labels = images.images(split)[chosen], labels_for(loaded, images, split)
+    if labels is not None:
+        labels = labels[chosen]
         loaded = loaded.given(labels)
     sizes = measure_files(named, some, labels)
     result = {
