@@ -1,5 +1,7 @@
 """Training with labels: each image is shown with its own, and now and then without."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -110,6 +112,9 @@ def test_a_run_with_labels_goes_on_bit_for_bit(tmp_path):
         patch.setattr(Batches, "of_step", lambda self, step: (fail_late(), sound(self, step))[1])
         with pytest.raises(BaseException):  # noqa: B017, PT011 - however it is told
             train(half, stopped.path, data=data, console=SILENT)
+    turned = {k: replace(part, labels=part.labels[::-1].copy()) for k, part in data.parts.items()}
+    with pytest.raises(RecipeError, match="the labels of labelled are not those that the run"):
+        resume(stopped.path, data=replace(data, parts=turned), console=SILENT)
     resume(stopped.path, data=data, console=SILENT)
     assert same(weights(whole), weights(stopped))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelrnn.arrays import Images, level_type
 from pixelrnn.data.splits import SPLITS, Labels, Part, join
@@ -205,11 +206,12 @@ class DataSet:
         Where training images are cut anew, it covers the pictures that they are cut from, too.
         """
         uncut = self.uncut.pictures if self.uncut and split == "train" else ()
-        digest = hashlib.sha256()
-        for array in (self.part(split).images, *uncut):
-            digest.update(f"{array.dtype} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        return _sha256(self.part(split).images, *uncut)
+
+    def labels_sha256(self, split: str) -> str:
+        """Return the SHA-256 of the classes of a split's images; without labels, that of nothing."""
+        labels = self.part(split).labels
+        return _sha256(*(() if labels is None else (labels,)))
 
     def part(self, split: str) -> Part:
         """Return the images of a split, which may be none, and what is known of each.
@@ -222,3 +224,11 @@ class DataSet:
         if split not in self.parts:
             raise DataError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}, all")
         return self.parts[split]
+
+
+def _sha256(*arrays: npt.NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

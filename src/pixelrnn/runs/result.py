@@ -116,6 +116,9 @@ class Result(ModelFigures):
     data: str = Field(description="name of the data set")
     data_options: dict[str, Any] = Field({}, description="how the images were read")
     data_sha256: DataHashes = Field(description="of the images of each split")
+    labels_sha256: DataHashes | None = Field(
+        None, description="of their classes, of a model that was shown them"
+    )
     data_num_images: SplitCounts | None = Field(None, description="images of each split")
     recipe_sha256: str | None = Field(None, description="of what decides on the weights")
     image_shape: tuple[Channels, Side, Side] = Field(description="channels, height, width")

@@ -152,12 +152,16 @@ def _require_the_same(run: RunFolder, recipe: Recipe, data: DataSet) -> None:
     began = run.result()
     if began.get("recipe_sha256", recipe.fingerprint()) != recipe.fingerprint():
         raise run.has_another_recipe()
-    hashes = began.get("data_sha256")
-    if hashes and any(hashes.get(split) != data.sha256(split) for split in SPLITS):
-        raise RecipeError(
-            f"the images of {data.name} are not those that the run in {run.path} began with: "
-            "put them back, or begin a new run"
-        )
+    for key, what, sha256 in (
+        ("data_sha256", "images", data.sha256),
+        ("labels_sha256", "labels", data.labels_sha256),
+    ):
+        hashes = began.get(key)
+        if hashes and any(hashes.get(split) != sha256(split) for split in SPLITS):
+            raise RecipeError(
+                f"the {what} of {data.name} are not those that the run in {run.path} began with: "
+                "put them back, or begin a new run"
+            )
 
 
 def _go_on(loop: Loop, saved: dict[str, Any], run: RunFolder) -> None:

@@ -47,12 +47,14 @@ def conclude(job: Job, loop: Loop) -> dict[str, Any]:
 
 def describe(recipe: Recipe, data: DataSet) -> dict[str, Any]:
     """Return what `result.json` says of a run before anything is measured."""
+    labels = {split: data.labels_sha256(split) for split in SPLITS} if recipe.data.labels else None
     return {
         "name": recipe.name,
         "label": LABELS[recipe.model.kind],
         "data": data.name,
         "data_options": recipe.data.options().model_dump(mode="json", exclude_defaults=True),
         "data_sha256": {split: data.sha256(split) for split in SPLITS},
+        **({"labels_sha256": labels} if labels else {}),
         "data_num_images": {split: data.count(split) for split in SPLITS},
         "recipe_sha256": recipe.fingerprint(),
         "image_shape": [data.channels, data.height, data.width],
