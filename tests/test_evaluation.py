@@ -250,6 +250,8 @@ def test_classes_are_those_of_their_names(tiny_model):
     assert conditioned(model, data, "test").given_by.labels.tolist() == [2, 1]
     nameless = dataclasses.replace(data, class_names=())
     assert labels_for(model, nameless, "test").tolist() == [1, 0]
+    with pytest.raises(ImageMismatchError, match=r"class 1 in pets, .* knows the classes 0 to 0"):
+        labels_for(tiny_model("pixelcnn", num_labels=1), nameless, "test")
     assert labels_for(tiny_model("pixelcnn"), data, "test") is None
 
 

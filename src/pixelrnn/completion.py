@@ -99,6 +99,7 @@ def complete(
     images, known = as_array(images), np.asarray(known)
     check_images(images, model.config.channels, model.config.num_levels)
     _check_mask(images, known)
+    model.given_by.require(len(images))
     if min(count, count if importance is None else importance) < 1:
         raise ImageMismatchError("at least one completion and one candidate must be drawn")
     if guides_later(model.config):

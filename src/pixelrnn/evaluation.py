@@ -172,17 +172,22 @@ def labels_for(model: AutoregressiveModel, data: DataSet, split: str) -> Labels 
         >>> labels_for(build(config), load("digits"), "train")[:3].tolist()  # images of 0, 1 and 2
         [9, 8, 7]
     """
-    labels, ours = data.labels_of(split), model.config.label_names
-    if not model.config.num_labels or labels is None or not (ours and data.class_names):
-        return labels if model.config.num_labels else None
+    labels, count = data.labels_of(split), model.config.num_labels
+    ours, theirs = model.config.label_names, data.class_names
+    if not count or labels is None or not len(labels):
+        return None
     number = {name: n for n, name in enumerate(ours)}
-    unknown = [data.class_names[n] for n in np.unique(labels) if data.class_names[n] not in number]
+    found: Labels = labels
+    if ours and theirs:
+        found = np.array([number.get(name, count) for name in theirs])[labels]
+    unknown = [theirs[n] if theirs else f"class {n}" for n in np.unique(labels[found >= count])]
     if unknown:
+        known = joined(ours) if ours else f"the classes 0 to {count - 1}"
         raise ImageMismatchError(
-            f"there are images of {joined(unknown)} in {data.name}, and the model knows {joined(ours)}: "
-            "leave them out, or take a model that was trained with their classes"
+            f"there are images of {joined(unknown)} in {data.name}, and the model knows {known}: leave "
+            "them out, or take a model that was trained with their classes"
         )
-    return np.array([number.get(name, -1) for name in data.class_names])[labels]
+    return found
 
 
 def typical(model: AutoregressiveModel, data: DataSet) -> tuple[AutoregressiveModel, Images]:
@@ -229,6 +234,7 @@ def evaluate(
     started = time.perf_counter()
     images = as_array(images)
     check_images(images, model.config.channels, model.config.num_levels)
+    model.given_by.require(len(images))
     nats = np.full((len(images), images.shape[1]), np.nan)  # what is left out would show
     nats_map, surprise = np.zeros(images.shape[1:]), np.zeros(len(images))
     with torch.inference_mode(), usual_torch():

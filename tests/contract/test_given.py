@@ -5,9 +5,12 @@ import pytest
 import torch
 
 from pixelrnn import contract
+from pixelrnn.completion import complete
 from pixelrnn.contract import ContractViolation
 from pixelrnn.errors import ImageMismatchError
-from pixelrnn.models import given as given_module
+from pixelrnn.evaluation import evaluate
+from pixelrnn.models import conditional
+from pixelrnn.models.given import Conditions
 from pixelrnn.operations.export import export
 from pixelrnn.ordering import Place
 from pixelrnn.stepper.coder import Coder
@@ -18,6 +21,7 @@ from tests.reference.plain_frequencies import assert_steps_and_codes
 LABELS, CONDITION = 3, {"channels": 2, "features": 3, "layers": 2, "kernel_size": 3}
 SETTINGS = {"label": {"num_labels": LABELS}, "map": {"condition": CONDITION}}
 BOTH = SETTINGS["label"] | SETTINGS["map"]
+WHOLE = np.zeros((2, 2, 5, 7), np.uint8)
 
 
 @pytest.fixture(params=["label", "map"])
@@ -132,19 +136,19 @@ def test_what_is_given_moves_the_score(kind, likelihood, tiny_model, random_imag
 
 def planted(monkeypatch, change):
     """Let what goes through the network beside an image be changed; its program does not know."""
-    sound = given_module.conditions
+    sound = conditional.conditions
 
     def conditions(config, given, images, dtype):
         return change(sound(config, given, images, dtype))
 
-    monkeypatch.setattr(given_module, "conditions", conditions)
+    monkeypatch.setattr(conditional, "conditions", conditions)
 
 
 def test_a_label_that_reaches_the_wrong_image(
     skeleton_kind, likelihood, tiny_model, random_images, monkeypatch
 ):
     model = tiny_model(skeleton_kind, likelihood, 1, noise=0.3, num_labels=LABELS)
-    planted(monkeypatch, lambda found: given_module.Conditions(found.labels.roll(1)))
+    planted(monkeypatch, lambda found: Conditions(found.labels.roll(1)))
     images = random_images(3, 1, 5, 7)
     with pytest.raises(ContractViolation, match="differently in a batch"):
         contract.check_batch_invariant(model.given([0, 1, 2]), images)
@@ -157,7 +161,7 @@ def test_a_map_that_is_shifted(
     axis, skeleton_kind, likelihood, tiny_model, random_images, monkeypatch
 ):
     model = tiny_model(skeleton_kind, likelihood, 1, noise=0.3, condition=CONDITION)
-    planted(monkeypatch, lambda found: given_module.Conditions(None, found.image.roll(1, axis)))
+    planted(monkeypatch, lambda found: Conditions(None, found.image.roll(1, axis)))
     given = given_model(model, "map", 1, 5, 7)
     with pytest.raises(ContractViolation, match="not the same program"):
         contract.check_steps(given, random_images(1, 1, 5, 7))
@@ -189,11 +193,39 @@ def test_a_map_that_holds_the_image_itself(
     [
         ({"labels": 4}, "knows the classes 0 to 2"),
         ({"labels": [0, -1]}, "knows the classes 0 to 2"),
-        ({"image": np.zeros((1, 3, 5, 7), np.uint8)}, "grey|channels|2"),
+        ({"labels": [0.7]}, "number of the class of each image.* float64"),
+        ({"labels": torch.ones(2, dtype=torch.bool)}, "number of the class of each image"),
+        ({"labels": ["cat"]}, "number of the class of each image"),
+        ({"labels": [[0, 1], [1, 2]]}, r"not int64 of shape \(2, 2\)"),
+        ({"labels": []}, "number of the class of each image"),
+        ({"known": np.ones((1, 1, 5, 7), bool)}, "give it, too"),
+        (
+            {"image": WHOLE, "known": np.ones((5, 7), bool)},
+            r"is bool \(2, 1, 5, 7\), .* not \(5, 7\)",
+        ),
+        ({"image": WHOLE, "known": np.ones((3, 1, 5, 7), bool)}, r"not \(3, 1, 5, 7\)"),
+        (
+            {"image": np.zeros((1, 3, 5, 7), np.uint8)},
+            "images of 2 channels, but the images have 3",
+        ),
         ({"image": np.full((1, 2, 5, 7), 9, np.uint8)}, "5 levels"),
         ({"image": np.zeros((1, 2, 5, 7))}, "uint8"),
     ],
-    ids=["class-unknown", "class-negative", "colours", "levels", "floats"],
+    ids=[
+        "class-unknown",
+        "class-negative",
+        "class-fraction",
+        "class-bool",
+        "class-name",
+        "class-table",
+        "no-class",
+        "known-alone",
+        "known-bare",
+        "known-of-others",
+        "colours",
+        "levels",
+        "floats",
+    ],
 )
 def test_what_does_not_fit_is_refused(arguments, trouble, tiny_model):
     model = tiny_model("pixelcnn", "logistic-mixture", 3, **BOTH)
@@ -201,10 +233,32 @@ def test_what_does_not_fit_is_refused(arguments, trouble, tiny_model):
         model.given(**arguments)
 
 
-def test_more_labels_than_images(tiny_model, random_images):
+@pytest.mark.parametrize("count", [2, 4])
+def test_fewer_or_more_than_images(count, tiny_model, random_images):
     model = tiny_model("pixelcnn", "logistic-mixture", 3, **BOTH)
-    with pytest.raises(ImageMismatchError, match="2 labels for 3 images"):
-        model.given([0, 1]).log_prob(random_images(3, 3, 5, 7))
+    model.calibrate(images := random_images(3, 3, 5, 7))
+    masks = np.zeros((5, 7), bool)
+    for given, trouble in (
+        (model.given([0] * count), f"{count} labels for 3 images"),
+        (
+            model.given(image=WHOLE[:1].repeat(count, 0)),
+            f"{count} images to condition on for 3 images",
+        ),
+    ):
+        for use in (
+            given.log_prob,
+            given.calibrate,
+            lambda images, given=given: evaluate(given, images, batch_size=2),
+            lambda images, given=given: complete(given, images, masks),
+            lambda _, given=given: given.sample(3, size=(5, 7)),
+        ):
+            with pytest.raises(ImageMismatchError, match=trouble):
+                use(images)
+
+
+def test_no_images_to_measure_on(tiny_model, random_images):
+    with pytest.raises(ImageMismatchError, match="give some"):
+        tiny_model("pixelcnn").calibrate(random_images(0, 1, 5, 7))
 
 
 def test_a_map_of_another_size(tiny_model, random_images):

@@ -22,8 +22,9 @@ from pixelrnn.graph.reach import receptive_field
 from pixelrnn.graph.traced import Traced
 from pixelrnn.layers.matrices import Matrices
 from pixelrnn.likelihoods import Likelihood, scale_levels
+from pixelrnn.models.conditional import Conditional
 from pixelrnn.models.config import ModelConfig
-from pixelrnn.models.given import Conditional, Conditions, check_guidance
+from pixelrnn.models.given import Conditions, check_guidance
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.lowering import largest_results, lower_by_stand_ins, write_down
 from pixelrnn.models.symbols import SYMBOLS
@@ -224,6 +225,7 @@ class AutoregressiveModel(Conditional, ABC):
                 the images would need too much memory.
             ExportError: if the weights are too large for integers.
         """
+        self.given_by.require(count)
         return sample(
             self.coder(temperature, guidance), count, size or self.config.image_size,
             given=[self.given_by.levels(n, self.config.num_labels) for n in range(count)],

@@ -4,16 +4,14 @@ A class, or an image of the same size, of which some pixels may be unknown. Grey
 pixels are all known; small to large one of which one pixel in a square is; masked to whole one with a hole.
 """
 
-import copy
-from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, Self, final
+from typing import Generic, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.graph.given import GivenLevels
@@ -24,6 +22,7 @@ from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.torch_state import is_recorded
 
 MAX_GUIDANCE = 100
+IMAGES = "images to condition on"
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,14 @@ class Given:
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
         parts = {name: getattr(self, name) for name in ("labels", "image", "known")}
         return replace(self, **{n: None if p is None else change(p) for n, p in parts.items()})
+
+    def require(self, count: int) -> None:
+        """Raise `ImageMismatchError` unless it is of so many images, or the same for all."""
+        for what, part in (("labels", self.labels), (IMAGES, self.image)):
+            if part is not None and len(part) not in (1, count):
+                raise ImageMismatchError(
+                    f"{len(part)} {what} for {count} images: give one for each, or one for all"
+                )
 
     def of(self, indices: Tensor) -> Self:
         """Return that of some of the images."""
@@ -88,10 +95,11 @@ def conditions(
         ImageMismatchError: if there is more or less of it than images, or it is of another size.
     """
     batch, _, height, width = images.shape
+    given.require(batch)
     labels = image = None
     if config.num_labels:
         none = torch.full((1,), config.num_labels, device=images.device)
-        labels = _for_all("labels", none if given.labels is None else given.labels, batch)
+        labels = (none if given.labels is None else given.labels).expand(batch)
     if config.condition:
         shape = (1, config.given_channels, height, width)
         if given.image is None or given.known is None:
@@ -105,16 +113,8 @@ def conditions(
                 )
             known = given.known.to(dtype)
             values = scale_levels(given.image, config.num_levels, dtype) * known
-        image = _for_all("images to condition on", torch.cat([values, known], dim=1), batch)
+        image = torch.cat([values, known], dim=1).expand(batch, -1, -1, -1)
     return Conditions(labels, image)
-
-
-def _for_all(what: str, part: Tensor, batch: int) -> Tensor:
-    if len(part) not in (1, batch):
-        raise ImageMismatchError(
-            f"{len(part)} {what} for {batch} images: give one for each, or one for all"
-        )
-    return part.expand(batch, *part.shape[1:])
 
 
 def settled(config: ModelConfig, given: Given, images: Tensor, nats: Tensor) -> Tensor:
@@ -140,21 +140,10 @@ def check_given(
     Raises:
         ImageMismatchError: if the model takes no such thing, or a number is out of range.
     """
-    found = Given()
-    if labels is not None:
-        if config.num_labels == 0:
-            raise ImageMismatchError(
-                "this model takes no labels: use one that was trained with them"
-            )
-        numbers = torch.as_tensor(labels, device=device).long().reshape(-1)
-        readable = len(numbers) and not is_recorded(numbers)
-        if readable and not 0 <= int(numbers.min()) <= int(numbers.max()) <= config.num_labels:
-            raise ImageMismatchError(
-                f"this model knows the classes 0 to {config.num_labels - 1}, not "
-                f"{int(numbers.min())} to {int(numbers.max())}"
-            )
-        found = replace(found, labels=numbers)
+    found = Given() if labels is None else Given(labels=_class_numbers(config, labels, device))
     if image is None:
+        if known is not None:
+            raise ImageMismatchError("known says which pixels of an image are known: give it, too")
         return found
     if config.condition is None:
         raise ImageMismatchError("this model takes no image to condition on")
@@ -162,8 +151,41 @@ def check_given(
     check_images(levels, config.given_channels, config.num_levels)
     where = torch.ones_like(levels[:, :1], dtype=torch.bool)
     if known is not None:
-        where = torch.as_tensor(known, device=device).bool().expand(where.shape)
+        given_where = torch.as_tensor(known, device=device).bool()
+        if given_where.shape not in (where.shape, where[:1].shape):
+            raise ImageMismatchError(
+                f"which pixels are known is bool {tuple(where.shape)}, or of one image for all, not "
+                f"{tuple(given_where.shape)}"
+            )
+        where = given_where.expand(where.shape)
     return replace(found, image=levels, known=where)
+
+
+def _class_numbers(
+    config: ModelConfig, labels: int | npt.NDArray[np.integer] | Tensor, device: torch.device
+) -> Tensor:
+    """Return labels as int64 `(B,)`, checked against the classes that a model knows."""
+    if config.num_labels == 0:
+        raise ImageMismatchError("this model takes no labels: use one that was trained with them")
+    numbers = labels if isinstance(labels, Tensor) else np.asarray(labels)
+    is_whole = (
+        not (numbers.is_floating_point() or numbers.dtype == torch.bool)
+        if isinstance(numbers, Tensor)
+        else numbers.dtype.kind in "iu"
+    )
+    if not is_whole or numbers.ndim > 1 or 0 in numbers.shape:
+        raise ImageMismatchError(
+            "labels are the number of the class of each image, or of all of them, not "
+            f"{numbers.dtype} of shape {tuple(numbers.shape)}"
+        )
+    classes = torch.as_tensor(numbers, device=device).long().reshape(-1)
+    if not is_recorded(classes):
+        lowest, highest = int(classes.min()), int(classes.max())
+        if not 0 <= lowest <= highest <= config.num_labels:
+            raise ImageMismatchError(
+                f"this model knows the classes 0 to {config.num_labels - 1}, not {lowest} to {highest}"
+            )
+    return classes
 
 
 def check_guidance(config: ModelConfig, guidance: float) -> None:
@@ -174,105 +196,3 @@ def check_guidance(config: ModelConfig, guidance: float) -> None:
         raise ImageMismatchError(
             f"a guidance is a number from -{MAX_GUIDANCE} to {MAX_GUIDANCE}, not {guidance}"
         )
-
-
-class Conditional(nn.Module):
-    """A model whose images may be given by something.
-
-    Attributes:
-        config: says by what.
-        given_by: by what they are: nothing, but in models that `given` returns.
-    """
-
-    config: ModelConfig
-    given_by: Given = Given()
-
-    @property
-    @abstractmethod
-    def dtype(self) -> torch.dtype:
-        """The floating-point type of the weights."""
-
-    @property
-    @abstractmethod
-    def device(self) -> torch.device:
-        """Where the weights are."""
-
-    @final
-    def given(
-        self,
-        labels: int | npt.NDArray[np.integer] | Tensor | None = None,
-        *,
-        image: AnyImages | None = None,
-        known: npt.NDArray[np.bool_] | Tensor | None = None,
-    ) -> Self:
-        """Return this model of images that are given by something; the weights are shared.
-
-        Args:
-            labels: number of the class of each image, or of all of them.
-            image: what images are conditioned on, uint8 `(B, C, H, W)`; with B = 1, all on the same.
-            known: which pixels of it are known, bool `(B, 1, H, W)`; by default all.
-
-        Raises:
-            ImageMismatchError: if the model takes no such thing, or a number is out of range.
-
-        Example:
-            >>> from pixelrnn.models import PixelCNNConfig, build
-            >>> model = build(PixelCNNConfig(channels=1, features=4, layers=1, num_labels=10))
-            >>> model.given(labels=3).sample(2, size=(4, 4)).shape
-            (2, 1, 4, 4)
-        """
-        return self._with(check_given(self.config, labels, image, known, self.device))
-
-    @final
-    def of_images(self, indices: Tensor) -> Self:
-        """Return this model of some of the images that it is given something of, by their numbers."""
-        return self._with(self.given_by.of(indices))
-
-    @final
-    def of_rows(self, count: int) -> Self:
-        """Return this model of the first so many rows of the images."""
-        return self._with(self.given_by.rows(count))
-
-    @final
-    def as_given(self, images: Tensor, nats: Tensor) -> Tensor:
-        """Return log-probabilities of sub-pixels, where those that are given are certain."""
-        return settled(self.config, self.given_by, images, nats)
-
-    @final
-    def _with(self, given: Given) -> Self:
-        same = copy.copy(self)
-        same.given_by = given
-        return same
-
-    @final
-    def with_some_of_nothing(self, distance: int) -> Self:
-        """Return this model of images of which every so many-th is given nothing."""
-        labels, known = (
-            None if part is None else part.clone()
-            for part in (self.given_by.labels, self.given_by.known)
-        )
-        if labels is not None:
-            labels[::distance] = self.config.num_labels
-        if known is not None:
-            known[::distance] = False
-        return self._with(replace(self.given_by, labels=labels, known=known))
-
-    @final
-    def with_less(self) -> Iterator[tuple[str, Self]]:
-        """Yield this model of images that one part is not given of: "labels", "image".
-
-        Example:
-            >>> from pixelrnn.models import PixelCNNConfig, build
-            >>> model = build(PixelCNNConfig(channels=1, features=4, layers=1, num_labels=10))
-            >>> [part for part, _ in model.given(labels=3).with_less()]
-            ['labels']
-        """
-        if self.given_by.labels is not None:
-            yield "labels", self._with(replace(self.given_by, labels=None))
-        if self.given_by.image is not None:
-            yield "image", self._with(replace(self.given_by, image=None, known=None))
-
-    @final
-    def conditions(self, images: Tensor) -> Conditions[Tensor]:
-        """Return what goes through the network beside images; see `given`."""
-        return conditions(self.config, self.given_by, images, self.dtype)

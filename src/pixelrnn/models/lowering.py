@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pixelrnn.arrays import Floats
-from pixelrnn.errors import ExportError
+from pixelrnn.errors import ExportError, ImageMismatchError
 from pixelrnn.graph.program import Program
 from pixelrnn.graph.simplify import simplify
 from pixelrnn.graph.traced import Traced
@@ -85,8 +85,14 @@ def largest_results(model: "AutoregressiveModel", images: AnyImages) -> Floats:
     """Return how large the results of a model's operations become on 128 of some images, evenly spread.
 
     Raises:
+        ImageMismatchError: if there are no images, or others than the model is of.
         ExportError: if one is not finite.
     """
+    if not len(images):
+        raise ImageMismatchError(
+            "how large a model's values become is measured on images: give some"
+        )
+    model.given_by.require(len(images))
     chosen = evenly_spread(len(images), CALIBRATION_IMAGES)
     some = model.check_images(images[chosen])
     at_once = max(1, CALIBRATION_PIXELS // some[0, 0].numel())
