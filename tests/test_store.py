@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from pixelrnn.errors import ModelFileError, OutputError
 from pixelrnn.models import CONFIGS, MODELS, PixelCNNConfig, ResidualModel, build, store
+from pixelrnn.models.config import ConditionConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = PixelCNNConfig(
@@ -332,6 +333,10 @@ GREEDY = [  # each passes validation, and would build a model of hundreds of mil
     'kind="diagonal-bilstm", features=60, layers=256, head_features=1',
     'kind="pixelcnn", features=4, layers=256, head_features=16384, skip_connections=True',
     'kind="pixelcnn", features=1, layers=1, head_features=10000, head_layers=8',
+    'kind="pixelcnn", features=1000, layers=1, head_features=3, num_labels=65535',
+    'kind="pixelcnn", features=4, layers=1, channels=1, alphabet="symbols", num_levels=65536, '
+    'symbol_features=1024, likelihood={"kind": "categorical"}',
+    'kind="pixelcnn", features=4, layers=1, condition={"features": 1024, "layers": 16}',
 ]
 
 
@@ -381,6 +386,9 @@ def test_the_bound_is_one(kind, likelihood, channels, tiny_model):
         {"skip_connections": True, "head_layers": 3, "layers": 4},
         {"features": 30, "layers": 5},
         {"head_features": 64, "head_layers": 2},
+        {"num_labels": 900},
+        {"condition": ConditionConfig(kind="masked", features=30, layers=3)},
+        {"condition": ConditionConfig(kind="small", layers=1, kernel_size=1), "num_labels": 90},
     ):
         model = tiny_model(kind, likelihood, channels, **changes)
         assert model.config.fewest_parameters() <= model.num_parameters()

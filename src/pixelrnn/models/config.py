@@ -55,6 +55,12 @@ class ConditionConfig(BaseModel):
             raise ValueError(f"what is {self.kind} has colours of its own: leave channels out")
         return self
 
+    def num_parameters(self, channels: int) -> int:
+        """Return the parameters of its network, for images that are given by `channels` colours."""
+        area = self.kernel_size**2
+        first, later = channels + 1, (self.layers - 1) * self.features
+        return self.features * (area * (first + later) + self.layers)
+
     def build(self) -> Condition:
         """Return what its kind is."""
         return CONDITIONS[self.kind](self.factor)
@@ -106,7 +112,9 @@ class ModelConfig(BaseModel):
 
     def fewest_parameters(self) -> int:
         """Return a lower bound of the parameters, cheap to compute: no model is built."""
-        return 0
+        symbols = self.channels * self.num_levels * self.symbol_features if self.has_symbols else 0
+        network = self.condition.num_parameters(self.given_channels) if self.condition else 0
+        return symbols + network
 
     @property
     def has_symbols(self) -> bool:

@@ -62,7 +62,9 @@ class ResidualConfig(ModelConfig):
         A mask of three groups leaves two thirds of a 1 x 1 layer; half is counted here.
         """
         h, head = self.features, self.head_features
-        return self.layers * h * h + h * head + (self.head_layers - 1) * head * head // 2
+        labels = (self.num_labels + 1) * 2 * h if self.num_labels else 0
+        blocks, deep_head = self.layers * h * h, (self.head_layers - 1) * head * head // 2
+        return super().fewest_parameters() + labels + blocks + h * head + deep_head
 
     @model_validator(mode="after")
     def _symbols_are_not_decorrelated(self) -> Self:
