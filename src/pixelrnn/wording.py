@@ -87,7 +87,7 @@ def choice(word: str, known: Iterable[str]) -> str:
     known = list(known)
     near = _near(word, known)
     meant = f"did you mean {near}? " if near else ""
-    return f"{meant}Known are {joined(known)}" if known[1:] else meant
+    return f"{meant}{'Known' if near else 'known'} are {joined(known)}" if known[1:] else meant
 
 
 def joined(words: Sequence[str]) -> str:

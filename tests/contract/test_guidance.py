@@ -186,8 +186,6 @@ def test_what_cannot_be_guided(settings, strength, trouble, tiny_model):
         model.coder(guidance=strength)
 
 
-def test_programs_are_the_same_on_every_machine(model, world):
-    """A guided program is one of integers like any other: the same seed gives the same images."""
+def test_the_same_seed_gives_the_same_images(model, world):
     first, again = (sampled(model, world, 1.5, 50) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert torch.equal(torch.from_numpy(first), torch.from_numpy(again))

@@ -1,6 +1,7 @@
 """Shares of work for threads: all of it once, errors, and what is over when it is over."""
 
 import os
+import signal
 import threading
 import time
 
@@ -87,6 +88,23 @@ def test_when_it_is_interrupted_nobody_goes_on(pool):
     with pytest.raises(KeyboardInterrupt):
         pool.share(work, 2, 2)
     assert ended == [1]
+
+
+def test_nobody_goes_on_after_an_interrupt_of_the_waiting_either(pool):
+    """The main thread has done its share, and waits for the other when Ctrl-C comes."""
+    main, ended = threading.main_thread().ident, []
+
+    def work(first, _):
+        if first == 1:
+            time.sleep(0.1)
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.2)
+            ended.append(first)
+
+    with pytest.raises(KeyboardInterrupt):
+        pool.share(work, 2, 2)
+    assert ended == [1]
+    assert pool.share(lambda _, __: None, 2, 2) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")

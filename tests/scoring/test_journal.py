@@ -122,3 +122,9 @@ def test_its_lines_are_json(begun):
     first, *rows = map(json.loads, begun.read_text().splitlines())
     assert first["job"] == {"data": "x", "columns": list(COLUMNS)}
     assert rows[0] == ["a.png", [4, 5], [0.1, 1 / 3], ""]
+
+
+def test_nothing_is_left_of_a_job_that_was_not_begun(out):
+    with pytest.raises(ValueError, match="no job"), journal(out).open(anew=False):
+        raise ValueError("no job")
+    assert list(out.parent.iterdir()) == []

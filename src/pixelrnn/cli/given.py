@@ -74,7 +74,7 @@ def numbers_of(labels: Sequence[str], count: int, label_names: Sequence[str]) ->
     for label in labels:
         if label not in known:
             shown = names or [f"0 to {count - 1}"]
-            raise RecipeError(f"there is no class {label!r}: {choice(label, [*shown, 'all'])}")
+            raise RecipeError(f"there is no class {label!r}; {choice(label, [*shown, 'all'])}")
         if label == "all":
             numbers += range(count)
         else:

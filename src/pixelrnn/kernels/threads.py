@@ -8,7 +8,8 @@ from queue import SimpleQueue
 from pixelrnn.processes import renew_when_forked
 
 Work = Callable[[int, int], None]
-_Task = tuple[Work, int, int, "SimpleQueue[BaseException | None]"] | None  # None: the end
+Outcomes = list[BaseException | None]
+_Task = tuple[Work, int, int, Outcomes, "SimpleQueue[None]"] | None  # None: the end
 
 
 class Threads:
@@ -42,18 +43,22 @@ class Threads:
         threads = max(1, min(threads, count))
         size, more = divmod(count, threads)
         ends = [size * n + min(n, more) for n in range(threads + 1)]
-        results: SimpleQueue[BaseException | None] = SimpleQueue()
-        failures: list[BaseException | None] = []
+        outcomes: Outcomes = []
+        ended: SimpleQueue[None] = SimpleQueue()
         with self._lock:
             self._start_workers(threads - 1)
             for first, last in itertools.pairwise(ends[1:]):
-                self._tasks.put((work, first, last, results))
+                self._tasks.put((work, first, last, outcomes, ended))
+        interrupts: Outcomes = []
         try:
             work(ends[0], ends[1])
         finally:  # whatever happens, Ctrl-C too: when it is over nobody writes to the arrays
-            while len(failures) < threads - 1:
-                failures.append(results.get())
-        for failure in failures:
+            while len(outcomes) < threads - 1:  # which a call interrupted here has not lost
+                try:
+                    ended.get()
+                except KeyboardInterrupt as interrupt:
+                    interrupts.append(interrupt)
+        for failure in interrupts + outcomes:
             if failure is not None:
                 raise failure
 
@@ -74,14 +79,15 @@ class Threads:
 
 def _work(tasks: "SimpleQueue[_Task]") -> None:
     while task := tasks.get():
-        work, first, last, results = task
+        work, first, last, outcomes, ended = task
         try:
             work(first, last)
         except BaseException as failure:
-            results.put(failure)
+            outcomes.append(failure)
         else:
-            results.put(None)
-        del task, work, results  # or their arrays would live until the next task
+            outcomes.append(None)
+        ended.put(None)
+        del task, work, outcomes, ended  # or their arrays would live until the next task
 
 
 _POOL = Threads()

@@ -119,11 +119,14 @@ def measure(scorer: Scorer, source: Source, fit: Fit, on_progress: Progress) -> 
 
 def fit_reference(job: Job, journal: Journal, on_progress: Progress) -> None:
     """Fit the scorer to the normal images, measured now or by who began the journal."""
-    if not journal.is_begun:
-        normal = job.reference and measure(job.scorer, job.reference, job.fit, on_progress)
-        journal.begin(normal or {})
-    if journal.normal:
-        job.scorer.fit_measured(arrays(journal.normal))
+    if journal.is_begun:
+        normal = arrays(journal.normal)
+    else:
+        normal = (job.reference and measure(job.scorer, job.reference, job.fit, on_progress)) or {}
+    if normal:
+        job.scorer.fit_measured(normal)
+    if not journal.is_begun:  # nothing is left of a job that cannot be done
+        journal.begin(normal)
 
 
 def measure_rest(job: Job, journal: Journal, on_progress: Progress) -> None:

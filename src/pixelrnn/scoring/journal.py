@@ -82,6 +82,7 @@ class Journal:
                     self.path.unlink(missing_ok=True)
                 end = self._go_on() if self.path.is_file() else 0
                 # Without a buffer: what a full disk refused would be tried again when it is closed.
+                stack.callback(self._remove_if_useless)
                 self._stream = stack.enter_context(self.path.open("ab", buffering=0))
                 self._stream.truncate(end)
                 self._stream.seek(end)
@@ -108,6 +109,11 @@ class Journal:
     def remove(self) -> None:
         """Remove the file: what was in it has become another."""
         self.path.unlink(missing_ok=True)
+
+    def _remove_if_useless(self) -> None:
+        """Remove what nothing was measured in: it would but refuse the next job."""
+        if not (self.num_rows or self.normal):
+            self.path.unlink(missing_ok=True)
 
     def _go_on(self) -> int:
         """Read what is there, and return where the lines end that are whole."""

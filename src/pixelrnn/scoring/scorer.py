@@ -156,7 +156,8 @@ class Scorer:
         count = len(normal[MODEL])
         if count < MIN_NORMAL:
             raise DataError(
-                f"{counted(count, 'normal image')} cannot say what is normal: give {MIN_NORMAL} or more"
+                f"{counted(count, 'normal image')} cannot say what is normal: give {MIN_NORMAL} or "
+                "more, or none (--reference none)"
             )
         self.scores = self._made(is_fitted=True)
         for score in self.scores.values():
