@@ -22,6 +22,7 @@ from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.uncertainty import Pictures, count_pictures, evenly_spread, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
+from pixelrnn.wording import colours
 
 CONDITION_SEED = 0  # of the holes of images that are evaluated
 UNTOLD = 8  # one of so many images that say how large values become is given nothing
@@ -122,13 +123,9 @@ def require_fit(model: AutoregressiveModel, data: DataSet, images: Images | None
         fits, have = images.max() < levels, f"values up to {images.max()}"
     if data.channels != channels or not fits:
         raise ImageMismatchError(
-            f"the model is of {_kind(channels)} images with {levels} levels, and those of {data.name} are "
-            f"{_kind(data.channels)} with {have}: give other images or another model"
+            f"the model is of {colours(channels)} images with {levels} levels, and those of "
+            f"{data.name} are {colours(data.channels)} with {have}: give other images or another model"
         )
-
-
-def _kind(channels: int) -> str:
-    return {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
 
 
 def conditioned(

@@ -222,7 +222,10 @@ def test_what_cannot_be(model, scorer, images):
         Scorer(model, codec="gif")
     with pytest.raises(ImageMismatchError, match="9 levels"):
         scorer(np.full((1, 1, 6, 5), 9, np.uint8))
-    with pytest.raises(ImageMismatchError, match="background model is of images with 1 channels"):
+    with pytest.raises(
+        ImageMismatchError,
+        match="background model is of grey images with 9 levels, the model of RGB",
+    ):
         Scorer("colour-pixelcnn", background=model)
     with pytest.raises(DataError, match="fit them first"):
         scorer.group({MODEL: 1.0, CODEC: 1.0}, 5)

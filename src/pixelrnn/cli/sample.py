@@ -12,7 +12,7 @@ from pixelrnn.cli import console, options, outputs
 from pixelrnn.cli.given import given, label_numbers
 from pixelrnn.errors import RecipeError
 from pixelrnn.processes import usable_cores
-from pixelrnn.wording import counted
+from pixelrnn.wording import colours, counted
 
 if TYPE_CHECKING:
     from pixelrnn.arrays import Images
@@ -146,7 +146,7 @@ def _is_picture(config: dict[str, Any]) -> bool:
 
 def _kind(config: dict[str, Any]) -> str:
     if config.get("alphabet", "ordinal") == "ordinal":
-        return f"this model is of images with {config['channels']} channels"
+        return f"this model is of {colours(config['channels'])} images"
     return "this model is of symbols"
 
 

@@ -15,7 +15,7 @@ from pixelrnn.models.given_images import AnyImages, as_array, check_images
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.scoring.base import BACKGROUND, CODEC, MODEL
 from pixelrnn.units import BITS_PER_BYTE, bits
-from pixelrnn.wording import choice
+from pixelrnn.wording import choice, colours
 
 CODECS = {each.name.lower().replace(" ", "-"): each for each in FORMATS}
 NO_CODEC = "none"
@@ -68,9 +68,9 @@ class Measurer:
             ours, theirs = self.model.config, self.background.config
             if (ours.channels, ours.num_levels) != (theirs.channels, theirs.num_levels):
                 raise ImageMismatchError(
-                    f"the background model is of images with {theirs.channels} channels and "
-                    f"{theirs.num_levels} levels, the model with {ours.channels} and {ours.num_levels}: "
-                    "give a background model of images like the model's"
+                    f"the background model is of {colours(theirs.channels)} images with "
+                    f"{theirs.num_levels} levels, the model of {colours(ours.channels)} images with "
+                    f"{ours.num_levels}: give a background model of images like the model's"
                 )
 
     @property
