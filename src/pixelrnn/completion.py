@@ -17,7 +17,7 @@ from pixelrnn.arrays import Flags, Floats, Images
 from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.models import AutoregressiveModel
 from pixelrnn.models.config import ModelConfig
-from pixelrnn.models.given_images import AnyImages, as_array, check_images
+from pixelrnn.models.given_images import AnyImages, as_array, check_for_each, check_images
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.stepper.drawing import draw
 from pixelrnn.units import bits_per_dim
@@ -107,6 +107,7 @@ def complete(
     # Completion k of image n has its own random bits, however many of either there are.
     numbers = range(first, first + len(images))
     each = np.repeat(np.arange(len(images)), drawn)
+    check_for_each(model.given_by, images)
     candidates = draw(
         model.coder(temperature), images[each], known, seed=seed,
         given=[model.given_by.levels(int(n), model.config.num_labels) for n in each],

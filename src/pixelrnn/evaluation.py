@@ -17,7 +17,7 @@ from pixelrnn.arrays import Floats
 from pixelrnn.data import DataSet, Images
 from pixelrnn.errors import ImageMismatchError, NonFiniteResultError
 from pixelrnn.models import AutoregressiveModel
-from pixelrnn.models.given_images import AnyImages, as_array, check_images
+from pixelrnn.models.given_images import AnyImages, as_array, check_for_each, check_images
 from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.uncertainty import Pictures, count_pictures, evenly_spread, plus_minus, standard_error
@@ -195,6 +195,7 @@ def evaluate(
     started = time.perf_counter()
     images = as_array(images)
     check_images(images, model.config.channels, model.config.num_levels)
+    check_for_each(model.given_by, images)
     nats = np.full((len(images), images.shape[1]), np.nan)  # what is left out would show
     nats_map, surprise = np.zeros(images.shape[1:]), np.zeros(len(images))
     with torch.inference_mode(), usual_torch():

@@ -1,5 +1,7 @@
 """What people hand to a model: images of numpy or of torch, checked against it."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -8,6 +10,9 @@ from pixelrnn.arrays import Images
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.models.torch_state import is_recorded
 from pixelrnn.wording import colours, counted
+
+if TYPE_CHECKING:
+    from pixelrnn.models.given import Given
 
 AnyImages = Tensor | Images
 TENSORS = (torch.uint8, torch.int32)  # of up to 256 levels, and of more
@@ -104,6 +109,21 @@ def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
         raise ImageMismatchError(
             f"this model is of images with {num_levels} levels (0 to {num_levels - 1}), "
             f"but a sub-pixel is {highest}"
+        )
+
+
+def check_for_each(given: "Given", images: AnyImages) -> None:
+    """Raise `ImageMismatchError` unless there is one for each image `(N, C, H, W)`, or one for all."""
+    for what, part in (("labels", given.labels), ("images to condition on", given.image)):
+        if part is not None and len(part) not in (1, len(images)):
+            raise ImageMismatchError(
+                f"{len(part)} {what} for {counted(len(images), 'image')}: give one for each, or one for all"
+            )
+    if given.image is not None and given.image.shape[2:] != images.shape[2:]:
+        height, width = images.shape[2:]
+        raise ImageMismatchError(
+            f"images of {height} x {width} pixels are conditioned on images of that size, not of "
+            f"{given.image.shape[2]} x {given.image.shape[3]}"
         )
 
 

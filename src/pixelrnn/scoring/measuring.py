@@ -11,7 +11,7 @@ from pixelrnn.baselines.formats import FORMATS, ImageFormat, UnfitFormatError
 from pixelrnn.errors import ImageMismatchError, RecipeError
 from pixelrnn.evaluation import require_finite
 from pixelrnn.models import AutoregressiveModel
-from pixelrnn.models.given_images import AnyImages, as_array, check_images
+from pixelrnn.models.given_images import AnyImages, as_array, check_for_each, check_images
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.scoring.base import BACKGROUND, CODEC, MODEL
 from pixelrnn.units import BITS_PER_BYTE, bits
@@ -74,6 +74,13 @@ class Measurer:
                 )
 
     @property
+    def is_given_each(self) -> bool:
+        """Whether a model is given something of each image, and so of these images alone."""
+        models = filter(None, (self.model, self.background))
+        parts = (part for model in models for part in (model.given_by.labels, model.given_by.image))
+        return any(part is not None and len(part) > 1 for part in parts)
+
+    @property
     def measures(self) -> frozenset[str]:
         """Which columns there will be."""
         others = {BACKGROUND: self.background, CODEC: self._format}
@@ -85,7 +92,8 @@ class Measurer:
         """Measure images; those of more than 256 pixels a side in squares that know nothing of each other.
 
         Args:
-            images: uint8 `(N, C, H, W)`, values below the model's number of levels.
+            images: uint8 `(N, C, H, W)`, values below the model's number of levels; of what the models are
+                given (`AutoregressiveModel.given`) there is one for each, or one for all.
             on_progress: called with the images done since its last call.
 
         Raises:
@@ -95,6 +103,8 @@ class Measurer:
         given = as_array(images)
         config = self.model.config
         check_images(given, config.channels, config.num_levels)
+        for model in filter(None, (self.model, self.background)):
+            check_for_each(model.given_by, given)
         maps = {MODEL: self._map(self.model, given, on_progress)}
         if self.background is not None:
             maps[BACKGROUND] = self._map(self.background, given, lambda _: None)
@@ -114,13 +124,24 @@ class Measurer:
         nats = np.full((len(images), *images.shape[2:]), np.nan)  # what is left out would show
         with torch.inference_mode(), usual_torch():
             for start in range(0, len(images), size):
+                of_batch = model.of_images(torch.arange(start, min(start + size, len(images))))
                 for rows, columns in _tiles(*images.shape[2:]):
                     tile = images[start : start + size, :, rows, columns]
-                    cost = -model.log_prob_map(tile, dtype=torch.float64)
+                    of_tile = _of_tile(of_batch, rows, columns)
+                    cost = -of_tile.log_prob_map(tile, dtype=torch.float64)
                     nats[start : start + size, rows, columns] = cost.sum(dim=1).cpu().numpy()
                 on_progress(min(size, len(images) - start))
         require_finite(nats.sum(axis=(1, 2)))
         return nats * bits(1.0)
+
+
+def _of_tile(model: AutoregressiveModel, rows: slice, columns: slice) -> AutoregressiveModel:
+    """Return a model of a square of the images, given what it is given of that square."""
+    given = model.given_by
+    if given.image is None or given.known is None:
+        return model
+    image, known = given.image[:, :, rows, columns], given.known[:, :, rows, columns]
+    return model.given(given.labels, image=image, known=known)
 
 
 def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
