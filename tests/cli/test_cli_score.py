@@ -285,6 +285,15 @@ def test_both_directions_and_groups(pixelrnn, grey):
     assert all(each["group"] == 4 for each in found)
 
 
+def test_images_of_five_channels(pixelrnn, fails, save_model, tmp_path):
+    folder = save_model(tmp_path / "model", channels=5)
+    np.save(tmp_path / "x.npy", np.zeros((3, 5, 6, 7), np.uint8))
+    arguments = ("score", folder, "--data", tmp_path / "x.npy", "--out", tmp_path / "s.csv")
+    assert "5-channel and of 9 levels, cannot be stored as PNG" in fails(*arguments)
+    assert not (tmp_path / "s.csv").exists()
+    assert pixelrnn(*arguments, "--codec", "none").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -11,6 +11,7 @@ from pixelrnn.baselines.formats import FORMATS, ImageFormat, UnfitFormatError
 from pixelrnn.errors import ImageMismatchError, RecipeError
 from pixelrnn.evaluation import require_finite
 from pixelrnn.models import AutoregressiveModel
+from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_array, check_for_each, check_images
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.scoring.base import BACKGROUND, CODEC, MODEL
@@ -53,7 +54,8 @@ class Measurer:
 
     Raises:
         RecipeError: if the codec is not known, or not installed.
-        ImageMismatchError: if the two models are of different images.
+        ImageMismatchError: if the two models are of different images, or of some that the codec cannot
+            store.
     """
 
     model: AutoregressiveModel
@@ -63,7 +65,7 @@ class Measurer:
     _format: ImageFormat | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_format", _format(self.codec))
+        object.__setattr__(self, "_format", _format(self.codec, self.model.config))
         if self.background is not None:
             ours, theirs = self.model.config, self.background.config
             if (ours.channels, ours.num_levels) != (theirs.channels, theirs.num_levels):
@@ -105,15 +107,16 @@ class Measurer:
         check_images(given, config.channels, config.num_levels)
         for model in filter(None, (self.model, self.background)):
             check_for_each(model.given_by, given)
+        dims = max(1, given[:1].size)
+        costs = {}
+        if self._format is not None:  # first, for it may be that one cannot be stored
+            sizes = [_file_bytes(self._format, image, config.num_levels) for image in given]
+            costs[CODEC] = np.array(sizes, np.float64) * (BITS_PER_BYTE / dims)
         maps = {MODEL: self._map(self.model, given, on_progress)}
         if self.background is not None:
             maps[BACKGROUND] = self._map(self.background, given, lambda _: None)
-        dims = max(1, given[:1].size)
         columns = {name: each.sum(axis=(1, 2)) / dims for name, each in maps.items()}
-        if self._format is not None:
-            sizes = [_file_bytes(self._format, image, config.num_levels) for image in given]
-            columns[CODEC] = np.array(sizes, np.float64) * (BITS_PER_BYTE / dims)
-        return Measured(columns, maps)
+        return Measured(columns | costs, maps)
 
     def _map(
         self, model: AutoregressiveModel, images: Images, on_progress: Callable[[int], None]
@@ -156,7 +159,7 @@ def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
             yield slice(top, top + TILE), slice(left, left + TILE)
 
 
-def _format(codec: str) -> ImageFormat | None:
+def _format(codec: str, config: ModelConfig) -> ImageFormat | None:
     if codec == NO_CODEC:
         return None
     if codec not in CODECS:
@@ -164,6 +167,14 @@ def _format(codec: str) -> ImageFormat | None:
     if not CODECS[codec].available():
         raise RecipeError(
             f"the installed Pillow or imagecodecs has no {CODECS[codec].name}: choose another codec"
+        )
+    kind = config.channels, config.num_levels
+    if trouble := CODECS[codec].trouble(*kind):
+        fitting = [name for name, each in CODECS.items() if not each.trouble(*kind)]
+        raise ImageMismatchError(
+            f"the model's images, {colours(config.channels)} and of {config.num_levels:,} levels, "
+            f"cannot be stored as {CODECS[codec].name}: {trouble}; choose --codec "
+            f"{' or '.join([*fitting, NO_CODEC])}"
         )
     return CODECS[codec]
 
