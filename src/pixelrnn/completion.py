@@ -101,13 +101,17 @@ def complete(
     _check_mask(images, known)
     if min(count, count if importance is None else importance) < 1:
         raise ImageMismatchError("at least one completion and one candidate must be drawn")
+    if not len(images):
+        nothing = np.zeros(0)
+        completed = images.reshape(0, count, *images.shape[1:])
+        return Completions(completed, nothing, None if importance is None else nothing)
     if guides_later(model.config):
         model = model.given(model.given_by.labels, image=images, known=known)
+    check_for_each(model.given_by, images)
     drawn = max(count, importance or 0)
     # Completion k of image n has its own random bits, however many of either there are.
     numbers = range(first, first + len(images))
     each = np.repeat(np.arange(len(images)), drawn)
-    check_for_each(model.given_by, images)
     candidates = draw(
         model.coder(temperature), images[each], known, seed=seed,
         given=[model.given_by.levels(int(n), model.config.num_labels) for n in each],
