@@ -145,9 +145,11 @@ def _of_colours(bands: "Images", channels: int, path: Path) -> "Images":
     """Return a picture with the colours that a model is given, if it can be without loss."""
     import numpy as np
 
+    from pixelrnn.arrays import PICTURE_CHANNELS
+
     if bands.shape[2] == channels:
         return bands
-    if (bands == bands[..., :1]).all() and channels in (1, 3):
+    if (bands == bands[..., :1]).all() and channels in PICTURE_CHANNELS:
         return np.repeat(bands[..., :1], channels, axis=2)
     raise ImageMismatchError(
         f"{path} is in colour, and this model is given grey images: make it grey first"

@@ -134,7 +134,7 @@ CodingModel = Annotated[str | None, typer.Option("--model", **CODING_MODEL)]
 AlbumFile = Annotated[Path, typer.Argument(metavar="FILE.pxr", help="From `pixelrnn compress`.")]
 IMAGES = (
     "A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy or .npz "
-    "of uint8 (N, H, W[, C]), or the files of CIFAR or MNIST, such as torchvision's root."
+    "of uint8 (N, H, W[, 3]) or (N, C, H, W), or the files of CIFAR or MNIST, such as torchvision's root."
 )
 Images = Annotated[str, typer.Option(metavar="NAME-or-PATH", help=IMAGES)]
 Data = Annotated[str | None, typer.Option(metavar="NAME-or-PATH", help=IMAGES)]
