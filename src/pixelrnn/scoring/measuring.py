@@ -108,7 +108,7 @@ class Measurer:
         for model in filter(None, (self.model, self.background)):
             check_for_each(model.given_by, given)
         dims = max(1, given[:1].size)
-        costs = {}
+        costs: dict[str, Floats] = {}
         if self._format is not None:  # first, for it may be that one cannot be stored
             sizes = [_file_bytes(self._format, image, config.num_levels) for image in given]
             costs[CODEC] = np.array(sizes, np.float64) * (BITS_PER_BYTE / dims)
