@@ -10,6 +10,7 @@ from PIL import Image, ImageSequence
 from pixelrnn import pictures
 from pixelrnn.data import load
 from pixelrnn.errors import OutputError
+from pixelrnn.runs.array_file import as_in_files
 
 
 def draw(count, channels=1, height=8, width=8, levels=17, seed=0):
@@ -157,10 +158,10 @@ def test_stages_of_one_pixel():
     assert pictures.stages(1, 1, 64).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
 def test_arrays_are_what_is_read_back_as_data(channels, tmp_path):
-    images = draw(12, channels, 5, 7)
-    pictures.write_arrays(tmp_path / "a.npz", images=pictures.channels_last(images))
+    images = draw(12, channels, 6, 7)
+    pictures.write_arrays(tmp_path / "a.npz", images=as_in_files(images))
     found = load(tmp_path / "a.npz").images("all")
     assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in images)
     assert found.shape == images.shape

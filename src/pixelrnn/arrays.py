@@ -10,6 +10,7 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 MAX_CHANNELS = 16  # of an image
+PICTURE_CHANNELS = (1, 3)  # of what is shown, and of image files: grey, or red, green and blue
 MAX_LEVELS = 1 << 16  # of a sub-pixel
 
 

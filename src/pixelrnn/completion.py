@@ -99,11 +99,16 @@ def complete(
     images, known = as_array(images), np.asarray(known)
     check_images(images, model.config.channels, model.config.num_levels)
     _check_mask(images, known)
-    model.given_by.require(len(images))
+    model.given_by.require(len(images), images.shape[2:])
     if min(count, count if importance is None else importance) < 1:
         raise ImageMismatchError("at least one completion and one candidate must be drawn")
+    if not len(images):
+        nothing = np.zeros(0)
+        completed = images.reshape(0, count, *images.shape[1:])
+        return Completions(completed, nothing, None if importance is None else nothing)
     if guides_later(model.config):
         model = model.given(model.given_by.labels, image=images, known=known)
+    model.given_by.require(len(images), images.shape[2:])
     drawn = max(count, importance or 0)
     # Completion k of image n has its own random bits, however many of either there are.
     numbers = range(first, first + len(images))

@@ -23,7 +23,7 @@ from pixelrnn.models.lowering import CALIBRATION_IMAGES
 from pixelrnn.models.torch_state import usual_torch
 from pixelrnn.uncertainty import Pictures, count_pictures, evenly_spread, plus_minus, standard_error
 from pixelrnn.units import bits, bits_per_dim
-from pixelrnn.wording import joined
+from pixelrnn.wording import colours, joined
 
 CONDITION_SEED = 0  # of the holes of images that are evaluated
 UNTOLD = 8  # one of so many images that say how large values become is given nothing
@@ -124,13 +124,9 @@ def require_fit(model: AutoregressiveModel, data: DataSet, images: Images | None
         fits, have = images.max() < levels, f"values up to {images.max()}"
     if data.channels != channels or not fits:
         raise ImageMismatchError(
-            f"the model is of {_kind(channels)} images with {levels} levels, and those of {data.name} are "
-            f"{_kind(data.channels)} with {have}: give other images or another model"
+            f"the model is of {colours(channels)} images with {levels} levels, and those of "
+            f"{data.name} are {colours(data.channels)} with {have}: give other images or another model"
         )
-
-
-def _kind(channels: int) -> str:
-    return {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
 
 
 def conditioned(
@@ -234,7 +230,7 @@ def evaluate(
     started = time.perf_counter()
     images = as_array(images)
     check_images(images, model.config.channels, model.config.num_levels)
-    model.given_by.require(len(images))
+    model.given_by.require(len(images), images.shape[2:])
     nats = np.full((len(images), images.shape[1]), np.nan)  # what is left out would show
     nats_map, surprise = np.zeros(images.shape[1:]), np.zeros(len(images))
     with torch.inference_mode(), usual_torch():

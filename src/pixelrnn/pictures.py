@@ -219,12 +219,6 @@ def write_growth(path: Path, images: Images, num_levels: int, columns: int | Non
         )
 
 
-def channels_last(images: Images) -> Images:
-    """Return images `(..., C, H, W)` as array files have them: `(..., H, W, C)`, grey `(..., H, W)`."""
-    moved = np.moveaxis(images, -3, -1)
-    return np.ascontiguousarray(moved[..., 0] if images.shape[-3] == 1 else moved)
-
-
 def _growth(images: Images, num_levels: int, columns: int) -> tuple[Iterator[Images], bytes]:
     """Return the frames as numbers of colours `(height, width)`, and the colours.
 

@@ -39,6 +39,16 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def colours(channels: int) -> str:
+    """Return what images of so many channels are called.
+
+    Example:
+        >>> colours(1), colours(3), colours(2)
+        ('grey', 'RGB', '2-channel')
+    """
+    return {1: "grey", 3: "RGB"}.get(channels, f"{channels}-channel")
+
+
 def two_digits(value: float) -> str:
     """Write a rough figure: two significant digits, thousands separated, no exponent.
 

@@ -116,6 +116,37 @@ def test_a_run_reads_its_own_images_as_it_did(ask, run_folder, tmp_path):
     recipe.write_text(text.replace("patch_size = 4", "patch_size = 0"))
 
 
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_what_no_picture_shows_is_completed_into_arrays(
+    channels, pixelrnn, fails, save_model, tmp_path, monkeypatch
+):
+    from pixelrnn import completion
+
+    monkeypatch.chdir(tmp_path)
+    folder = save_model(tmp_path / "model", channels=channels)
+    shape = (20, channels, 6, 7)
+    np.save("x.npy", np.random.default_rng(0).integers(9, size=shape, dtype=np.uint8))
+    before = sorted(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(completion, "complete", lambda *_, **__: pytest.fail("work was done"))
+        for arguments, advice in [
+            ((), f"of {channels}-channel images, which no picture shows: give --npz FILE.npz"),
+            (("--out", "a.png"), "leave --out out, and give --npz FILE.npz"),
+            (("--out", "a.png", "--npz", "a.npz"), "leave --out out, and give --npz FILE.npz"),
+        ]:
+            assert advice in fails("complete", folder, "--images", "x.npy", *arguments)
+    assert sorted(tmp_path.iterdir()) == before
+    answer = pixelrnn("complete", folder, "--images", "x.npy", "--first", 2, "-n", 3, "--npz",
+                      "a.npz", "--json")  # fmt: skip
+    assert answer.code == 0, answer
+    assert json.loads(answer.out)["out"] is None
+    with np.load("a.npz") as archive:
+        assert archive["images"].shape == (2, *shape[1:])
+        assert archive["completions"].shape == (2, 3, *shape[1:])
+        np.testing.assert_array_equal(archive["images"], load(tmp_path / "x.npy").images("test"))
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "x.npy", "a.npz"}
+
+
 # Masks.
 
 

@@ -16,6 +16,7 @@ from pixelrnn.cli import console
 from pixelrnn.coding.codec import COMPILING
 from pixelrnn.data import load
 from pixelrnn.models import MODELS, store
+from pixelrnn.runs.array_file import as_in_files
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_images_are_those_of_the_model(kind, channels, ask, tmp_path, save_model
     folder = save_model(tmp_path / "model", kind, channels=channels)
     about, images = ask(folder, "-n", 5, "--seed", 3, "--temperature", 0.7, "--size", "4x7")
     expected = store.load(folder).sample(5, size=(4, 7), seed=3, temperature=0.7)
-    np.testing.assert_array_equal(images, pictures.channels_last(expected))
+    np.testing.assert_array_equal(images, as_in_files(expected))
     assert about["num_images"] == 5
     assert about["size"] == [4, 7]
     assert about["seconds_per_image"] > 0
@@ -88,6 +89,19 @@ def test_arrays_are_read_back_as_data(ask, grey, tmp_path):
     data = load(tmp_path / "a.npz")
     assert data.count("all") == 20
     np.testing.assert_array_equal(data.images("test")[:, 0], images[9::10])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_arrays_of_any_channels_are_read_back_as_data(channels, pixelrnn, tmp_path, save_model):
+    folder = save_model(tmp_path / "model", channels=channels)
+    files = [tmp_path / "a.npz", tmp_path / "a.npy"]
+    answer = pixelrnn("sample", folder, "-n", 3, "--size", "6x7", "--npz", files[0], "--npy", files[1],
+                      *(("--out", tmp_path / "a.png") if channels in (1, 3) else ()))  # fmt: skip
+    assert answer.code == 0, answer
+    expected = store.load(folder).sample(3, size=(6, 7))
+    for path in files:
+        found = load(path).images("all")
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_sheet_without_room_for_all_says_so(pixelrnn, grey, tmp_path, monkeypatch):

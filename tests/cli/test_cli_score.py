@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pixelrnn.scoring import SCORES, job
-from pixelrnn.scoring.journal import place_of
+from pixelrnn.scoring.journal import Journal, place_of
 
 DIGITS = ("score", "digits-pixelcnn")
 
@@ -206,12 +206,15 @@ def test_the_reference_is_not_measured_again(pixelrnn, pictures, grey, here, mon
 
 
 def test_another_job_is_not_mixed_in(pixelrnn, fails, pictures, grey, here, monkeypatch):
-    def stop(*_, **__):
+    real = Journal.add
+
+    def stop(self, rows):
+        real(self, rows)
         raise KeyboardInterrupt
 
     command = ("score", grey, "--data", "pictures", "--out", "s.csv")
     with monkeypatch.context() as patch:
-        patch.setattr(job, "measure_rest", stop)
+        patch.setattr(Journal, "add", stop)
         pixelrnn(*command)
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(pictures / "1.png")
     assert "is of another job" in fails(*command, "--reference", "none", "--codec", "none")
@@ -285,6 +288,15 @@ def test_both_directions_and_groups(pixelrnn, grey):
     assert all(each["group"] == 4 for each in found)
 
 
+def test_images_of_five_channels(pixelrnn, fails, save_model, tmp_path):
+    folder = save_model(tmp_path / "model", channels=5)
+    np.save(tmp_path / "x.npy", np.zeros((3, 5, 6, 7), np.uint8))
+    arguments = ("score", folder, "--data", tmp_path / "x.npy", "--out", tmp_path / "s.csv")
+    assert "5-channel and of 9 levels, cannot be stored as PNG" in fails(*arguments)
+    assert not (tmp_path / "s.csv").exists()
+    assert pixelrnn(*arguments, "--codec", "none").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -295,8 +307,8 @@ def test_both_directions_and_groups(pixelrnn, grey):
         (("--data", "digits", "--out", "s.csv", "--group", 3), "--group does not go with --data"),
         (("--data", "digits", "--out", "s.txt"), "ends in .csv or .parquet"),
         (("--data", "nothing", "--out", "s.csv"), "there is no nothing"),
-        (("--data", "photos", "--out", "s.csv"), "of grey images (1 channel)"),
-        (("--data", "digits", "--reference", "photos", "--out", "s.csv"), "of grey images (1 channel)"),
+        (("--data", "photos", "--out", "s.csv"), "is of grey images, but these"),
+        (("--data", "digits", "--reference", "photos", "--out", "s.csv"), "is of grey images, but these"),
         (("--data", "digits", "--codec", "gif", "--out", "s.csv"), "there is no codec 'gif'"),
         (("--data", "digits", "--by", "densty", "--out", "s.csv"), "did you mean density"),
         (("--data", "digits", "--by", "ratio", "--out", "s.csv"), "background"),

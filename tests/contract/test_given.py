@@ -206,7 +206,7 @@ def test_a_map_that_holds_the_image_itself(
         ({"image": WHOLE, "known": np.ones((3, 1, 5, 7), bool)}, r"not \(3, 1, 5, 7\)"),
         (
             {"image": np.zeros((1, 3, 5, 7), np.uint8)},
-            "images of 2 channels, but the images have 3",
+            "is of 2-channel images, but these have 3 channels",
         ),
         ({"image": np.full((1, 2, 5, 7), 9, np.uint8)}, "5 levels"),
         ({"image": np.zeros((1, 2, 5, 7))}, "uint8"),

@@ -10,6 +10,7 @@ from pixelrnn.data import SPLITS, DataOptions, DataSet, load
 from pixelrnn.data.mixture import mixed, parts_of
 from pixelrnn.errors import DataError, RecipeError
 from pixelrnn.training import load_recipe
+from pixelrnn.wording import colours
 
 
 @pytest.fixture
@@ -125,6 +126,18 @@ def test_levels_are_read_alike(small):
     assert load(small, DataOptions(num_levels=120, also=other)).num_levels == 120
     with pytest.raises(DataError, match=r"small\.npy has a pixel of value 117"):
         load(small, DataOptions(num_levels=50, also=other))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 16])
+def test_images_of_any_channels_are_mixed(channels):
+    shape = (20, channels, 4, 4)
+    sets = [DataSet.from_array(np.full(shape, n, np.uint16), channels="first") for n in range(2)]
+    data = mixed(sets)
+    assert data.images("test").shape == (4, *shape[1:])
+    assert levels(data, "test") == [0, 0, 1, 1]
+    other = DataSet.from_array(np.zeros((20, 6, 4, 4), np.uint16), channels="first", name="other")
+    with pytest.raises(DataError, match=f"{colours(channels)}, .* those of other 4x4, 6-channel"):
+        mixed([sets[0], other])
 
 
 def test_a_name_that_is_also_a_path_is_refused(small, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from pixelrnn.graph.conditions import CONDITIONS
+from pixelrnn.models import PixelCNNConfig
 
 MADE = [kind for kind in CONDITIONS if kind != "given"]
 PARTS = [kind for kind in MADE if CONDITIONS[kind](2).is_part]
@@ -74,3 +75,12 @@ def test_holes_are_rectangles_of_any_size_and_place():
         assert abs(counts - 4000 / side).max() < 5 * np.sqrt(4000 / side)
     assert holes.mean(axis=0).min() > 0.1  # each pixel is hidden now and then
     assert holes[heights == 1].any(axis=2).mean(axis=0).min() > 0.1  # and no place is favoured
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_any_image_has_the_colours_of_the_images_unless_others_are_named(channels):
+    assert CONDITIONS["given"](2).channels(channels) == channels
+    assert CONDITIONS["given"](2, 4).channels(channels) == 4
+    for named, expected in ((None, channels), (4, 4)):
+        condition = {"kind": "given", "channels": named}
+        assert PixelCNNConfig(channels=channels, condition=condition).given_channels == expected

@@ -54,6 +54,12 @@ def test_no_images_give_an_empty_result(config, likelihood, asked, convert):
     assert float(result.detach().sum()) == 0
 
 
+def test_of_no_images_completions_are_chosen_too():
+    found = complete(small(), draw(0), TOP, count=2, importance=5)
+    assert found.images.shape == (0, 2, 3, 4, 5)
+    assert found.hidden_bits_per_dim.shape == found.effective_samples.shape == (0,)
+
+
 def test_the_mean_of_no_images_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         evaluate(small(), draw(0)).bits_per_dim  # noqa: B018

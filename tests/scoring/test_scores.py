@@ -121,6 +121,29 @@ def test_a_codec_counts_the_bytes_of_one_file(codec, model, images):
     )
 
 
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_what_no_codec_stores_is_refused_at_once(codec, channels, tiny_model, random_images):
+    if not CODECS[codec].available():
+        pytest.skip(f"{codec} is not installed")
+    model = tiny_model("pixelcnn", channels=channels)
+    with pytest.raises(ImageMismatchError, match=f"{channels}-channel .*; choose --codec none$"):
+        Scorer(model, codec=codec)
+    assert Scorer(model, codec="none")(random_images(2, channels, 5, 7)).map.shape == (2, 5, 7)
+
+
+def test_a_codec_of_bytes_refuses_more_levels_at_once(tiny_model):
+    model = tiny_model("pixelcnn", num_levels=300)
+    with pytest.raises(ImageMismatchError, match="choose --codec png or jpeg-xl or none"):
+        Scorer(model, codec="webp")
+
+
+def test_an_image_too_large_for_a_codec_is_refused_before_it_is_scored(model, images, monkeypatch):
+    monkeypatch.setattr(type(model), "forward", lambda *_: pytest.fail("work was done"))
+    with pytest.raises(ImageMismatchError, match="too large"):
+        Scorer(model, codec="webp")(images(1, shape=(1, 1, 16384)))
+
+
 def test_a_background_model(model, images):
     found = Scorer(model, background=model).fit(images(40, seed=1))(images(3))
     assert found["ratio"].tolist() == [0, 0, 0]
@@ -222,7 +245,10 @@ def test_what_cannot_be(model, scorer, images):
         Scorer(model, codec="gif")
     with pytest.raises(ImageMismatchError, match="9 levels"):
         scorer(np.full((1, 1, 6, 5), 9, np.uint8))
-    with pytest.raises(ImageMismatchError, match="background model is of images with 1 channels"):
+    with pytest.raises(
+        ImageMismatchError,
+        match="background model is of grey images with 9 levels, the model of RGB",
+    ):
         Scorer("colour-pixelcnn", background=model)
     with pytest.raises(DataError, match="fit them first"):
         scorer.group({MODEL: 1.0, CODEC: 1.0}, 5)

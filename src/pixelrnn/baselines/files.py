@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import PICTURE_CHANNELS, Images
 from pixelrnn.baselines.formats import FORMATS, ImageFormat, UnfitFormatError
 from pixelrnn.baselines.mosaic import grid_shape
 from pixelrnn.runs import Baseline
@@ -23,7 +23,7 @@ def start_formats(
 ) -> Iterator[Row]:
     """Hand all the files to `pool`; yield, in table order, what waits for each row."""
     num_images, channels = test.shape[:2]
-    if channels not in (1, 3):
+    if channels not in PICTURE_CHANNELS:
         logger.warning("image files left out: they hold 1 or 3 channels, not %d", channels)
         return
     rows, columns = grid_shape(num_images)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, features
 
 from pixelrnn import deep_images
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import PICTURE_CHANNELS, Images
 from pixelrnn.baselines.mosaic import as_colour, as_pictures, one_picture
 
 PNG_BIT_DEPTH = 24  # its place in a file
@@ -54,18 +54,31 @@ class ImageFormat:
             return f"{self.note}, 1 bit per pixel"
         return self.note
 
+    def trouble(self, channels: int, num_levels: int) -> str:
+        """Return why no images of so many channels and levels can be stored in it; "" if they can.
+
+        Example:
+            >>> FORMATS[0].trouble(5, 256), FORMATS[0].trouble(3, 256)
+            ('it stores grey and RGB images alone', '')
+        """
+        if channels not in PICTURE_CHANNELS:
+            return "it stores grey and RGB images alone"
+        if num_levels > 1 << 8 and not self.stores_16_bits:
+            return "it stores levels of a byte alone"
+        return ""
+
     def pictures(self, images: Sequence[Images]) -> list[Images]:
         """Return images, each `(C, H, W)`, as the format takes them.
 
         Raises:
-            UnfitFormatError: if it is not installed, or they are too large for it.
+            UnfitFormatError: if it is not installed, or cannot store such images.
         """
         if not self.available():
             raise UnfitFormatError("the installed Pillow or imagecodecs has none")
         if max(max(image.shape[1:]) for image in images) > self.max_side:
             raise UnfitFormatError("the images are too large for it")
-        if images[0].dtype.itemsize > 1 and not self.stores_16_bits:
-            raise UnfitFormatError("it stores levels of a byte alone")
+        if trouble := self.trouble(len(images[0]), 1 << 8 * images[0].itemsize):
+            raise UnfitFormatError(trouble)
         pictures = [as_pictures(image[np.newaxis]) for image in images]
         return [(each if self.stores_grey else as_colour(each))[0] for each in pictures]
 

@@ -22,7 +22,7 @@ def complete(
     importance: options.PositiveOrNone = None,
     seed: options.Seed = 0,
     temperature: options.Temperature = 1.0,
-    out: Path = Path("completions.png"),
+    out: Annotated[Path | None, typer.Option(show_default="completions.png")] = None,
     npz: Path | None = None,
     force: options.Force = False,
     threads: options.Threads = None,
@@ -41,16 +41,21 @@ def complete(
         importance: Sample this many candidates, and choose among them by the probability of the
             given pixels that come after hidden ones.
         out: The sheet, a PNG file: original, what was given, completions.
-        npz: Also write arrays: images, known, completions, hidden_bits_per_dim.
+        npz: Write arrays: images, known, completions, hidden_bits_per_dim; without it what no picture
+            shows, such as codes, is not completed.
     """
     from pixelrnn import completion, pictures
     from pixelrnn.compiling import make_loop_ready
     from pixelrnn.data.catalogue import CATALOGUE
     from pixelrnn.evaluation import require_fit
     from pixelrnn.models import store
+    from pixelrnn.runs.array_file import as_in_files
     from pixelrnn.uncertainty import count_pictures, standard_error
 
     loaded = store.load(model)
+    config = loaded.config.model_dump()
+    if outputs.are_shown(config, {"--out": out}, instead="--npz FILE.npz", is_given=bool(npz)):
+        out = out or Path("completions.png")
     data = inputs.images_for(model, images)
     split = split or ("test" if data.count("test") else "all")
     chosen = data.images(split)[:first]
@@ -89,27 +94,27 @@ def complete(
         )
         done = completion.joined(console.until_stopped(each))
     hidden, effective = done.hidden_bits_per_dim, done.effective_samples
-    finished = len(hidden)
-    originals = chosen[:finished]
+    finished, originals = len(hidden), chosen[: len(hidden)]
     if npz is not None:
         pictures.write_arrays(
             npz,
-            images=pictures.channels_last(originals),
+            images=as_in_files(originals),
             known=known,
-            completions=pictures.channels_last(done.images),
+            completions=as_in_files(done.images),
             hidden_bits_per_dim=hidden,
             **({} if effective is None else {"effective_samples": effective}),
         )
-    cells, shown = pictures.completion_cells(originals, done.images, known)
-    levels = loaded.config.num_levels
-    pictures.write_png(out, pictures.sheet(cells, levels, columns=2 + count, known=shown))
+    if out is not None:
+        cells, shown = pictures.completion_cells(originals, done.images, known)
+        num_levels = config["num_levels"]
+        pictures.write_png(out, pictures.sheet(cells, num_levels, columns=2 + count, known=shown))
     cut_from = data.pictures_of(split)
     cut_from = None if cut_from is None else cut_from[:finished]
     result = {
         "model": str(model),
         "images": images,
         "split": split,
-        "out": str(out),
+        "out": out and str(out),
         "npz": npz and str(npz),
         "num_images": finished,
         "num_pictures": count_pictures(finished, cut_from),

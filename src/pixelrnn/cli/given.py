@@ -94,14 +94,14 @@ def _picture(
             "this model is given no picture: leave --condition out, or give a model that is, such as one "
             "of the recipe photos-colourise"
         )
-    condition = CONDITIONS[about["kind"]](about["factor"])
+    condition = CONDITIONS[about["kind"]](about["factor"], about["channels"])
     bands, alpha = _read(path, config["num_levels"])
     _check_size(path, bands.shape[:2], condition, size)
     if not condition.has_holes and (alpha < 255).any():
         raise ImageMismatchError(
             f"{path} has transparent pixels, and all are given: make them opaque"
         )
-    channels = about["channels"] or condition.channels(config["channels"])
+    channels = condition.channels(config["channels"])
     known = _known(path, alpha, keep, has_holes=condition.has_holes)
     shown = bands * known[..., None]  # whatever lies in a hole does not count
     levels = _levels(_of_colours(shown, channels, path), config["num_levels"], path)
@@ -145,9 +145,11 @@ def _of_colours(bands: "Images", channels: int, path: Path) -> "Images":
     """Return a picture with the colours that a model is given, if it can be without loss."""
     import numpy as np
 
+    from pixelrnn.arrays import PICTURE_CHANNELS
+
     if bands.shape[2] == channels:
         return bands
-    if (bands == bands[..., :1]).all() and channels in (1, 3):
+    if (bands == bands[..., :1]).all() and channels in PICTURE_CHANNELS:
         return np.repeat(bands[..., :1], channels, axis=2)
     raise ImageMismatchError(
         f"{path} is in colour, and this model is given grey images: make it grey first"

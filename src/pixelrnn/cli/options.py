@@ -15,8 +15,7 @@ import typer.core
 from pixelrnn import shipped
 from pixelrnn.errors import RecipeError
 
-MAX_SIDE = 65536  # pixels
-MAX_CHANNELS = 64
+MAX_AUDITED_CHANNELS = 64  # of anybody's models, which may be of more than ours
 WORDS = {  # of the types and parsers of options, for the help
     "str": "TEXT",
     "path": "PATH",
@@ -51,6 +50,8 @@ def size(text: str) -> Size:
         >>> size("32x48")
         Size(height=32, width=48)
     """
+    from pixelrnn.stepper.asked import MAX_SIDE
+
     found = re.fullmatch(r"\s*(\d{1,9})\s*[xX\u00d7]\s*(\d{1,9})\s*", text)
     if not found or not all(1 <= int(side) <= MAX_SIDE for side in found.groups()):
         raise RecipeError(
@@ -99,8 +100,11 @@ def image_shape(text: str) -> tuple[int, int, int]:
         (3, 32, 48)
     """
     channels, letter, rest = text.strip().lower().partition("x")
-    if not letter or not channels.isdecimal() or not 1 <= int(channels) <= MAX_CHANNELS:
-        raise RecipeError(f"{text!r} is not a shape: write CHANNELSxHEIGHTxWIDTH, such as 3x32x32")
+    if not letter or not channels.isdecimal() or not 1 <= int(channels) <= MAX_AUDITED_CHANNELS:
+        raise RecipeError(
+            f"{text!r} is not a shape: write CHANNELSxHEIGHTxWIDTH, such as 3x32x32; there are 1 to "
+            f"{MAX_AUDITED_CHANNELS} channels"
+        )
     return int(channels), *size(rest)
 
 
@@ -130,7 +134,7 @@ CodingModel = Annotated[str | None, typer.Option("--model", **CODING_MODEL)]
 AlbumFile = Annotated[Path, typer.Argument(metavar="FILE.pxr", help="From `pixelrnn compress`.")]
 IMAGES = (
     "A name from `pixelrnn data list`, a folder of images, an album (.pxr), an .npy or .npz "
-    "of uint8 (N, H, W[, C]), or the files of CIFAR or MNIST, such as torchvision's root."
+    "of uint8 (N, H, W[, 3]) or (N, C, H, W), or the files of CIFAR or MNIST, such as torchvision's root."
 )
 Images = Annotated[str, typer.Option(metavar="NAME-or-PATH", help=IMAGES)]
 Data = Annotated[str | None, typer.Option(metavar="NAME-or-PATH", help=IMAGES)]

@@ -1,10 +1,40 @@
 """The files that verbs write: none is written over unless the user says so."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pixelrnn.errors import OutputError
+from pixelrnn.errors import OutputError, RecipeError
 from pixelrnn.files import FOLDER, LINK_TO_NOTHING, make_folder, not_a_file
+from pixelrnn.wording import colours, joined
+
+
+def are_shown(
+    config: Mapping[str, Any], pictures: Mapping[str, Path | None], *, instead: str, is_given: bool
+) -> bool:
+    """Return whether a model's images are shown as pictures; else they are written as arrays alone.
+
+    Args:
+        config: of the model.
+        pictures: the options of pictures, and what the user gave for them.
+        instead: how arrays are asked for.
+        is_given: whether the user did.
+
+    Raises:
+        RecipeError: if no picture shows such images, and one is asked for, or no array is.
+    """
+    from pixelrnn.arrays import PICTURE_CHANNELS
+
+    is_ordered = config.get("alphabet", "ordinal") == "ordinal"
+    if is_ordered and config["channels"] in PICTURE_CHANNELS:
+        return True
+    is_asked = any(pictures.values())
+    if is_asked or not is_given:
+        of = f"{colours(config['channels'])} images" if is_ordered else "symbols"
+        without = f"leave {joined(list(pictures))} out, and " if is_asked else ""
+        raise RecipeError(f"this model is of {of}, which no picture shows: {without}give {instead}")
+    return False
 
 
 def refuse_existing(option: str, path: Path, *, force: bool) -> None:

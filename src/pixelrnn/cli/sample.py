@@ -58,7 +58,8 @@ def sample(
             a share), or a mask image, not black where a pixel is given.
         out: The sheet of all images, a PNG file.
         gif: Also write an animation of the sheet growing pixel by pixel.
-        npz: Also write the images, uint8 (N, H, W[, C]), as --data reads them.
+        npz: Also write the images, uint8 or uint16 (N, H, W), (N, H, W, 3), or (N, C, H, W) of any
+            other number of channels, as --data reads them.
         npy: Write the levels, uint8 or uint16 (N, H, W) or (N, C, H, W), as --data reads them; without it
             what no picture shows, such as codes, is not sampled.
     """
@@ -66,7 +67,7 @@ def sample(
 
     from pixelrnn import pictures
     from pixelrnn.compiling import make_loop_ready
-    from pixelrnn.runs.array_file import write_levels
+    from pixelrnn.runs.array_file import as_in_files, write_levels
     from pixelrnn.stepper.asked import checked_size
 
     if guidance and not label:
@@ -80,11 +81,9 @@ def sample(
         )
     height, width = size
     checked_size((height, width), min(count, threads))
-    if _is_picture(config) or out or gif:
+    shown_as = {"--out": out, "--gif": gif}
+    if outputs.are_shown(config, shown_as, instead="--npy FILE.npy", is_given=bool(npy or npz)):
         out = out or Path("samples.png")
-        _require_picture(config)
-    elif not (npy or npz):
-        raise RecipeError(f"{_kind(config)}, which no picture shows: give --npy FILE.npy")
     by = given(config, label or [], condition or [], keep, (height, width))
     outputs.require_writable(
         ("--out", out, ".png"), ("--gif", gif, ".gif"), ("--npz", npz, ".npz"),
@@ -97,7 +96,7 @@ def sample(
         portions = console.until_stopped(_sampled(coder, count, threads, about))
     images, seconds = np.concatenate([some for some, _ in portions]), portions[-1][1]
     if npz is not None:
-        pictures.write_arrays(npz, images=pictures.channels_last(images))
+        pictures.write_arrays(npz, images=as_in_files(images))
     if npy is not None:
         write_levels(npy, images)
     columns, shown = len(by) if by[1:] else None, len(images)
@@ -138,24 +137,6 @@ def _coder(model: Path, temperature: float, guidance: float) -> "tuple[Coder, di
 
     loaded = store.load(model)
     return loaded.coder(temperature, guidance), loaded.config.model_dump()
-
-
-def _is_picture(config: dict[str, Any]) -> bool:
-    return config["channels"] in (1, 3) and config.get("alphabet", "ordinal") == "ordinal"
-
-
-def _kind(config: dict[str, Any]) -> str:
-    if config.get("alphabet", "ordinal") == "ordinal":
-        return f"this model is of images with {config['channels']} channels"
-    return "this model is of symbols"
-
-
-def _require_picture(config: dict[str, Any]) -> None:
-    """Raise a RecipeError if levels are none of a picture."""
-    if not _is_picture(config):
-        raise RecipeError(
-            f"{_kind(config)}, which no picture shows: leave --out and --gif out, and give --npy FILE.npy"
-        )
 
 
 def _sampled(

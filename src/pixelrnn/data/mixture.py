@@ -9,6 +9,7 @@ from pixelrnn.data.dataset import DataSet
 from pixelrnn.data.patches import Uncut
 from pixelrnn.data.splits import SPLITS, Part, join
 from pixelrnn.errors import DataError
+from pixelrnn.wording import colours
 
 
 def mixed(sets: Sequence[DataSet]) -> DataSet:
@@ -66,8 +67,7 @@ def parts_of(data: DataSet, split: str) -> list[tuple[str, slice]]:
 
 
 def _kind(data: DataSet) -> str:
-    colours = {1: "grey", 3: "RGB"}[data.channels]
-    return f"{data.height}x{data.width}, {colours}, of {data.num_levels} levels"
+    return f"{data.height}x{data.width}, {colours(data.channels)}, of {data.num_levels} levels"
 
 
 def _uncut(sets: Sequence[DataSet]) -> Uncut | None:

@@ -34,12 +34,14 @@ class Condition(ABC):
 
     Attributes:
         factor: of `small`: how many times smaller its sides are.
+        given_channels: of `given`: its colours, if they are not those of the images.
         is_part: whether what is known of it is a part of the image itself.
         has_holes: whether any pixels may be unknown, so that known ones after a hole guide what fills it.
         is_made: whether it is made of images, and not given by who uses the model.
     """
 
     factor: int = MIN_FACTOR
+    given_channels: int | None = None
     is_part: ClassVar[bool] = False
     has_holes: ClassVar[bool] = False
     is_made: ClassVar[bool] = True
@@ -159,9 +161,18 @@ class Masked(Condition):
 @final
 @CONDITIONS.register("given")
 class AnyImage(Condition):
-    """Whatever is given in Python."""
+    """Whatever is given in Python.
+
+    Example:
+        >>> AnyImage().channels(3), AnyImage(given_channels=5).channels(3)
+        (3, 5)
+    """
 
     is_made: ClassVar[bool] = False
+
+    def channels(self, of_image: int) -> int:
+        """Return its colours, by default those of the images."""
+        return self.given_channels or of_image
 
     def of_images(self, images: Images, random_bits: RandomBits) -> tuple[Images, Flags]:
         """Raise `ValueError`: it is not made of images."""

@@ -63,7 +63,7 @@ class ConditionConfig(BaseModel):
 
     def build(self) -> Condition:
         """Return what its kind is."""
-        return CONDITIONS[self.kind](self.factor)
+        return CONDITIONS[self.kind](self.factor, self.channels)
 
 
 def odd(size: int) -> int:
@@ -142,9 +142,7 @@ class ModelConfig(BaseModel):
     @property
     def given_channels(self) -> int:
         """Colours of the image that an image may be given by; 0 if there is none."""
-        if self.condition is None:
-            return 0
-        return self.condition.channels or self.condition.build().channels(self.channels)
+        return self.condition.build().channels(self.channels) if self.condition else 0
 
     @property
     def given_is_part(self) -> bool:

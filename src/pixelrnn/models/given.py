@@ -4,7 +4,7 @@ A class, or an image of the same size, of which some pixels may be unknown. Grey
 pixels are all known; small to large one of which one pixel in a square is; masked to whole one with a hole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Self
 
@@ -20,6 +20,7 @@ from pixelrnn.likelihoods import scale_levels
 from pixelrnn.models.config import ModelConfig
 from pixelrnn.models.given_images import AnyImages, as_tensor, check_images
 from pixelrnn.models.torch_state import is_recorded
+from pixelrnn.wording import counted
 
 MAX_GUIDANCE = 100
 IMAGES = "images to condition on"
@@ -43,13 +44,23 @@ class Given:
         parts = {name: getattr(self, name) for name in ("labels", "image", "known")}
         return replace(self, **{n: None if p is None else change(p) for n, p in parts.items()})
 
-    def require(self, count: int) -> None:
-        """Raise `ImageMismatchError` unless it is of so many images, or the same for all."""
+    def require(self, count: int, size: Sequence[int] | None = None) -> None:
+        """Raise `ImageMismatchError` unless it is of so many images, or the same for all.
+
+        Args:
+            count: how many.
+            size: their height and width, if that is known.
+        """
         for what, part in (("labels", self.labels), (IMAGES, self.image)):
             if part is not None and len(part) not in (1, count):
                 raise ImageMismatchError(
-                    f"{len(part)} {what} for {count} images: give one for each, or one for all"
+                    f"{len(part)} {what} for {counted(count, 'image')}: give one for each, or one for all"
                 )
+        if self.image is not None and size and tuple(size) != tuple(self.image.shape[2:]):
+            raise ImageMismatchError(
+                f"images of {size[0]} x {size[1]} pixels are conditioned on images of that size, not of "
+                f"{self.image.shape[2]} x {self.image.shape[3]}"
+            )
 
     def of(self, indices: Tensor) -> Self:
         """Return that of some of the images."""
@@ -95,7 +106,7 @@ def conditions(
         ImageMismatchError: if there is more or less of it than images, or it is of another size.
     """
     batch, _, height, width = images.shape
-    given.require(batch)
+    given.require(batch, (height, width))
     labels = image = None
     if config.num_labels:
         none = torch.full((1,), config.num_labels, device=images.device)
@@ -106,11 +117,6 @@ def conditions(
             values = torch.zeros(shape, device=images.device, dtype=dtype)
             known = values[:, :1]
         else:
-            if given.image.shape[2:] != images.shape[2:]:
-                raise ImageMismatchError(
-                    f"images of {height} x {width} pixels are conditioned on images of that size, not of "
-                    f"{given.image.shape[2]} x {given.image.shape[3]}"
-                )
             known = given.known.to(dtype)
             values = scale_levels(given.image, config.num_levels, dtype) * known
         image = torch.cat([values, known], dim=1).expand(batch, -1, -1, -1)

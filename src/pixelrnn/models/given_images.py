@@ -1,5 +1,7 @@
 """What people hand to a model: images of numpy or of torch, checked against it."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,6 +9,10 @@ from torch import Tensor
 from pixelrnn.arrays import Images
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.models.torch_state import is_recorded
+from pixelrnn.wording import colours, counted
+
+if TYPE_CHECKING:
+    pass
 
 AnyImages = Tensor | Images
 TENSORS = (torch.uint8, torch.int32)  # of up to 256 levels, and of more
@@ -87,8 +93,8 @@ def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
             shape[3] == channels
         )
         raise ImageMismatchError(
-            f"this model is of {_kind(channels)}, but the images have {shape[1]}: "
-            f"use a model trained on such images{turned}"
+            f"this model is of {colours(channels)} images, but these have "
+            f"{counted(shape[1], 'channel')}: use a model trained on such images{turned}"
         )
     if 0 in shape[2:]:
         raise ImageMismatchError(
@@ -104,12 +110,6 @@ def check_images(images: AnyImages, channels: int, num_levels: int) -> None:
             f"this model is of images with {num_levels} levels (0 to {num_levels - 1}), "
             f"but a sub-pixel is {highest}"
         )
-
-
-def _kind(channels: int) -> str:
-    """Return what images of so many channels are called."""
-    known = {1: "grey images (1 channel)", 3: "colour images (3 channels)"}
-    return known.get(channels, f"images of {channels} channels")
 
 
 def _turned(images: AnyImages) -> str:

@@ -92,7 +92,7 @@ def largest_results(model: "AutoregressiveModel", images: AnyImages) -> Floats:
         raise ImageMismatchError(
             "how large a model's values become is measured on images: give some"
         )
-    model.given_by.require(len(images))
+    model.given_by.require(len(images), images.shape[2:])
     chosen = evenly_spread(len(images), CALIBRATION_IMAGES)
     some = model.check_images(images[chosen])
     at_once = max(1, CALIBRATION_PIXELS // some[0, 0].numel())

@@ -66,16 +66,6 @@ def channel_names(channels: int) -> tuple[str, ...]:
     return named.get(channels, tuple(f"channel {i + 1}" for i in range(channels)))
 
 
-def colours(channels: int) -> str:
-    """Name the kind of image that has so many channels.
-
-    Example:
-        >>> colours(1), colours(2)
-        ('grey', '2 channels')
-    """
-    return {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
-
-
 def percent(value: float) -> str:
     """Write a share in percent.
 

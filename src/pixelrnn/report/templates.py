@@ -9,7 +9,7 @@ from pixelrnn.report import curves, formats, maps, pictures
 from pixelrnn.report.alarms import of_group
 from pixelrnn.report.charts import NUM_SERIES
 from pixelrnn.uncertainty import MIN_PICTURES, SIGNIFICANCE, least_deviations, p_value
-from pixelrnn.wording import counted, joined
+from pixelrnn.wording import colours, counted, joined
 
 _TEX = {letter: "\\" + letter for letter in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -39,7 +39,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     for function in (formats.bits, formats.error, formats.number, formats.count, formats.percent,
-                     counted, joined, p_value, least_deviations, tex):  # fmt: skip
+                     colours, counted, joined, p_value, least_deviations, tex):  # fmt: skip
         found.filters[function.__name__] = function
     found.globals |= {
         "alarms_of": of_group,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pydantic
 
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import PICTURE_CHANNELS, Images
 from pixelrnn.errors import ModelFileError
 from pixelrnn.files import replacing
 from pixelrnn.npz import open_npz, read_body, read_header
@@ -45,6 +45,22 @@ def write_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
     """Write a compressed `.npz` file in one step; raises `OutputError` if it cannot be written."""
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def as_in_files(images: Images) -> Images:
+    """Return images `(..., C, H, W)` as array files have them, which `--data` reads.
+
+    Grey ones are `(..., H, W)`, RGB ones `(..., H, W, 3)`; those of any other number of channels stay as
+    they are, for two or four channels at the end would be taken for those of pictures with alpha.
+
+    Example:
+        >>> [as_in_files(np.zeros((9, n, 6, 7), np.uint8)).shape for n in (1, 2, 3)]
+        [(9, 6, 7), (9, 2, 6, 7), (9, 6, 7, 3)]
+    """
+    if (channels := images.shape[-3]) not in PICTURE_CHANNELS:
+        return images
+    moved = np.moveaxis(images, -3, -1)
+    return np.ascontiguousarray(moved[..., 0] if channels == 1 else moved)
 
 
 def write_levels(path: Path, images: Images) -> None:

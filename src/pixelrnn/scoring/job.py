@@ -125,6 +125,7 @@ def fit_reference(job: Job, journal: Journal, on_progress: Progress) -> None:
         normal = (job.reference and measure(job.scorer, job.reference, job.fit, on_progress)) or {}
     if normal:
         job.scorer.fit_measured(normal)
+    job.scorer.chosen  # noqa: B018 - raises
     if not journal.is_begun:  # nothing is left of a job that cannot be done
         journal.begin(normal)
 

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from pixelrnn.arrays import Floats
-from pixelrnn.errors import DataError
+from pixelrnn.errors import DataError, ImageMismatchError
 from pixelrnn.models import AutoregressiveModel, store
 from pixelrnn.models.given_images import AnyImages
 from pixelrnn.scoring import kinds  # noqa: F401 - registers the scores
@@ -70,7 +70,8 @@ class Scorer:
     """Scores images by a model; with normal images, also by how far from those they are.
 
     Args:
-        model: the model, or what `pixelrnn.load` takes.
+        model: the model, or what `pixelrnn.load` takes. It may be given something of the images
+            (`AutoregressiveModel.given`): one for all, or one for each of those that are scored.
         background: a model to compare with: one of a smaller field, or of other images; None for none.
         codec: "png", "webp" or "jpeg-xl", or "none".
         by: the score that is one image's one number; by default the best that there is.
@@ -141,7 +142,17 @@ class Scorer:
         Args:
             normal: uint8 `(N, C, H, W)`, which the model was not trained on; at least 20.
             on_progress: called with the images done since its last call.
+
+        Raises:
+            ImageMismatchError: if the images do not fit the model, or the model is given something of each
+                of other images.
         """
+        if self.measure.is_given_each:
+            raise ImageMismatchError(
+                "the model is given something of each image to score, which normal images are not given: "
+                "measure them by the model given theirs, Scorer(model.given(...)).measure(normal).columns, "
+                "and give that to fit_measured"
+            )
         return self.fit_measured(self.measure(normal, on_progress).columns)
 
     def fit_measured(self, normal: Columns) -> Self:
