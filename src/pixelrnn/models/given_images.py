@@ -1,7 +1,5 @@
 """What people hand to a model: images of numpy or of torch, checked against it."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,9 +8,6 @@ from pixelrnn.arrays import Images
 from pixelrnn.errors import ImageMismatchError
 from pixelrnn.models.torch_state import is_recorded
 from pixelrnn.wording import colours, counted
-
-if TYPE_CHECKING:
-    pass
 
 AnyImages = Tensor | Images
 TENSORS = (torch.uint8, torch.int32)  # of up to 256 levels, and of more
