@@ -16,7 +16,7 @@ from pixelrnn.coding.container import Entry, Header, read_header
 from pixelrnn.coding.given import ImageGiven
 from pixelrnn.coding.index import Index, read_index
 from pixelrnn.coding.program_file import CodingModel, find_model
-from pixelrnn.coding.writing import PIXELS_AT_ONCE, portions
+from pixelrnn.coding.writing import BYTES_AT_ONCE, portions
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file
 from pixelrnn.lazy import LazySequence
@@ -124,24 +124,29 @@ class Album(LazySequence[Images]):
         return f"<Album of {len(self):,} images>"
 
     def _make(self, index: int) -> Images:
-        return np.ascontiguousarray(self.pixels(index).transpose(2, 0, 1))
+        return _bands_first(self.pixels(index))
 
     def __iter__(self) -> Iterator[Images]:
-        return (np.ascontiguousarray(image.transpose(2, 0, 1)) for image in self.in_turn())
+        return map(_bands_first, self.in_turn())  # which keeps none of them
 
     def in_turn(
         self,
         on_progress: Callable[[int], None] | None = None,
         *,
-        pixels_at_once: int = PIXELS_AT_ONCE,
+        bytes_at_once: int = BYTES_AT_ONCE,
     ) -> Iterator[Images]:
         """Decode all images, some at a time, uint8 `(H, W, bands)`; raises as indexing does.
 
         Args:
             on_progress: called with the pixels done since its last call, from any thread.
-            pixels_at_once: how many pixels are worked on at the same time.
+            bytes_at_once: how many bytes of levels are worked on at the same time, unless one image has more.
         """
-        for portion in portions(self.entries, _pixels_and_tiles, pixels_at_once):
+
+        def bytes_and_tiles(entry: Entry) -> tuple[int, int]:
+            return entry.num_dims * level_bytes, len(entry.messages)
+
+        level_bytes = self._ready().room.level_bytes
+        for portion in portions(self.entries, bytes_and_tiles, bytes_at_once):
             yield from self._decoded(portion, on_progress)
 
     def pixels(self, index: int) -> Images:
@@ -259,5 +264,5 @@ class Album(LazySequence[Images]):
             raise CompressedFileError(f"{place} cannot be read: {reason}") from error
 
 
-def _pixels_and_tiles(entry: Entry) -> tuple[int, int]:
-    return entry.height * entry.width, len(entry.messages)
+def _bands_first(image: Images) -> Images:
+    return np.ascontiguousarray(image.transpose(2, 0, 1))

@@ -84,12 +84,16 @@ class Room:
             min(height, self._tiling.side or height), min(width, self._tiling.side or width)
         )
 
+    def num_tiles(self, height: int, width: int, bands: int) -> int:
+        """Return how many messages an image of this size has."""
+        return self._tiling.count(height, width, bands)
+
     def threads(self, shapes: Sequence[tuple[int, int, int]], wanted: int) -> int:
         """Return how many tiles of images `(height, width, bands)` can be decoded at the same time."""
         return threads_within(*self._needs(shapes), wanted)
 
     def _needs(self, shapes: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
-        """Return what `memory_of` adds up, for images `(height, width, bands)` that are decoded together."""
+        """Return what `memory_of` adds up, of images `(height, width, bands)` decoded together."""
         levels = self.level_bytes * sum(map(math.prod, shapes))
         tile = self.level_bytes * max(self._tiling.most_levels(*shape) for shape in shapes)
         heights, widths, _ = zip(*shapes, strict=True)
