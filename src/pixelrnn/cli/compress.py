@@ -3,6 +3,7 @@
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -157,13 +158,20 @@ def _write(
 
     pixels = sum(image.num_pixels for image in given.images)
     with path.open("wb") as stream, console.progress("compressing", pixels) as on_progress:
-        write(
+        entries = write(
             codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps,
             label_of=label_of, factor=small,
         )  # fmt: skip
     if not kept:
         raise nothing_left(given.notes() + _growth(kept, larger, left_out=True))
-    return kept, larger
+    return [(image, _with_small(entry, entries)) for image, entry in kept], larger
+
+
+def _with_small(entry: "Entry", entries: "list[Entry]") -> "Entry":
+    """Return the entry of an image with the messages of its small one, too, which it needs."""
+    if entry.small is None:
+        return entry
+    return replace(entry, messages=entries[entry.small].messages + entry.messages)
 
 
 def _output(out: Path | None, images: "list[GivenImage]", *, force: bool, all_kept: bool) -> Path:
@@ -205,9 +213,7 @@ def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
         console.progress("verifying", album.num_pixels) as on_progress,
     ):
         again = GivenImages([image for image, _ in kept]).pixels(skip=False)
-        small = {entry.small for entry in album.entries}
-        large = (image for n, image in enumerate(album.in_turn(on_progress)) if n not in small)
-        for (name, image), decoded in zip(again, large, strict=True):
+        for (name, image), decoded in zip(again, album.in_turn(on_progress), strict=True):
             if not np.array_equal(decoded, image):
                 raise CompressedFileError(
                     f"{name} does not decode to the same pixels; this is a fault of pixelrnn, or of "

@@ -15,6 +15,7 @@ from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import Entry, Header, read_header
 from pixelrnn.coding.given import ImageGiven
 from pixelrnn.coding.index import Index, read_index
+from pixelrnn.coding.originals import originals
 from pixelrnn.coding.program_file import CodingModel, find_model
 from pixelrnn.coding.writing import BYTES_AT_ONCE, portions
 from pixelrnn.errors import CompressedFileError
@@ -27,6 +28,9 @@ CLOSED = "it was closed: open it again"
 
 class Album(LazySequence[Images]):
     """The images of a `.pxr` file, uint8 `(C, H, W)`; also a data set of torch.
+
+    They are those that went in: `entries` says of each what the file does, and `index` that of all images
+    in it, also of small ones that are there only because others are given them.
 
     It may be handed to other processes and used from several threads. Slices are lists. An image that is
     asked for is decoded then, and raises `CompressedFileError` if it is damaged.
@@ -80,7 +84,8 @@ class Album(LazySequence[Images]):
         renew_when_forked(self._renew_lock)
         with self._reading() as stream:
             self.header: Header = read_header(stream)
-            self.entries: Index = read_index(stream, self.header)
+            self.index: Index = read_index(stream, self.header)
+        self.entries = originals(self.index)
         if needs_model:
             self.model  # noqa: B018 - better missed now than in the middle of the work
 
@@ -139,7 +144,8 @@ class Album(LazySequence[Images]):
 
         Args:
             on_progress: called with the pixels done since its last call, from any thread.
-            bytes_at_once: how many bytes of levels are worked on at the same time, unless one image has more.
+            bytes_at_once: how many bytes of levels are worked on at the same time, unless one image has
+                more.
         """
 
         def bytes_and_tiles(entry: Entry) -> tuple[int, int]:
@@ -165,10 +171,10 @@ class Album(LazySequence[Images]):
 
     def _given(self, entries: Sequence[Entry]) -> list[ImageGiven]:
         """Return what images are given by; the small ones are decoded, and before them their own."""
-        if self.entries.given is None:
+        if self.index.given is None:
             return []
         numbers = sorted({entry.small for entry in entries if entry.small is not None})
-        decoded = self._decoded([self.entries[number] for number in numbers]) if numbers else ()
+        decoded = self._decoded([self.index[number] for number in numbers]) if numbers else ()
         small = dict(zip(numbers, decoded, strict=True))
         return [
             ImageGiven(e.label, None if e.small is None else small[e.small], e.factor)
