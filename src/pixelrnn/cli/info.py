@@ -79,7 +79,7 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
         (
             image["name"] or str(n),
             f"{image['height']} x {image['width']}",
-            KINDS[image["bands"]],
+            KINDS.get(image["bands"]) or f"{image['bands']} bands",
             f"{image['num_bytes']:,}",
             f"{image['bits_per_dim']:.4f}",
             *([_given(facts, image)] if facts["says_what_is_given"] else []),
