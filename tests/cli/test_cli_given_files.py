@@ -153,9 +153,10 @@ def test_an_album_with_small_images_is_data_of_one_size(program, pictures, compr
         ("labelled", ("--label", "horse"), "there is no class 'horse'"),
         ("labelled", ("--label", "all"), "an image has one class"),
         ("labelled", ("--label", "cat", "--labels"), "give one of them"),
-        ("labelled", ("--small", "2"), "is not given small images: leave --small out"),
+        ("labelled", ("--small", "2"), "is given no pixels of the image itself: leave --small out"),
         ("scales", ("--label", "cat"), "this model knows no classes"),
-        ("scales", ("--small", "1"), "a factor of 2 or more"),
+        ("scales", ("--small", "1"), "a factor of 2 to 64"),
+        ("scales", ("--small", "65"), "a factor of 2 to 64"),
         ("scales", ("--small", "2", "--keep-smaller"), "give one of them"),
     ],
 )

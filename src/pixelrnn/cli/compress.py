@@ -39,7 +39,7 @@ def compress(
     tile: Annotated[int | None, typer.Option(metavar="PIXELS")] = None,
     label: Annotated[str | None, typer.Option("--label", metavar="NAME-or-NUMBER")] = None,
     labels: Annotated[bool, typer.Option("--labels")] = False,
-    small: Annotated[int, typer.Option(min=0, max=64, metavar="FACTOR", show_default=False)] = 0,
+    small: Annotated[int, typer.Option(min=0, metavar="FACTOR", show_default=False)] = 0,
     skip: Annotated[bool, typer.Option("--skip")] = False,
     keep_smaller: Annotated[bool, typer.Option("--keep-smaller")] = False,
     verify: Annotated[bool, typer.Option("--verify")] = False,
@@ -61,7 +61,8 @@ def compress(
         label: Class of the images, for a --model that was trained with labels.
         labels: Take the class of each image from the name of the folder that it is in.
         small: Put before each image a small one, one pixel of each square of this side, and code the image
-            given that; for a --model of several scales.
+            given that; for a --model of several scales, or any other that is given pixels of the image
+            itself.
         skip: Leave out, and name, images that cannot be read without loss.
         keep_smaller: Leave out, and name, files that would grow, such as most JPEGs.
         verify: Decode everything again, and compare, before the file takes its name.
