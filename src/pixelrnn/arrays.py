@@ -11,6 +11,7 @@ Flags = npt.NDArray[np.bool_]
 
 MAX_CHANNELS = 16  # of an image
 MAX_LEVELS = 1 << 16  # of a sub-pixel
+MAX_PIXELS = 1 << 27  # of an image in a file, compressed or not
 
 
 def level_type(num_levels: int) -> type[np.uint8 | np.uint16]:

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 import pixelrnn.pillow  # noqa: F401 - Pillow learns the format
+from pixelrnn.arrays import MAX_PIXELS
 from pixelrnn.cli.main import main
 from pixelrnn.coding import Album, Codec, limits, load_program, write
-from pixelrnn.coding.container import MAX_PIXELS, Entry, Header, Message, Writer
+from pixelrnn.coding.container import Entry, Header, Message, Writer
 from pixelrnn.coding.limits import MEMORY_BYTES
 from pixelrnn.coding.tiles import Tiling
 from pixelrnn.coding.varints import varint

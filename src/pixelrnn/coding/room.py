@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pixelrnn.arrays import Images
-from pixelrnn.coding.container import MAX_BANDS, MAX_PIXELS, MAX_SIDE
+from pixelrnn.arrays import MAX_PIXELS, Images
+from pixelrnn.coding.container import MAX_BANDS, MAX_SIDE
 from pixelrnn.coding.limits import MAX_MESSAGES_OF_IMAGE, MEMORY_BYTES, memory_of, threads_within
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.tiles import DEFAULT_TILE, Tiling
