@@ -3,20 +3,23 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import pixelrnn.pillow  # noqa: F401 - Pillow learns the format
-from pixelrnn.arrays import MAX_PIXELS
+from pixelrnn.arrays import MAX_CHANNELS, MAX_PIXELS
 from pixelrnn.cli.main import main
 from pixelrnn.coding import Album, Codec, limits, load_program, write
 from pixelrnn.coding.container import Entry, Header, Message, Writer
 from pixelrnn.coding.limits import MEMORY_BYTES
 from pixelrnn.coding.tiles import Tiling
 from pixelrnn.coding.varints import varint
+from pixelrnn.coding.writing import BYTES_AT_ONCE
 from pixelrnn.errors import CompressedFileError, DataError, ImageMismatchError
+from pixelrnn.operations.limits import MAX_FEATURES
 from pixelrnn.stepper.coder import Coder
 from spending import spending
 
@@ -152,6 +155,18 @@ def test_the_largest_images_are_read_within_the_limit(model, tile, width, bands,
         assert album.pixels(0).shape == shape
     maps = codec.room.working_bytes(*shape[:2])
     assert 0.8 * (MEMORY_BYTES - 2 * maps) < spent.bytes < MEMORY_BYTES + (4 << 20)
+
+
+def test_documents_say_what_the_limits_are():
+    docs = Path(__file__).parents[2] / "docs"
+    about, reliability = ((docs / f"{n}.md").read_text() for n in ("file-format", "reliability"))
+    for text in (about, reliability):
+        assert f"{MAX_FEATURES:,} features" in text
+        assert f"{MEMORY_BYTES >> 20} MiB" in text
+    assert f"colours that the model codes together: 1 to {MAX_CHANNELS} |" in about
+    assert f"1 to {MAX_CHANNELS} **bands**" in about
+    assert f"image files of up to 2^{MAX_PIXELS.bit_length() - 1} pixels" in about
+    assert f"images of {BYTES_AT_ONCE >> 20} MiB together" in about
 
 
 def test_what_no_reader_would_read_is_not_written():
