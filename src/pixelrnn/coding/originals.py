@@ -21,11 +21,11 @@ class Originals(Picked[Entry]):
         is_original = np.ones(len(index), bool)
         large = np.flatnonzero(given.before)
         is_original[large - given.before[large]] = False
-        numbers = np.flatnonzero(is_original)
+        numbers = np.flatnonzero(is_original).astype(np.int64)
         super().__init__(index, numbers)
         self.names = Picked(index.names, numbers)
         run = np.searchsorted(np.cumsum(index.runs.counts), numbers, side="right")
-        counts = np.bincount(run, minlength=len(index.runs.counts))
+        counts = np.bincount(run, minlength=len(index.runs.counts)).astype(np.int64)
         self.runs = replace(index.runs, counts=counts)
 
 

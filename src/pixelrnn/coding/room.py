@@ -94,7 +94,7 @@ class Room:
 
     def _needs(self, shapes: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
         """Return what `memory_of` adds up, of images `(height, width, bands)` decoded together."""
-        levels = self.level_bytes * sum(map(math.prod, shapes))
+        levels = self.level_bytes * sum(math.prod(shape) for shape in shapes)
         tile = self.level_bytes * max(self._tiling.most_levels(*shape) for shape in shapes)
         heights, widths, _ = zip(*shapes, strict=True)
         return levels, tile, self.working_bytes(max(heights), max(widths))
