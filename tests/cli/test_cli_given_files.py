@@ -103,8 +103,8 @@ def test_small_images_beside_large_ones(program, pictures, compressed, pixelrnn)
     count = len(list(pictures.rglob("*.png")))
     assert about["num_images"] == count
     with Album(album, model=model) as opened:
-        assert (len(opened), len(opened.index)) == (count, 2 * count)
-        sizes = [entry.size for entry in opened.index]
+        assert (len(opened), len(opened.all_entries)) == (count, 2 * count)
+        sizes = [entry.size for entry in opened.all_entries]
         for n, image in enumerate(about["images"]):
             assert image["num_bytes"] == sizes[2 * n] + sizes[2 * n + 1]
             assert image["bits_per_dim"] == 8 * image["num_bytes"] / opened.entries[n].num_dims

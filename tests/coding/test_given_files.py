@@ -60,7 +60,7 @@ def test_images_come_back(tile, factor, labels, given_model, smooth_images):
         assert list(album.entries) == [album.entries[n] for n in range(len(album))]
         assert album.num_dims == sum(image.size for _, image in images)
         assert album.num_pixels == sum(image[..., 0].size for _, image in images)
-        names = [entry.name for entry in album.index]
+        names = [entry.name for entry in album.all_entries]
         assert names == [n for name, _ in images for n in [f"small/{name}"] * bool(factor) + [name]]
 
 
@@ -74,7 +74,7 @@ def test_small_images_of_many_levels_come_back(num_levels, coding_model):
     content, _ = written(model, [("a.png", levels)], factor=2)
     with opened(content, model) as album:
         (image,) = album.in_turn()
-        assert len(album.index) == 2
+        assert len(album.all_entries) == 2
     np.testing.assert_array_equal(image, levels)
 
 
@@ -95,7 +95,7 @@ def test_a_file_without_is_of_the_first_version(given_model, smooth_images):
     content, _ = written(given_model, pictures(smooth_images))
     assert content[4] == 1
     with opened(content, given_model) as album:
-        assert album.index.given is None
+        assert album.all_entries.given is None
 
 
 def test_an_image_of_one_pixel_has_no_smaller_one(given_model, smooth_images):
@@ -202,7 +202,7 @@ def test_index_that_is_cut_short(sound, given_model):
 def test_damage_in_a_small_image_names_it(sound, given_model):
     content = bytearray(sound[0])
     with opened(content, given_model) as album:
-        content[album.index[0].start + 1] ^= 64
+        content[album.all_entries[0].start + 1] ^= 64
     with opened(bytes(content), given_model) as album:
         with pytest.raises(CompressedFileError, match=r"small/a\.png is damaged"):
             album.pixels(0)

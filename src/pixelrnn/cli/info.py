@@ -32,9 +32,11 @@ def info(
         with suppress(CompressedFileError):
             facts |= {"label_names": list(opened.model.label_names), "model_is_here": True}
         if as_json:
-            console.say_json_with(facts, "images", map(partial(_of_image, facts), opened.index))
+            console.say_json_with(
+                facts, "images", map(partial(_of_image, facts), opened.all_entries)
+            )
         else:
-            _show(facts, [_of_image(facts, entry) for entry in opened.index[:MAX_ROWS]])
+            _show(facts, [_of_image(facts, entry) for entry in opened.all_entries[:MAX_ROWS]])
 
 
 def _of_image(facts: dict[str, Any], entry: "Entry") -> dict[str, Any]:
@@ -50,7 +52,7 @@ def _of_image(facts: dict[str, Any], entry: "Entry") -> dict[str, Any]:
 
 
 def _facts(opened: "Album", album: Path) -> dict[str, Any]:
-    header, num_images = opened.header, len(opened.index)
+    header, num_images = opened.header, len(opened.all_entries)
     return {
         "album": str(album),
         "model": header.model,
@@ -61,7 +63,7 @@ def _facts(opened: "Album", album: Path) -> dict[str, Any]:
         "num_bytes": opened.num_bytes,
         "bits_per_dim": BITS_PER_BYTE * opened.num_bytes / opened.num_dims if num_images else None,
         "model_is_here": False,
-        "says_what_is_given": opened.index.given is not None,
+        "says_what_is_given": opened.all_entries.given is not None,
         "label_names": [],
     }
 

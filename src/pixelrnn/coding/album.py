@@ -29,7 +29,7 @@ CLOSED = "it was closed: open it again"
 class Album(LazySequence[Images]):
     """The images of a `.pxr` file, uint8 `(C, H, W)`; also a data set of torch.
 
-    They are those that went in: `entries` says of each what the file does, and `index` that of all images
+    They are those that went in: `entries` says of each what the file does, and `all_entries` of all images
     in it, also of small ones that are there only because others are given them.
 
     It may be handed to other processes and used from several threads. Slices are lists. An image that is
@@ -84,8 +84,8 @@ class Album(LazySequence[Images]):
         renew_when_forked(self._renew_lock)
         with self._reading() as stream:
             self.header: Header = read_header(stream)
-            self.index: Index = read_index(stream, self.header)
-        self.entries = originals(self.index)
+            self.all_entries: Index = read_index(stream, self.header)
+        self.entries = originals(self.all_entries)
         if needs_model:
             self.model  # noqa: B018 - better missed now than in the middle of the work
 
@@ -171,10 +171,10 @@ class Album(LazySequence[Images]):
 
     def _given(self, entries: Sequence[Entry]) -> list[ImageGiven]:
         """Return what images are given by; the small ones are decoded, and before them their own."""
-        if self.index.given is None:
+        if self.all_entries.given is None:
             return []
         numbers = sorted({entry.small for entry in entries if entry.small is not None})
-        decoded = self._decoded([self.index[number] for number in numbers]) if numbers else ()
+        decoded = self._decoded([self.all_entries[number] for number in numbers]) if numbers else ()
         small = dict(zip(numbers, decoded, strict=True))
         return [
             ImageGiven(e.label, None if e.small is None else small[e.small], e.factor)
