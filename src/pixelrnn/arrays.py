@@ -12,6 +12,7 @@ Flags = npt.NDArray[np.bool_]
 MAX_CHANNELS = 16  # of an image
 PICTURE_CHANNELS = (1, 3)  # of what is shown, and of image files: grey, or red, green and blue
 MAX_LEVELS = 1 << 16  # of a sub-pixel
+MAX_PIXELS = 1 << 27  # of an image in a file, compressed or not
 
 
 def level_type(num_levels: int) -> type[np.uint8 | np.uint16]:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelrnn.coding import Album
+from pixelrnn.coding import Album, load_program
 from pixelrnn.data import load
+from pixelrnn.scoring.sources import of_album
 from pixelrnn.training import load_recipe, train
 from tests.cli.conftest import TINY
 
@@ -102,12 +103,48 @@ def test_small_images_beside_large_ones(program, pictures, compressed, pixelrnn)
     count = len(list(pictures.rglob("*.png")))
     assert about["num_images"] == count
     with Album(album, model=model) as opened:
-        assert len(opened) == 2 * count
-        for small, large in zip(opened[::2], opened[1::2], strict=True):
-            np.testing.assert_array_equal(small, large[:, ::2, ::2])
+        assert (len(opened), len(opened.all_entries)) == (count, 2 * count)
+        sizes = [entry.size for entry in opened.all_entries]
+        for n, image in enumerate(about["images"]):
+            assert image["num_bytes"] == sizes[2 * n] + sizes[2 * n + 1]
+            assert image["bits_per_dim"] == 8 * image["num_bytes"] / opened.entries[n].num_dims
+        assert [image["name"] for image in about["images"]] == opened.names
     said = pixelrnn("info", album, "--model", model).out
+    assert f"{2 * count} images, {count} of them small ones of others" in said
     assert "small/cat/" in said
     assert "image 0, 2 times smaller" in said
+    assert f"{about['bits_per_dim']:.4f} bits/dim" in said
+
+
+def test_only_what_went_in_comes_out(program, pictures, compressed, pixelrnn, tmp_path):
+    """The small images are there for the others; and the same command writes over its own file."""
+    model = program("scales")
+    album, _ = compressed(pictures, "--model", model, "--small", "2")
+    again = pixelrnn("compress", pictures, "--model", model, "--small", "2", "-o", album)
+    assert again.code == 0, again
+    assert "it is written again" in again.err
+    out = tmp_path / "out"
+    answer = pixelrnn("decompress", album, "--model", model, "-o", out, "--json")
+    about = json.loads(answer.out)
+    names = sorted(str(path.relative_to(pictures)) for path in pictures.rglob("*.png"))
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.png")) == names
+    assert sorted(about["names"]) == sorted(about["files"]) == names
+    assert (about["num_images"], about["finished"]) == (len(names), True)
+    for name in names:
+        with Image.open(out / name) as back, Image.open(pictures / name) as image:
+            np.testing.assert_array_equal(np.asarray(back), np.asarray(image))
+
+
+def test_an_album_with_small_images_is_data_of_one_size(program, pictures, compressed, monkeypatch):
+    """Wherever the images of an album are read, they are those that went in."""
+    model = program("scales")
+    album, about = compressed(pictures, "--model", model, "--small", "2")
+    monkeypatch.setattr("pixelrnn.coding.album.find_model", lambda *_: load_program(model))
+    data = load(str(album))
+    assert sum(map(data.count, ("train", "validation", "test"))) == about["num_images"]
+    source = of_album(album)
+    assert len(source.names) == about["num_images"]
+    assert {source.read(n).shape for n in range(3)} == {(1, 8, 8)}
 
 
 @pytest.mark.parametrize(
@@ -116,9 +153,10 @@ def test_small_images_beside_large_ones(program, pictures, compressed, pixelrnn)
         ("labelled", ("--label", "horse"), "there is no class 'horse'"),
         ("labelled", ("--label", "all"), "an image has one class"),
         ("labelled", ("--label", "cat", "--labels"), "give one of them"),
-        ("labelled", ("--small", "2"), "is not given small images: leave --small out"),
+        ("labelled", ("--small", "2"), "is given no pixels of the image itself: leave --small out"),
         ("scales", ("--label", "cat"), "this model knows no classes"),
-        ("scales", ("--small", "1"), "a factor of 2 or more"),
+        ("scales", ("--small", "1"), "a factor of 2 to 64"),
+        ("scales", ("--small", "65"), "a factor of 2 to 64"),
         ("scales", ("--small", "2", "--keep-smaller"), "give one of them"),
     ],
 )

@@ -70,7 +70,7 @@ def test_closing_while_others_read(closes_first, file, model, images):
         with pytest.raises(CompressedFileError, match=r"many\.pxr: it was closed"):
             album[0]
     else:
-        found = album.in_turn(pixels_at_once=1)
+        found = album.in_turn(bytes_at_once=1)
         np.testing.assert_array_equal(next(found), images[0])
         album.close()
         with pytest.raises(CompressedFileError, match=r"many\.pxr: it was closed"):

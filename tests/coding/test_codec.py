@@ -140,13 +140,13 @@ def test_large_black_images_come_back(channels, side, tiny, monkeypatch):
 @pytest.mark.parametrize("tile", [NO_TILE, SMALL_TILE])
 def test_threads_and_portions_change_no_byte(tile, tiny):
     images = mixed()
-    largest = max(image.shape[0] * image.shape[1] for _, image in images)
+    largest = max(image.nbytes for _, image in images)
     expected = file_of(Codec(tiny(), tile=tile, threads=1), images)
     assert_holds(expected, images, tiny())
     for threads in (1, 2, 5):
         codec = Codec(tiny(), tile=tile, threads=threads)
-        for pixels_at_once in (1, 3 * largest, 64 * largest):
-            assert file_of(codec, images, pixels_at_once=pixels_at_once) == expected
+        for bytes_at_once in (1, 3 * largest, 64 * largest):
+            assert file_of(codec, images, bytes_at_once=bytes_at_once) == expected
 
 
 def test_an_image_does_not_depend_on_the_others(tiny):

@@ -3,17 +3,24 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import pixelrnn.pillow  # noqa: F401 - Pillow learns the format
+from pixelrnn.arrays import MAX_CHANNELS, MAX_PIXELS
 from pixelrnn.cli.main import main
 from pixelrnn.coding import Album, Codec, limits, load_program, write
-from pixelrnn.coding.container import Header, Writer
+from pixelrnn.coding.container import Entry, Header, Message, Writer
+from pixelrnn.coding.limits import MEMORY_BYTES
+from pixelrnn.coding.tiles import Tiling
 from pixelrnn.coding.varints import varint
+from pixelrnn.coding.writing import BYTES_AT_ONCE
 from pixelrnn.errors import CompressedFileError, DataError, ImageMismatchError
+from pixelrnn.operations.limits import MAX_FEATURES
+from pixelrnn.stepper.coder import Coder
 from spending import spending
 
 # Compressed files.
@@ -51,6 +58,14 @@ def test_maps_that_are_too_wide_are_refused_by_every_way_in(width, tmp_path, mon
         assert ("MB of memory" in capsys.readouterr().err) == bool(code)
 
 
+def test_an_image_in_one_piece_counts_twice():
+    """It is decoded beside the place where it comes to lie."""
+    content = made_up([(1, 3, 76_000, 1000)], 1, tile=0)
+    with spending() as spent, pytest.raises(CompressedFileError, match="438 MB of memory"):
+        Album(io.BytesIO(content))[0]
+    assert spent.bytes < 10_000_000
+
+
 def test_images_that_are_too_large_are_refused():
     """2^27 pixels of four bands are half a gigabyte."""
     tiles = -(-(1 << 14) // 128) * -(-(1 << 13) // 128)
@@ -70,10 +85,88 @@ def test_a_photograph_is_not_too_large():
 
 
 def test_threads_are_as_many_as_fit():
-    assert limits.threads_within(1000, 1000, 64) == 64
-    assert limits.threads_within(0, limits.MEMORY_BYTES // 4, 64) == 3
-    assert limits.threads_within(limits.MEMORY_BYTES - 10, 5, 64) == 1
-    assert limits.memory_of(7, 10) == 27
+    assert limits.threads_within(1000, 10, 1000, 64) == 64
+    assert limits.threads_within(0, 0, limits.MEMORY_BYTES // 4, 64) == 3
+    assert limits.threads_within(0, limits.MEMORY_BYTES // 8, limits.MEMORY_BYTES // 8, 64) == 3
+    assert limits.threads_within(limits.MEMORY_BYTES - 10, 0, 5, 64) == 1
+    assert limits.memory_of(7, 3, 10) == 30
+
+
+def largest(codec, width, bands):
+    """The height of the largest image of a width that is read."""
+    low, high = 1, 1 << 20
+    while high - low > 1:
+        middle = (low + high) // 2
+        too_high = middle * width > MAX_PIXELS or codec.room.too_large(middle, width, bands)
+        low, high = (low, middle) if too_high else (middle, high)
+    return low
+
+
+@pytest.mark.parametrize("width", [1000, 60_000])
+def test_the_largest_damaged_images_take_no_more(width):
+    """Their maps are there, too: a message that is not all zeros is decoded, to where it ends."""
+    codec = Codec(load_program("colour-pixelcnn"), tile=0)
+    codec.make_ready()
+    shape = largest(codec, width, 3), width, 3
+    album = Album(black(codec, shape, begin=b"\x9a\x03\x77"))
+    with spending() as spent, pytest.raises(CompressedFileError, match="damaged"):
+        album.pixels(0)
+    assert 0.8 * MEMORY_BYTES < spent.bytes < MEMORY_BYTES + (4 << 20)
+
+
+def black(codec, shape, begin=b""):
+    """A file of an image of zeros, unless its messages begin like this."""
+    stream, levels = io.BytesIO(), codec.room.level_bytes
+    tiling = Tiling(codec.model.program.channels, codec.tile)
+    sizes = [tiling.part(shape, m).size for m in range(tiling.count(*shape))]
+    least = Coder(codec.model.program).least_bytes
+    messages = [begin.ljust(least(size), b"\0") for size in sizes]
+    writer, crc = Writer(stream, codec.header), 0
+    for _ in range(shape[0]):
+        crc = zlib.crc32(bytes(levels * shape[1] * shape[2]), crc)
+    writer.add(Entry(*shape, crc, tuple(Message(len(each)) for each in messages)), messages)
+    writer.close()
+    return stream
+
+
+# Models by name or channels and levels; width and bands of an image; side of the tiles.
+NEAR_THE_LIMIT = [
+    ("colour-pixelcnn", 0, 1000, 3),
+    ("colour-pixelcnn", 0, 60_000, 3),
+    ("colour-pixelcnn", 0, 1000, 4),
+    ("colour-pixelcnn", 0, 1000, 1),
+    ("colour-pixelcnn", 1024, 8192, 3),
+    ((16, 65536), 0, 1000, 16),
+    ((5, 65536), 512, 2000, 5),
+]
+
+
+@pytest.mark.parametrize(("model", "tile", "width", "bands"), NEAR_THE_LIMIT)
+def test_the_largest_images_are_read_within_the_limit(model, tile, width, bands, coding_model):
+    if isinstance(model, tuple):
+        channels, levels = model
+        kind = coding_model("pixelcnn", "logistic-mixture", channels, levels)
+    else:
+        kind = load_program(model)
+    codec = Codec(kind, tile=tile, threads=4)
+    shape = largest(codec, width, bands), width, bands
+    album = Album(black(codec, shape), coding_model=kind, threads=4)
+    with spending() as spent:
+        assert album.pixels(0).shape == shape
+    maps = codec.room.working_bytes(*shape[:2])
+    assert 0.8 * (MEMORY_BYTES - 2 * maps) < spent.bytes < MEMORY_BYTES + (4 << 20)
+
+
+def test_documents_say_what_the_limits_are():
+    docs = Path(__file__).parents[2] / "docs"
+    about, reliability = ((docs / f"{n}.md").read_text() for n in ("file-format", "reliability"))
+    for text in (about, reliability):
+        assert f"{MAX_FEATURES:,} features" in text
+        assert f"{MEMORY_BYTES >> 20} MiB" in text
+    assert f"colours that the model codes together: 1 to {MAX_CHANNELS} |" in about
+    assert f"1 to {MAX_CHANNELS} **bands**" in about
+    assert f"image files of up to 2^{MAX_PIXELS.bit_length() - 1} pixels" in about
+    assert f"images of {BYTES_AT_ONCE >> 20} MiB together" in about
 
 
 def test_what_no_reader_would_read_is_not_written():

@@ -5,13 +5,15 @@ import io
 import threading
 import time
 import weakref
+import zlib
 
 import numpy as np
 import pytest
 
 from pixelrnn.coding import Album, Codec, write
-from pixelrnn.coding.container import Entry, Message
+from pixelrnn.coding.container import Entry, Message, Writer
 from pixelrnn.stepper import coder
+from spending import spending
 
 MOST_SECONDS = 60
 
@@ -41,17 +43,17 @@ class Counted:
         return image
 
 
-def most_alive_while_writing(model, pixels_at_once):
+def most_alive_while_writing(model, bytes_at_once):
     counted = Counted()
     images = (("", counted.add(draw(4, 4, 3, seed))) for seed in range(40))
-    write(Codec(model), images, io.BytesIO(), pixels_at_once=pixels_at_once)
+    write(Codec(model), images, io.BytesIO(), bytes_at_once=bytes_at_once)
     return counted.most
 
 
 def test_images_are_read_a_few_at_a_time(model):
-    assert most_alive_while_writing(model, 3 * 16) <= 2 * 3  # one portion goes, the next one comes
+    assert most_alive_while_writing(model, 3 * 48) <= 2 * 3  # one portion goes, the next one comes
     assert most_alive_while_writing(model, 1) <= 3
-    assert most_alive_while_writing(model, 64 * 16) == 40
+    assert most_alive_while_writing(model, 64 * 48) == 40
 
 
 def test_images_are_decoded_a_few_at_a_time(model, monkeypatch):
@@ -65,11 +67,71 @@ def test_images_are_decoded_a_few_at_a_time(model, monkeypatch):
             return [counted.add(image) for image in real(self, *arguments, **options)]
 
         monkeypatch.setattr(Codec, "decode_many", decode_many)
-        found = album.in_turn(pixels_at_once=portion * 16)
+        found = album.in_turn(bytes_at_once=portion * 48)
         for image, original in zip(found, images, strict=True):
             np.testing.assert_array_equal(image, original, strict=True)
         assert counted.most <= expected
     assert counted.most == 40
+
+
+@pytest.fixture
+def sizes_of(monkeypatch):
+    """A function that writes images and decodes them all; it returns how many were coded at a time."""
+
+    def run(codec, images, **limit):
+        found, stream, album = {}, io.BytesIO(), None
+        for name in ("encode", "decode_many"):
+            real, found[name] = getattr(Codec, name), []
+
+            def counted(self, many, *more, real=real, sizes=found[name], **options):
+                sizes.append(len(many))
+                return real(self, many, *more, **options)
+
+            monkeypatch.setattr(Codec, name, counted)
+        write(codec, [("", image) for image in images], stream, **limit)
+        album = Album(stream, coding_model=codec.model)
+        for image, original in zip(album.in_turn(**limit), images, strict=True):
+            np.testing.assert_array_equal(image, original, strict=True)
+        assert found["encode"] == found["decode_many"]
+        return found["encode"]
+
+    return run
+
+
+def test_portions_are_of_bytes(sizes_of, coding_model):
+    """Sixteen channels of 16 bits are 32 bytes a pixel; what would go over begins the next portion."""
+    for channels, levels, dtype in ((16, 65536, np.uint16), (3, 256, np.uint8)):
+        codec = Codec(coding_model("pixelcnn", "logistic-mixture", channels, levels))
+        images = [np.full((height, 2, channels), 7, dtype) for height in (1, 2, 1, 6, 1, 1)]
+        at_once = 4 * images[0].nbytes
+        assert sizes_of(codec, images, bytes_at_once=at_once) == [3, 1, 2]
+        assert sizes_of(codec, images, bytes_at_once=at_once - 1) == [2, 1, 1, 2]
+        assert sizes_of(codec, images, bytes_at_once=1) == [1] * 6
+
+
+def test_tiles_are_counted_alike_on_both_sides(sizes_of, model, monkeypatch):
+    monkeypatch.setattr("pixelrnn.coding.writing.TILES_AT_ONCE", 8)
+    images = [draw(4 * tiles, 4, bands, tiles) for tiles, bands in ((1, 3), (3, 4), (1, 3), (9, 1))]
+    assert sizes_of(Codec(model, tile=4), images) == [3, 1]
+
+
+def test_of_many_images_only_some_are_in_memory(coding_model):
+    """All of an album in turn takes no more than its largest image, and what is decoded at once."""
+    model = coding_model("pixelcnn", "logistic-mixture", 16, 65536)
+    shape, stream = (1000, 1000, 16), io.BytesIO()
+    codec = Codec(model, tile=0)
+    least = codec._coder.least_bytes(16_000_000)
+    entry = Entry(*shape, zlib.crc32(bytes(32_000_000)), (Message(least),))
+    writer = Writer(stream, codec.header)
+    for _ in range(5):
+        writer.add(entry, [bytes(least)])
+    writer.close()
+    album = Album(stream, coding_model=model)
+    with spending() as spent:
+        for image in album.in_turn():
+            assert image.shape == shape
+            del image
+    assert spent.bytes < 3 * 32_000_000
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -125,9 +187,9 @@ def test_time_grows_with_the_images_not_with_their_square(model):
     write(Codec(model), (("", image) for image in images), stream)
     album = Album(stream, coding_model=model, threads=1)
 
-    def seconds(pixels_at_once):
+    def seconds(bytes_at_once):
         began = time.process_time()
-        assert all(image == 200 for image in album.in_turn(pixels_at_once=pixels_at_once))
+        assert all(image == 200 for image in album.in_turn(bytes_at_once=bytes_at_once))
         return time.process_time() - began
 
     in_portions, in_one = (min(seconds(size) for _ in range(3)) for size in (100, 1 << 22))

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image, features
 from PIL.PpmImagePlugin import PpmImageFile
 
-from pixelrnn.coding.container import MAX_PIXELS
-from pixelrnn.data import image_files, load
+from pixelrnn.data import load
 from pixelrnn.data.image_files import UnreadableImageError, read_bands, read_header
 from pixelrnn.data.listing import list_images
 from pixelrnn.errors import DataError
@@ -181,7 +180,3 @@ def test_bits_of_avif_are_looked_up(bits, tmp_path):
     else:
         with pytest.raises(UnreadableImageError, match=f"{bits}-bit"):
             read_header(tmp_path / "x.avif")
-
-
-def test_as_many_pixels_as_a_compressed_file_holds():
-    assert image_files.MAX_PIXELS == MAX_PIXELS

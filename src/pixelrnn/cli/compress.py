@@ -3,6 +3,7 @@
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,7 @@ def compress(
     tile: Annotated[int | None, typer.Option(metavar="PIXELS")] = None,
     label: Annotated[str | None, typer.Option("--label", metavar="NAME-or-NUMBER")] = None,
     labels: Annotated[bool, typer.Option("--labels")] = False,
-    small: Annotated[int, typer.Option(min=0, max=64, metavar="FACTOR", show_default=False)] = 0,
+    small: Annotated[int, typer.Option(min=0, metavar="FACTOR", show_default=False)] = 0,
     skip: Annotated[bool, typer.Option("--skip")] = False,
     keep_smaller: Annotated[bool, typer.Option("--keep-smaller")] = False,
     verify: Annotated[bool, typer.Option("--verify")] = False,
@@ -60,7 +61,8 @@ def compress(
         label: Class of the images, for a --model that was trained with labels.
         labels: Take the class of each image from the name of the folder that it is in.
         small: Put before each image a small one, one pixel of each square of this side, and code the image
-            given that; for a --model of several scales.
+            given that; for a --model of several scales, or any other that is given pixels of the image
+            itself.
         skip: Leave out, and name, images that cannot be read without loss.
         keep_smaller: Leave out, and name, files that would grow, such as most JPEGs.
         verify: Decode everything again, and compare, before the file takes its name.
@@ -157,13 +159,20 @@ def _write(
 
     pixels = sum(image.num_pixels for image in given.images)
     with path.open("wb") as stream, console.progress("compressing", pixels) as on_progress:
-        write(
+        entries = write(
             codec, given.pixels(skip=skip), stream, on_progress=on_progress, keeps=keeps,
             label_of=label_of, factor=small,
         )  # fmt: skip
     if not kept:
         raise nothing_left(given.notes() + _growth(kept, larger, left_out=True))
-    return kept, larger
+    return [(image, _with_small(entry, entries)) for image, entry in kept], larger
+
+
+def _with_small(entry: "Entry", entries: "list[Entry]") -> "Entry":
+    """Return the entry of an image with the messages of its small one, too, which it needs."""
+    if entry.small is None:
+        return entry
+    return replace(entry, messages=entries[entry.small].messages + entry.messages)
 
 
 def _output(out: Path | None, images: "list[GivenImage]", *, force: bool, all_kept: bool) -> Path:
@@ -205,9 +214,7 @@ def _verify(path: Path, kept: "Coded", codec: "Codec") -> None:
         console.progress("verifying", album.num_pixels) as on_progress,
     ):
         again = GivenImages([image for image, _ in kept]).pixels(skip=False)
-        small = {entry.small for entry in album.entries}
-        large = (image for n, image in enumerate(album.in_turn(on_progress)) if n not in small)
-        for (name, image), decoded in zip(again, large, strict=True):
+        for (name, image), decoded in zip(again, album.in_turn(on_progress), strict=True):
             if not np.array_equal(decoded, image):
                 raise CompressedFileError(
                     f"{name} does not decode to the same pixels; this is a fault of pixelrnn, or of "

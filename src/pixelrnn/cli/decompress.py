@@ -5,14 +5,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelrnn.cli import console, options
-from pixelrnn.errors import OutputError
+from pixelrnn.errors import DataError, OutputError
 from pixelrnn.wording import counted
 
+if TYPE_CHECKING:
+    from pixelrnn.coding.index import Index
+    from pixelrnn.coding.originals import Originals
+
+MAX_BANDS = 4  # of a PNG file: red, green, blue, alpha
 SHOWN_LETTERS = 80  # of a name
 NUM_NAMED = 3  # of the names that are changed; the others are counted
 
@@ -40,6 +45,7 @@ def decompress(
 
     began = time.perf_counter()
     with Album(album, model=model, threads=threads) as opened:
+        _require_pictures(album, opened.entries)
         names = FileNames(opened.entries.names)
         make_folder(out)
         _refuse_existing(out, names, force=force)
@@ -71,6 +77,19 @@ def decompress(
     if note := _changes(opened.entries.names, names):
         console.tell(note)
     console.require_finished(done, len(names))
+
+
+def _require_pictures(album: Path, entries: "Index | Originals") -> None:
+    """Raise a DataError if an image has more bands than a PNG file."""
+    if entries.runs.bands.max(initial=0) <= MAX_BANDS:
+        return
+    for number, entry in enumerate(entries):
+        if entry.bands > MAX_BANDS:
+            name = _short(entry.name) or f"image {number}"
+            raise DataError(
+                f"{album}: {name} has {entry.bands} bands, and a PNG file "
+                f"at most {MAX_BANDS}: get arrays in Python, by pixelrnn.open({str(album)!r})"
+            )
 
 
 def _refuse_existing(out: Path, names: Sequence[str], *, force: bool) -> None:

@@ -230,13 +230,16 @@ def class_of(
 
 def require_scales(model: "CodingModel", factor: int, *, keep_smaller: bool) -> None:
     """Raise `RecipeError` if large images cannot be given small ones."""
+    from pixelrnn.graph.conditions import MAX_FACTOR, MIN_FACTOR
+
     if factor == 0:
         return
-    if factor == 1:
-        raise RecipeError("--small takes a factor of 2 or more")
-    if not model.program.given.is_part:
+    if not MIN_FACTOR <= factor <= MAX_FACTOR:
+        raise RecipeError(f"--small takes a factor of {MIN_FACTOR} to {MAX_FACTOR}, or 0 for none")
+    if not model.program.given.is_part:  # which pixels these are, a program does not say
         raise RecipeError(
-            f"{model.name} is not given small images: leave --small out, or give a model of several scales"
+            f"{model.name} is given no pixels of the image itself: leave --small out, or give a model that "
+            "was trained with a model.condition.kind of small or masked"
         )
     if keep_smaller:
         raise RecipeError(

@@ -32,9 +32,11 @@ def info(
         with suppress(CompressedFileError):
             facts |= {"label_names": list(opened.model.label_names), "model_is_here": True}
         if as_json:
-            console.say_json_with(facts, "images", map(partial(_of_image, facts), opened.entries))
+            console.say_json_with(
+                facts, "images", map(partial(_of_image, facts), opened.all_entries)
+            )
         else:
-            _show(facts, [_of_image(facts, entry) for entry in opened.entries[:MAX_ROWS]])
+            _show(facts, [_of_image(facts, entry) for entry in opened.all_entries[:MAX_ROWS]])
 
 
 def _of_image(facts: dict[str, Any], entry: "Entry") -> dict[str, Any]:
@@ -50,17 +52,18 @@ def _of_image(facts: dict[str, Any], entry: "Entry") -> dict[str, Any]:
 
 
 def _facts(opened: "Album", album: Path) -> dict[str, Any]:
-    header, num_images = opened.header, len(opened)
+    header, num_images = opened.header, len(opened.all_entries)
     return {
         "album": str(album),
         "model": header.model,
         "program_hash": header.hash.hex(),
         "tile_pixels": header.tile,
         "num_images": num_images,
+        "num_small": num_images - len(opened),  # that are there only because others are given them
         "num_bytes": opened.num_bytes,
         "bits_per_dim": BITS_PER_BYTE * opened.num_bytes / opened.num_dims if num_images else None,
         "model_is_here": False,
-        "says_what_is_given": opened.entries.given is not None,
+        "says_what_is_given": opened.all_entries.given is not None,
         "label_names": [],
     }
 
@@ -69,7 +72,8 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
     here = "" if facts["model_is_here"] else ", which is not here"
     tile = f"tiles of {facts['tile_pixels']} pixels" if facts["tile_pixels"] else "no tiles"
     rate = f", {facts['bits_per_dim']:.4f} bits/dim" if facts["num_images"] else ""
-    console.say(f"{facts['album']}: {counted(facts['num_images'], 'image')}, "
+    small = f", {facts['num_small']:,} of them small ones of others" if facts["num_small"] else ""
+    console.say(f"{facts['album']}: {counted(facts['num_images'], 'image')}{small}, "
         f"{facts['num_bytes']:,} bytes{rate}")  # fmt: skip
     console.say(f"model {facts['model']} (program {facts['program_hash']}){here}; {tile}")
     headings = ["size", "kind", "bytes", "bits/dim"]
@@ -77,7 +81,7 @@ def _show(facts: dict[str, Any], images: list[dict[str, Any]]) -> None:
         (
             image["name"] or str(n),
             f"{image['height']} x {image['width']}",
-            KINDS[image["bands"]],
+            KINDS.get(image["bands"]) or f"{image['bands']} bands",
             f"{image['num_bytes']:,}",
             f"{image['bits_per_dim']:.4f}",
             *([_given(facts, image)] if facts["says_what_is_given"] else []),

@@ -15,8 +15,9 @@ from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import Entry, Header, read_header
 from pixelrnn.coding.given import ImageGiven
 from pixelrnn.coding.index import Index, read_index
+from pixelrnn.coding.originals import originals
 from pixelrnn.coding.program_file import CodingModel, find_model
-from pixelrnn.coding.writing import PIXELS_AT_ONCE, portions
+from pixelrnn.coding.writing import BYTES_AT_ONCE, portions
 from pixelrnn.errors import CompressedFileError
 from pixelrnn.files import not_a_file
 from pixelrnn.lazy import LazySequence
@@ -27,6 +28,9 @@ CLOSED = "it was closed: open it again"
 
 class Album(LazySequence[Images]):
     """The images of a `.pxr` file, uint8 `(C, H, W)`; also a data set of torch.
+
+    They are those that went in: `entries` says of each what the file does, and `all_entries` of all images
+    in it, also of small ones that are there only because others are given them.
 
     It may be handed to other processes and used from several threads. Slices are lists. An image that is
     asked for is decoded then, and raises `CompressedFileError` if it is damaged.
@@ -80,7 +84,8 @@ class Album(LazySequence[Images]):
         renew_when_forked(self._renew_lock)
         with self._reading() as stream:
             self.header: Header = read_header(stream)
-            self.entries: Index = read_index(stream, self.header)
+            self.all_entries: Index = read_index(stream, self.header)
+        self.entries = originals(self.all_entries)
         if needs_model:
             self.model  # noqa: B018 - better missed now than in the middle of the work
 
@@ -124,24 +129,30 @@ class Album(LazySequence[Images]):
         return f"<Album of {len(self):,} images>"
 
     def _make(self, index: int) -> Images:
-        return np.ascontiguousarray(self.pixels(index).transpose(2, 0, 1))
+        return _bands_first(self.pixels(index))
 
     def __iter__(self) -> Iterator[Images]:
-        return (np.ascontiguousarray(image.transpose(2, 0, 1)) for image in self.in_turn())
+        return map(_bands_first, self.in_turn())  # which keeps none of them
 
     def in_turn(
         self,
         on_progress: Callable[[int], None] | None = None,
         *,
-        pixels_at_once: int = PIXELS_AT_ONCE,
+        bytes_at_once: int = BYTES_AT_ONCE,
     ) -> Iterator[Images]:
         """Decode all images, some at a time, uint8 `(H, W, bands)`; raises as indexing does.
 
         Args:
             on_progress: called with the pixels done since its last call, from any thread.
-            pixels_at_once: how many pixels are worked on at the same time.
+            bytes_at_once: how many bytes of levels are worked on at the same time, unless one image has
+                more.
         """
-        for portion in portions(self.entries, _pixels_and_tiles, pixels_at_once):
+
+        def bytes_and_tiles(entry: Entry) -> tuple[int, int]:
+            return entry.num_dims * level_bytes, len(entry.messages)
+
+        level_bytes = self._ready().room.level_bytes
+        for portion in portions(self.entries, bytes_and_tiles, bytes_at_once):
             yield from self._decoded(portion, on_progress)
 
     def pixels(self, index: int) -> Images:
@@ -160,10 +171,10 @@ class Album(LazySequence[Images]):
 
     def _given(self, entries: Sequence[Entry]) -> list[ImageGiven]:
         """Return what images are given by; the small ones are decoded, and before them their own."""
-        if self.entries.given is None:
+        if self.all_entries.given is None:
             return []
         numbers = sorted({entry.small for entry in entries if entry.small is not None})
-        decoded = self._decoded([self.entries[number] for number in numbers]) if numbers else ()
+        decoded = self._decoded([self.all_entries[number] for number in numbers]) if numbers else ()
         small = dict(zip(numbers, decoded, strict=True))
         return [
             ImageGiven(e.label, None if e.small is None else small[e.small], e.factor)
@@ -259,5 +270,5 @@ class Album(LazySequence[Images]):
             raise CompressedFileError(f"{place} cannot be read: {reason}") from error
 
 
-def _pixels_and_tiles(entry: Entry) -> tuple[int, int]:
-    return entry.height * entry.width, len(entry.messages)
+def _bands_first(image: Images) -> Images:
+    return np.ascontiguousarray(image.transpose(2, 0, 1))

@@ -20,9 +20,6 @@ from pixelrnn.coding.container import (
     Message,
 )
 from pixelrnn.coding.given import NOTHING, ImageGiven, check_given
-from pixelrnn.coding.limits import (
-    threads_within,
-)
 from pixelrnn.coding.pixels import bytes_of, check_pixels, crc_of, pixels_of
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.room import Room
@@ -173,11 +170,9 @@ class Codec:
                 on_progress(part.size // entry.bands)
             yield
 
-        levels = self.room.level_bytes * sum(entry.num_dims for entry, _ in coded)
-        highest = max((entry.height for entry, _ in coded), default=1)
-        widest = max((entry.width for entry, _ in coded), default=1)
-        working = self.room.working_bytes(highest, widest)
-        spread(work, len(jobs), threads_within(levels, working, threads or self.threads))
+        if coded:
+            shapes = [(entry.height, entry.width, entry.bands) for entry, _ in coded]
+            spread(work, len(jobs), self.room.threads(shapes, threads or self.threads))
         for n, (entry, _) in enumerate(coded):
             image, images[n] = images[n], None  # who has it may let go of it
             assert image is not None

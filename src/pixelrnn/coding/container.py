@@ -35,7 +35,6 @@ MAGIC = b"\x89PXR"
 PLAIN, WITH_GIVEN = VERSIONS = 1, 2  # the second says what images are given by
 HASH_BYTES = 16
 MAX_SIDE = 1 << 20  # pixels
-MAX_PIXELS = 1 << 27  # of an image
 MAX_BANDS = MAX_CHANNELS
 MAX_TILE = (1 << 16) - 1
 MAX_NAME_BYTES = 64

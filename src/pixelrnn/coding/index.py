@@ -14,11 +14,10 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pixelrnn.arrays import Integers
+from pixelrnn.arrays import MAX_PIXELS, Integers
 from pixelrnn.coding.container import (
     FOOTER,
     MAX_BANDS,
-    MAX_PIXELS,
     MAX_SIDE,
     PLANES,
     WITH_GIVEN,

@@ -21,17 +21,18 @@ NAMES_BYTES_PER_BYTE = 64  # ... and more where they are not packed better than 
 MAX_PROGRAM_BYTES = 1 << 26
 
 
-def memory_of(levels: int, working_bytes: int) -> int:
+def memory_of(levels: int, tile: int, working_bytes: int) -> int:
     """Return the bytes that decoding on one thread takes.
 
     Args:
         levels: bytes of the images that are decoded together.
+        tile: bytes of the largest tile, of which each thread has one until it is in its image.
         working_bytes: of the maps that a message needs, see `Coder.working_bytes`; they are kept once as
             they are before the first pixel, and once for each thread.
     """
-    return levels + 2 * working_bytes
+    return levels + working_bytes + (working_bytes + tile)
 
 
-def threads_within(levels: int, working_bytes: int, wanted: int) -> int:
+def threads_within(levels: int, tile: int, working_bytes: int, wanted: int) -> int:
     """Return how many messages can be decoded at the same time: at least one, at most those wanted."""
-    return max(1, min(wanted, (MEMORY_BYTES - levels) // working_bytes - 1))
+    return max(1, min(wanted, (MEMORY_BYTES - levels - working_bytes) // (working_bytes + tile)))

@@ -1,10 +1,13 @@
 """What images there is room for: their levels and bands, their size, and the memory that it takes."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
-from pixelrnn.arrays import Images
-from pixelrnn.coding.container import MAX_BANDS, MAX_PIXELS, MAX_SIDE
-from pixelrnn.coding.limits import MAX_MESSAGES_OF_IMAGE, MEMORY_BYTES, memory_of
+from pixelrnn.arrays import MAX_PIXELS, Images
+from pixelrnn.coding.container import MAX_BANDS, MAX_SIDE
+from pixelrnn.coding.limits import MAX_MESSAGES_OF_IMAGE, MEMORY_BYTES, memory_of, threads_within
 from pixelrnn.coding.program_file import CodingModel
 from pixelrnn.coding.tiles import DEFAULT_TILE, Tiling
 from pixelrnn.errors import ImageMismatchError
@@ -81,10 +84,24 @@ class Room:
             min(height, self._tiling.side or height), min(width, self._tiling.side or width)
         )
 
+    def num_tiles(self, height: int, width: int, bands: int) -> int:
+        """Return how many messages an image of this size has."""
+        return self._tiling.count(height, width, bands)
+
+    def threads(self, shapes: Sequence[tuple[int, int, int]], wanted: int) -> int:
+        """Return how many tiles of images `(height, width, bands)` can be decoded at the same time."""
+        return threads_within(*self._needs(shapes), wanted)
+
+    def _needs(self, shapes: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
+        """Return what `memory_of` adds up, of images `(height, width, bands)` decoded together."""
+        levels = self.level_bytes * sum(math.prod(shape) for shape in shapes)
+        tile = self.level_bytes * max(self._tiling.most_levels(*shape) for shape in shapes)
+        heights, widths, _ = zip(*shapes, strict=True)
+        return levels, tile, self.working_bytes(max(heights), max(widths))
+
     def too_large(self, height: int, width: int, bands: int) -> str:
         """Say what is too much of an image that is not read; nothing if it is."""
-        levels = height * width * bands * self.level_bytes
-        needed = memory_of(levels, self.working_bytes(height, width))
+        needed = memory_of(*self._needs([(height, width, bands)]))
         if needed > MEMORY_BYTES:
             return f"it needs {needed >> 20:,} MB of memory, more than {MEMORY_BYTES >> 20} MB"
         count = self._tiling.count(height, width, bands)

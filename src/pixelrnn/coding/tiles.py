@@ -52,6 +52,11 @@ class Tiling:
         side = self.side or MAX_SIDE
         return len(PLANES[self.channels][bands]) * -(-height // side) * -(-width // side)
 
+    def most_levels(self, height: int, width: int, bands: int) -> int:
+        """Return how many levels the largest tile of an image has: the first one of a plane."""
+        side, planes = self.side or MAX_SIDE, PLANES[self.channels][bands]
+        return min(height, side) * min(width, side) * max(map(len, planes), default=0)
+
     def part(self, shape: tuple[int, ...], number: int) -> Part:
         """Return a tile of an image `(height, width, bands)`, counted plane by plane, row by row."""
         height, width, bands = shape

@@ -10,7 +10,9 @@ from pixelrnn.coding.codec import Codec
 from pixelrnn.coding.container import PLAIN, WITH_GIVEN, Entry, Writer
 from pixelrnn.coding.given import ImageGiven, small_of
 
-PIXELS_AT_ONCE = 1 << 22  # in memory: a few images of a camera, thousands of small ones
+# Of levels in memory: a few images of a camera, thousands of small ones. With what the largest image that
+# is read takes, see `limits.py`, they stay below what a file may take.
+BYTES_AT_ONCE = 3 << 23
 TILES_AT_ONCE = 1 << 14  # likewise, of which something is kept, however small they are
 SMALL = "small"  # the folder in the names of small images
 T = TypeVar("T")
@@ -25,7 +27,7 @@ def write(
     keeps: Callable[[int, Entry], bool] | None = None,
     label_of: Callable[[str], int | None] | None = None,
     factor: int = 0,
-    pixels_at_once: int = PIXELS_AT_ONCE,
+    bytes_at_once: int = BYTES_AT_ONCE,
 ) -> list[Entry]:
     """Write a file of images, some at a time; return what its index says.
 
@@ -39,7 +41,8 @@ def write(
             once, in their order.
         factor: where it is not 0, the top left pixel of each square of this side goes into the file before
             each image, as a small image of its own, which the model is given.
-        pixels_at_once: how many pixels are worked on at the same time; it changes no byte.
+        bytes_at_once: how many bytes of levels are worked on at the same time, unless one image has more;
+            it changes no byte of the file.
 
     Raises:
         ImageMismatchError: if an image does not fit the model.
@@ -48,11 +51,11 @@ def write(
     writer = Writer(stream, replace(codec.header, version=version))
     number = itertools.count()
 
-    def pixels_and_tiles(item: _Item) -> tuple[int, int]:
+    def bytes_and_tiles(item: _Item) -> tuple[int, int]:
         codec.room.check(item.image, item.name)
-        return item.image.shape[0] * item.image.shape[1], 1
+        return item.image.nbytes, codec.room.num_tiles(*item.image.shape)
 
-    for portion in portions(_items(images, label_of, factor), pixels_and_tiles, pixels_at_once):
+    for portion in portions(_items(images, label_of, factor), bytes_and_tiles, bytes_at_once):
         given = [item.given for item in portion] if version == WITH_GIVEN else []
         coded = codec.encode([item.image for item in portion], on_progress, given)
         for item, (entry, messages) in zip(portion, coded, strict=True):
@@ -91,23 +94,30 @@ def _items(
 
 
 def portions(
-    items: Iterable[T], size_of: Callable[[T], tuple[int, int]], pixels_at_once: int
+    items: Iterable[T], size_of: Callable[[T], tuple[int, int]], bytes_at_once: int
 ) -> Iterator[list[T]]:
-    """Yield as many items at a time as are worked on together.
+    """Yield as many items at a time as are worked on together: one, or more within the limits.
 
     Args:
         items: images, or what stands for them.
-        size_of: returns the pixels and tiles of one.
-        pixels_at_once: how many pixels are enough.
+        size_of: returns the bytes of levels, and the tiles, of one.
+        bytes_at_once: how many bytes are enough.
+
+    Example:
+        >>> list(portions([3, 3, 9, 1], lambda item: (item, 1), 6))
+        [[3, 3], [9], [1]]
     """
     portion: list[T] = []
-    pixels = tiles = 0
+    levels = tiles = 0
     for item in items:
-        portion.append(item)
-        more_pixels, more_tiles = size_of(item)
-        pixels, tiles = pixels + more_pixels, tiles + more_tiles
-        if pixels >= pixels_at_once or tiles >= TILES_AT_ONCE:
+        more_levels, more_tiles = size_of(item)
+        if portion and (levels + more_levels > bytes_at_once or tiles + more_tiles > TILES_AT_ONCE):
             yield portion
-            portion, pixels, tiles = [], 0, 0
+            portion, levels, tiles = [], 0, 0
+        portion.append(item)
+        levels, tiles = levels + more_levels, tiles + more_tiles
+        if levels >= bytes_at_once or tiles >= TILES_AT_ONCE:  # before another one is read
+            yield portion
+            portion, levels, tiles = [], 0, 0
     if portion:
         yield portion

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pixelrnn import deep_images
-from pixelrnn.arrays import Images
+from pixelrnn.arrays import MAX_PIXELS, Images
 from pixelrnn.data.image_facts import bit_depth, highest_level, metadata
 from pixelrnn.errors import DataError
 from pixelrnn.files import not_a_file
@@ -41,7 +41,6 @@ _UNREAD = (
     ".psd .qoi .sgi .svg .tga .xcf"
 )
 OTHER_IMAGES = frozenset([*PLUG_INS, *_UNREAD.split()])
-MAX_PIXELS = 1 << 27  # as many as an image of a compressed file has
 CHANNELS = {"1": 1, "L": 1, "LA": 1, "P": 3, "RGB": 3, "RGBA": 3}
 REFUSED_MODES = {
     "LAB": "CIE Lab",

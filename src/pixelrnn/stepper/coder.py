@@ -149,7 +149,7 @@ class Coder:
     ) -> Generator[None, None, Images]:
         """Do the same in steps of some thousand pixels, between which it may be left."""
         levels, known = known_part(self.program, given, (height, width, channels))
-        image = levels.astype(self.stored_type)
+        image = levels.astype(self.stored_type, copy=False)
         least, number = self.least_bytes(image.size), message.rstrip(b"\0")
         if not number:  # see `range_coder.outcome`
             _require(len(message) == least)
