@@ -108,7 +108,6 @@ def complete(
         return Completions(completed, nothing, None if importance is None else nothing)
     if guides_later(model.config):
         model = model.given(model.given_by.labels, image=images, known=known)
-    model.given_by.require(len(images), images.shape[2:])
     drawn = max(count, importance or 0)
     # Completion k of image n has its own random bits, however many of either there are.
     numbers = range(first, first + len(images))

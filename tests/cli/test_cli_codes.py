@@ -47,6 +47,22 @@ def test_they_are_evaluated_and_sampled_as_an_array(codes, pixelrnn, tmp_path):
     assert again.code == 0, again
 
 
+def test_files_of_symbols_have_as_many_as_the_model(pixelrnn, fails, tmp_path):
+    """A file of bytes does not say that it holds 64 symbols."""
+    np.save(tmp_path / "codes.npy", RANDOM.integers(64, size=(30, 4, 5)).astype(np.uint8))
+    settings = [*FEW, "model.features=6", "model.layers=1", "model.head_features=6",
+                "data.num_levels=64"]  # fmt: skip
+    recipe = load_recipe("codes", settings, data=str(tmp_path / "codes.npy"))
+    run = train(recipe, tmp_path / "run").path
+    np.save(tmp_path / "others.npy", np.full((9, 4, 5), 63, np.uint8))
+    others = ("--data", tmp_path / "others.npy", "--split", "all")
+    assert "bits/dim" in pixelrnn("evaluate", run, *others).out
+    arrays = ("--first", 2, "-n", 2, "--npz", tmp_path / "c.npz")
+    assert pixelrnn("complete", run, "--images", tmp_path / "others.npy", *arrays).code == 0
+    np.save(tmp_path / "others.npy", np.full((9, 4, 5), 64, np.uint8))
+    assert "64" in fails("evaluate", run, *others)
+
+
 def _unseen(kind, tmp_path):
     """A sheet besides, where a picture shows the levels."""
     return ("--out", tmp_path / "s.png") if kind == "ordinal" else ()

@@ -173,7 +173,10 @@ def test_files_that_are_no_pictures(models, refused, tmp_path):
     broken.write_bytes(b"\x89PNG\r\n\x1a\nno more")
     assert "broken.png" in refused(model, "--condition", broken)
     assert "No such file" in refused(model, "--condition", tmp_path / "none.png")
-    assert refused(model, "--condition", tmp_path).endswith(": a folder")
+    assert ": a folder; give a picture of 8 bits" in refused(model, "--condition", tmp_path)
+    Image.fromarray(np.zeros(SIZE, np.uint16)).save(tmp_path / "deep.png")
+    deep = refused(model, "--condition", tmp_path / "deep.png")
+    assert "16-bit; give a picture of 8 bits, grey or RGB" in deep
 
 
 def test_a_model_that_is_given_nothing(trained, picture, refused):

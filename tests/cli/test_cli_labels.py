@@ -48,6 +48,32 @@ def test_all_classes_are_a_column_each(pixelrnn, labelled, tmp_path):
         assert sheet.width > 4 * sheet.height  # ten columns, two rows
 
 
+def test_completions_of_a_class(pixelrnn, fails, labelled, tmp_path):
+    def completed(*arguments):
+        command = ("complete", labelled, "--images", "digits", "--first", 8, "-n", 20, "--json")
+        files = ("--out", tmp_path / "c.png", "--force")
+        answer = pixelrnn(*command, *files, *arguments)
+        assert answer.code == 0, answer
+        return json.loads(answer.out)
+
+    of_sevens, of_any = completed("--label", 7), completed()
+    assert (of_sevens["label"], of_any["label"]) == ("7", None)
+    assert of_sevens["hidden_bits_per_dim"] != of_any["hidden_bits_per_dim"]
+    said = fails("complete", labelled, "--images", "digits", "--label", "all")
+    assert said == "an image has one class: give --label the name of one"
+
+
+def test_images_without_labels_are_said_to_be(pixelrnn, labelled, tmp_path):
+    images = np.zeros((12, 8, 8), np.uint8)
+    np.savez(tmp_path / "images.npz", images=images, labels=np.full(12, 0.5))
+    settings = ("--split", "all", "--set", "data.num_levels=17")
+    answer = pixelrnn("evaluate", labelled, "--data", tmp_path / "images.npz", *settings)
+    assert (
+        "images.npz has no labels; left aside: labels (no whole numbers from 0): the figures are those "
+        "of images of no class" in answer.err
+    )
+
+
 def test_a_class_that_there_is_not(fails, labelled, tmp_path):
     said = fails("sample", labelled, "--label", "cat", "--out", tmp_path / "s.png")
     assert said.startswith("there is no class 'cat'")

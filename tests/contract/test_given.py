@@ -200,8 +200,8 @@ def test_a_map_that_holds_the_image_itself(
         ({"labels": []}, "number of the class of each image"),
         ({"known": np.ones((1, 1, 5, 7), bool)}, "give it, too"),
         (
-            {"image": WHOLE, "known": np.ones((5, 7), bool)},
-            r"is bool \(2, 1, 5, 7\), .* not \(5, 7\)",
+            {"image": WHOLE, "known": np.ones((7, 5), bool)},
+            r"is bool \(2, 1, 5, 7\), .* not \(7, 5\)",
         ),
         ({"image": WHOLE, "known": np.ones((3, 1, 5, 7), bool)}, r"not \(3, 1, 5, 7\)"),
         (

@@ -427,7 +427,9 @@ def test_what_is_no_label_is_left_aside(tmp_path, labels):
     np.savez(tmp_path / "images.npz", images=IMAGES, labels=labels)
     data = load(tmp_path / "images.npz")
     assert data.labels_of("train") is None
-    assert data.notes == ("left aside: labels",)
+    assert data.notes == ("left aside: labels (no whole numbers from 0)",)
+    with pytest.raises(DataError, match=r"has no labels; left aside: labels \(no whole numbers"):
+        load(tmp_path / "images.npz", DataOptions(labels=True))
 
 
 def test_other_numbers_of_labels_than_of_images(tmp_path):

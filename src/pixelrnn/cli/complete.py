@@ -1,13 +1,17 @@
 """`pixelrnn complete`: what is hidden of images, sampled several times over."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelrnn.cli import console, inputs, options, outputs
+from pixelrnn.cli.given import label_number
 from pixelrnn.errors import ImageMismatchError, RecipeError
 from pixelrnn.wording import counted
+
+if TYPE_CHECKING:
+    from pixelrnn.models import AutoregressiveModel
 
 FEW_EFFECTIVE_SAMPLES = 2.0
 
@@ -19,6 +23,7 @@ def complete(
     count: options.Count = 4,
     first: options.Positive = 8,
     split: str | None = None,
+    label: Annotated[str | None, typer.Option(metavar="NAME-or-NUMBER")] = None,
     importance: options.PositiveOrNone = None,
     seed: options.Seed = 0,
     temperature: options.Temperature = 1.0,
@@ -38,6 +43,7 @@ def complete(
         count: Number of completions per image.
         first: Number of images, the first ones of the split.
         split: train, validation, test, or all. By default test, or all where there are no test images.
+        label: Class of all the images; only models that were trained with labels know classes.
         importance: Sample this many candidates, and choose among them by the probability of the
             given pixels that come after hidden ones.
         out: The sheet, a PNG file: original, what was given, completions.
@@ -52,11 +58,11 @@ def complete(
     from pixelrnn.runs.array_file import as_in_files
     from pixelrnn.uncertainty import count_pictures, standard_error
 
-    loaded = store.load(model)
+    loaded = _of_class(store.load(model), label)
     config = loaded.config.model_dump()
     if outputs.are_shown(config, {"--out": out}, instead="--npz FILE.npz", is_given=bool(npz)):
         out = out or Path("completions.png")
-    data = inputs.images_for(model, images)
+    data = inputs.images_for(model, images, num_levels=inputs.levels_in_files(loaded.config))
     split = split or ("test" if data.count("test") else "all")
     chosen = data.images(split)[:first]
     require_fit(loaded, data, None if images in CATALOGUE else chosen)
@@ -119,6 +125,7 @@ def complete(
         "num_images": finished,
         "num_pictures": count_pictures(finished, cut_from),
         "completions_per_image": count,
+        "label": label,
         "known_pixels": int(known.sum()),
         "hidden_pixels": int((~known).sum()),
         "known_pixels_after_hidden": later,
@@ -135,6 +142,10 @@ def complete(
         )
     console.say_json(result) if as_json else console.say_lines(_lines(result))
     console.require_finished(finished, len(chosen))
+
+
+def _of_class(model: "AutoregressiveModel", label: str | None) -> "AutoregressiveModel":
+    return model if label is None else model.given(label_number(label, model.config.model_dump()))
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

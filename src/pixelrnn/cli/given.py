@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pixelrnn.graph.conditions import Condition
     from pixelrnn.graph.given import GivenLevels
 
+ALL = "all"  # classes
+
 
 def given(
     config: dict[str, Any],
@@ -55,6 +57,17 @@ def label_numbers(labels: Sequence[str], config: dict[str, Any]) -> list[int]:
     return numbers_of(labels, config.get("num_labels", 0), config.get("label_names", ()))
 
 
+def label_number(label: str, config: dict[str, Any]) -> int:
+    """Return the number of one class by its name or number; see `given`."""
+    return _number_of(label, config.get("num_labels", 0), config.get("label_names", ()))
+
+
+def _number_of(label: str, count: int, label_names: Sequence[str]) -> int:
+    if label == ALL and ALL not in label_names:
+        raise RecipeError("an image has one class: give --label the name of one")
+    return numbers_of([label], count, label_names)[0]
+
+
 def numbers_of(labels: Sequence[str], count: int, label_names: Sequence[str]) -> list[int]:
     """Return the numbers of classes by name or number, all of them by "all".
 
@@ -69,13 +82,13 @@ def numbers_of(labels: Sequence[str], count: int, label_names: Sequence[str]) ->
     names = list(label_names)
     if labels and not count:
         raise RecipeError("this model knows no classes: leave --label out, or give another model")
-    known = [*names, *(str(n) for n in range(count)), "all"]
+    known = [*names, *(str(n) for n in range(count)), ALL]
     numbers: list[int] = []
     for label in labels:
         if label not in known:
             shown = names or [f"0 to {count - 1}"]
-            raise RecipeError(f"there is no class {label!r}; {choice(label, [*shown, 'all'])}")
-        if label == "all":
+            raise RecipeError(f"there is no class {label!r}; {choice(label, [*shown, ALL])}")
+        if label == ALL:
             numbers += range(count)
         else:
             numbers.append(names.index(label) if label in names else int(label))
@@ -113,10 +126,16 @@ def _read(path: Path, num_levels: int) -> "tuple[Images, Images]":
     """Return the colours of a picture, `(H, W, 1 or 3)`, and its alpha, `(H, W)`."""
     import numpy as np
 
-    from pixelrnn.data.image_files import depth_of, read_bands, read_header
+    from pixelrnn.data.image_files import UnreadableImageError, depth_of, read_bands, read_header
 
-    header = read_header(path, depth_of(num_levels))
-    bands = read_bands(header)
+    depth = depth_of(num_levels)
+    try:
+        header = read_header(path, depth)
+        bands = read_bands(header)
+    except UnreadableImageError as error:
+        raise ImageMismatchError(
+            f"{error}; give a picture of {depth} bits, grey or RGB, such as a PNG file"
+        ) from error
     alpha = bands[..., -1] if header.has_alpha else np.full(bands.shape[:2], 255, np.uint8)
     return bands[..., : header.channels], alpha
 
@@ -213,7 +232,7 @@ def class_of(
 
     @cache
     def number(name: str) -> int:
-        return numbers_of([name], classes, model.label_names)[0]
+        return _number_of(name, classes, model.label_names)
 
     def of_folder(name: str) -> int:
         folder = name.rpartition("/")[0].rpartition("/")[2]
@@ -223,9 +242,10 @@ def class_of(
             )
         return number(folder)
 
-    if label == "all":
-        raise RecipeError("an image has one class: give --label the name of one")
-    return of_folder if label is None else lambda _: number(label)
+    if label is None:
+        return of_folder
+    number(label)
+    return lambda _: number(label)
 
 
 def require_scales(model: "CodingModel", factor: int, *, keep_smaller: bool) -> None:

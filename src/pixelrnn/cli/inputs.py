@@ -11,6 +11,7 @@ from pixelrnn.wording import suggestion
 if TYPE_CHECKING:
     from pixelrnn.data import DataOptions, DataSet
     from pixelrnn.models import AutoregressiveModel
+    from pixelrnn.models.config import ModelConfig
 
 
 def images_for(
@@ -67,11 +68,17 @@ def model_and_images(
     from pixelrnn.models import store
 
     loaded = store.load(model, device=device)
-    levels = loaded.config.num_levels
-    beyond_a_byte = levels if levels > 1 << 8 else None
-    images = images_for(model, data, settings, num_levels=beyond_a_byte)
+    images = images_for(model, data, settings, num_levels=levels_in_files(loaded.config))
     require_fit(loaded, images)
     return loaded, images
+
+
+def levels_in_files(config: "ModelConfig") -> int | None:
+    """Return how many levels the images in files have that are given to a model; `None` if they say.
+
+    A file does not say how many symbols there are, nor of 16 bits how many of its levels.
+    """
+    return config.num_levels if config.has_symbols or config.num_levels > 1 << 8 else None
 
 
 def recorded(model: Path) -> dict[str, Any]:

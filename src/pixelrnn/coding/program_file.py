@@ -167,8 +167,9 @@ def find_model(header: Header, given: str | Path | None = None) -> CodingModel:
         if model.hash[:HASH_BYTES] == header.hash:
             return model
     raise CompressedFileError(
-        f"it was compressed by {wanted}, which does not come with this pixelrnn: give --model the file "
-        "that `pixelrnn models export` made, or install the pixelrnn that has it"
+        f"it was compressed by {wanted}, which does not come with this pixelrnn: take its images out with "
+        "`pixelrnn decompress --model` and the file that `pixelrnn models export` made, or install the "
+        "pixelrnn that has it"
     )
 
 

@@ -56,9 +56,12 @@ class Room:
         self.check_size(height, width, bands, name)
         levels = self._model.program.num_levels
         if int(image.max()) >= levels:
+            fitting = (
+                f"such as {DEFAULT_MODELS[PHOTOGRAPHS]}" if image.dtype == np.uint8 else "of more"
+            )
             raise ImageMismatchError(
                 f"{which}{self._model.name} is a model of images with {levels} levels, and a pixel here is "
-                f"{int(image.max())}: take another --model, such as {DEFAULT_MODELS[PHOTOGRAPHS]}"
+                f"{int(image.max())}: take another --model, {fitting}"
             )
 
     def check_size(self, height: int, width: int, bands: int, name: str = "") -> None:

@@ -114,11 +114,12 @@ def _read_npz(path: Path, file: IO[bytes]) -> tuple[dict[str, Part], list[str]]:
         split: read(name, _read_labels, split, len(images[split]))
         for split, name in of_labels.items()
     }
-    if any(each is None for each in labels.values()):
-        labels, of_labels = {}, {}
     aside = set(members).difference(chosen.values(), of_labels.values())
-    parts = {split: Part(each, labels.get(split)) for split, each in images.items()}
-    return parts, sorted(map(as_ascii, aside))
+    named = sorted(map(as_ascii, aside))
+    if any(each is None for each in labels.values()):
+        named += [f"{as_ascii(name)} (no whole numbers from 0)" for name in of_labels.values()]
+        labels = {}
+    return {split: Part(each, labels.get(split)) for split, each in images.items()}, named
 
 
 def _chosen(path: Path, names: list[str]) -> dict[str, str]:

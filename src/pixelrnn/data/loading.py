@@ -102,7 +102,8 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
 def require_labels(data: DataSet, is_wanted: bool) -> None:
     """Raise a DataError if labels are wanted, and there are none."""
     if is_wanted and not data.num_classes:
-        raise DataError(f"{data.name} has no labels: leave data.labels out, or give other images")
+        said = "; ".join([f"{data.name} has no labels", *data.notes])
+        raise DataError(f"{said}: leave data.labels out, or give other images")
 
 
 def origin(data: DataSet) -> tuple[str, DataOptions]:

@@ -52,7 +52,8 @@ class Conditional(nn.Module):
         Args:
             labels: number of the class of each image, or of all of them; `config.num_labels` for none.
             image: what images are conditioned on, uint8 `(B, C, H, W)`; with B = 1, all on the same.
-            known: which pixels of it are known, bool `(B, 1, H, W)`; by default all.
+            known: which pixels of it are known, bool `(B, 1, H, W)`, or `(H, W)` of all images; by default
+                all.
 
         Raises:
             ImageMismatchError: if the model takes no such thing, or a number is out of range.

@@ -157,13 +157,14 @@ def check_given(
     check_images(levels, config.given_channels, config.num_levels)
     where = torch.ones_like(levels[:, :1], dtype=torch.bool)
     if known is not None:
-        given_where = torch.as_tensor(known, device=device).bool()
-        if given_where.shape not in (where.shape, where[:1].shape):
+        each = torch.as_tensor(known, device=device).bool()
+        try:
+            where = each.expand(where.shape)
+        except RuntimeError:
             raise ImageMismatchError(
-                f"which pixels are known is bool {tuple(where.shape)}, or of one image for all, not "
-                f"{tuple(given_where.shape)}"
-            )
-        where = given_where.expand(where.shape)
+                f"which pixels are known is bool {tuple(where.shape)}, or (H, W) of all images, not "
+                f"{tuple(each.shape)}"
+            ) from None
     return replace(found, image=levels, known=where)
 
 
