@@ -95,7 +95,8 @@ class TrainingTable(StrictTable):
         default=0.1,
         ge=0,
         le=1,
-        description="share of images that are given by nothing, where a model is given images",
+        description="share of images that are given by nothing, where a model is given images: it then "
+        "knows images of both kinds, and with 0 those that are given something alone",
     )
     ema_decay: float = Field(
         default=0.999, ge=0, lt=1, description="decay of the averaged weights; 0 disables averaging"
