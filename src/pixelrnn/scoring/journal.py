@@ -81,8 +81,8 @@ class Journal:
                 if anew:
                     self.path.unlink(missing_ok=True)
                 end = self._go_on() if self.path.is_file() else 0
-                # Without a buffer: what a full disk refused would be tried again when it is closed.
                 stack.callback(self._remove_if_useless)
+                # Without a buffer: what a full disk refused would be tried again when it is closed.
                 self._stream = stack.enter_context(self.path.open("ab", buffering=0))
                 self._stream.truncate(end)
                 self._stream.seek(end)
