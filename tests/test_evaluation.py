@@ -231,7 +231,7 @@ def test_an_image_costs_the_same_in_any_company(model, images):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (np.zeros((2, 1, 5, 4), np.uint8), "colour images"),
+        (np.zeros((2, 1, 5, 4), np.uint8), "RGB images"),
         (np.full((2, 3, 5, 4), 5, np.uint8), "5 levels"),
         (np.zeros((2, 3, 5, 4), np.float32), "uint8"),
     ],

@@ -164,6 +164,6 @@ def test_no_index_that_laps_over_the_header():
 )
 def test_more_pixels_than_a_message_can_hold(message, coding_model):
     """Refused by the lengths alone: there is nothing to decode, nor room for the image."""
-    entry = Entry(1 << 13, 1 << 14, 1, 0, (message,))
+    entry = Entry(1 << 12, 1 << 13, 1, 0, (message,))
     with pytest.raises(CompressedFileError, match="which cannot be"):
-        Codec(coding_model(), tile=0).decode(entry, [])
+        Codec(coding_model(num_levels=256), tile=0).decode(entry, [])

@@ -109,7 +109,7 @@ def test_number_of_parameters_of_the_lstms_by_hand(tiny_model):
         (torch.zeros(1, 3, 4, 4), "levels as uint8"),
         (torch.zeros(3, 4, 4, dtype=torch.uint8), "not one of shape"),
         (torch.full((1, 3, 4, 4), -1, dtype=torch.int32), "0 or more"),
-        (torch.zeros(1, 1, 4, 4, dtype=torch.uint8), "colour images"),
+        (torch.zeros(1, 1, 4, 4, dtype=torch.uint8), "RGB images"),
         (torch.full((1, 3, 4, 4), 5, dtype=torch.uint8), "5 levels"),
     ],
     ids=["floats", "one-image", "negative", "grey", "a-level-too-many"],

@@ -51,8 +51,7 @@ def evaluate(
         recipe_of(run)  # one of a later version is refused
     loaded, images = inputs.model_and_images(model, data, settings or (), device=device)
     if loaded.config.num_labels and images.labels_of(split) is None:
-        said = "; ".join([f"{images.name} has no labels", *images.notes])
-        console.tell(f"{said}: the figures are those of images of no class")
+        console.tell(f"{images.without_labels()}: the figures are those of images of no class")
     chosen, pictures = images.images(split), images.pictures_of(split)
     assessment.require_contract(run, loaded, chosen)
     is_kept = data is None and split == "test"

@@ -200,6 +200,11 @@ class DataSet:
             (int(each.max(initial=-1)) for each in labels), default=-1
         )
 
+    def without_labels(self) -> str:
+        """Return a clause: that there are no labels, and what was left aside, which may be they."""
+        aside = [note for note in self.notes if note.startswith("left aside")]
+        return "; ".join([f"{self.name} has no labels", *aside])
+
     def sha256(self, split: str) -> str:
         """Return the SHA-256 of a split's shape and bytes, as 64 hexadecimal digits.
 

@@ -102,8 +102,7 @@ def load_recorded(source: str | Path, options: DataOptions) -> DataSet:
 def require_labels(data: DataSet, is_wanted: bool) -> None:
     """Raise a DataError if labels are wanted, and there are none."""
     if is_wanted and not data.num_classes:
-        said = "; ".join([f"{data.name} has no labels", *data.notes])
-        raise DataError(f"{said}: leave data.labels out, or give other images")
+        raise DataError(f"{data.without_labels()}: leave data.labels out, or give other images")
 
 
 def origin(data: DataSet) -> tuple[str, DataOptions]:
