@@ -1,5 +1,10 @@
 """Products over lanes against numpy's, for all shapes of tiles, spans, beginnings and ends."""
 
+import os
+import subprocess
+import sys
+import textwrap
+
 import numpy as np
 import pytest
 from numba import njit
@@ -175,3 +180,33 @@ def test_the_tile_is_compiled_to_vectors():
         else (products.product.inspect_llvm(products.product.signatures[0]),)
     )
     assert "llvm.fmuladd.v" in code
+
+
+def test_loops_that_are_compiled_and_loaded_are_the_same(tmp_path):
+    """Or a run would go on elsewhere than it was, and a recipe end elsewhere the second time."""
+    script = """
+        import hashlib, torch
+        from pixelrnn.data import load
+        from pixelrnn.training import load_recipe
+        from pixelrnn.training.fit import initial_model
+
+        torch.set_num_threads(1)
+        digits = load("digits")
+        model = initial_model(load_recipe("digits-row-lstm").for_data(digits))
+        images = torch.tensor(digits.images("train")[:16])
+        model.log_prob(images).sum().backward()
+        gradients = b"".join(each.grad.numpy().tobytes() for each in model.parameters())
+        print(hashlib.sha256(gradients).hexdigest())
+    """
+    compiled, loaded = (
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    assert list(tmp_path.rglob("*.nbc"))
+    assert compiled == loaded

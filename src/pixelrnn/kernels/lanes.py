@@ -50,7 +50,7 @@ def unpack(
 
 
 # Sums must not be reordered here: rounding by adding and taking away would be left out.
-@njit(fastmath={"contract"}, error_model="numpy")
+@njit(fastmath={"contract"}, error_model="numpy", forceinline=True)
 def cell_forward(
     i: np.ndarray, f: np.ndarray, o: np.ndarray, g: np.ndarray,
     cell: np.ndarray, cell_before: np.ndarray, cell_tanh: np.ndarray, hidden: np.ndarray,
@@ -69,7 +69,7 @@ def cell_forward(
         hidden[p] = o[p] * cell_tanh[p]
 
 
-@njit(fastmath=SUMS, error_model="numpy")
+@njit(fastmath=SUMS, error_model="numpy", forceinline=True)
 def cell_backward(
     i: np.ndarray, f: np.ndarray, o: np.ndarray, g: np.ndarray,
     cell_before: np.ndarray, cell_tanh: np.ndarray,
@@ -89,7 +89,7 @@ def cell_backward(
         d_cell[p] = of_cell * f[p]
 
 
-@njit(fastmath={"contract"}, error_model="numpy")
+@njit(fastmath={"contract"}, error_model="numpy", forceinline=True)
 def add_to(sums: np.ndarray, values: np.ndarray) -> None:
     """Add one row to another."""
     for p in range(sums.size):

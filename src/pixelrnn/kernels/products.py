@@ -19,6 +19,8 @@ STRIP = 96  # lanes at a time, whose inputs stay in the nearest cache while all 
 LONG_STRIP = 1024  # ... where the sums are over lanes
 
 # Sums may be reordered (vectors) and fused; NaN and infinity stay what they are.
+# Such functions are inlined by force: one that is not is compiled by itself, too, and which of the two a
+# process calls hangs on whether it compiled the loop or loaded it. Their sums differ in the last bit.
 SUMS = {"contract", "reassoc", "nsz"}
 
 
@@ -91,7 +93,7 @@ def product(
                 )  # fmt: skip
 
 
-@njit(fastmath=SUMS, error_model="numpy")
+@njit(fastmath=SUMS, error_model="numpy", forceinline=True)
 def add_weight_gradient(
     gradient: np.ndarray, gradient_at: int, tap_rows: int, inputs: int,
     spans: np.ndarray, spans_at: int,
@@ -151,7 +153,7 @@ def add_weight_gradient(
                         gradient[q + 7] += e1
 
 
-@njit(fastmath=SUMS, error_model="numpy")
+@njit(fastmath=SUMS, error_model="numpy", forceinline=True)
 def add_row_sums(
     sums: np.ndarray, sums_at: int, rows: np.ndarray, at: int, stride: int, count: int, lanes: int
 ) -> None:
