@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelrnn.cli.given import label_number, label_numbers
+from pixelrnn.errors import RecipeError
 from pixelrnn.training import load_recipe, train
 
 TINY = ("model.features=4", "model.layers=1", "training.image_presentations=128",
@@ -46,6 +48,16 @@ def test_all_classes_are_a_column_each(pixelrnn, labelled, tmp_path):
     assert about["labels"] == list(range(10))
     with Image.open(tmp_path / "s.png") as sheet:
         assert sheet.width > 4 * sheet.height  # ten columns, two rows
+
+
+def test_a_class_that_is_called_all():
+    config = {"num_labels": 3, "label_names": ["some", "all", "none"]}
+    assert label_number("all", config) == 1
+    assert label_numbers(["all", "2"], config) == [1, 2]
+    unnamed = {"num_labels": 3}
+    assert label_numbers(["all"], unnamed) == [0, 1, 2]
+    with pytest.raises(RecipeError, match="an image has one class"):
+        label_number("all", unnamed)
 
 
 def test_completions_of_a_class(pixelrnn, fails, labelled, tmp_path):

@@ -88,10 +88,10 @@ def numbers_of(labels: Sequence[str], count: int, label_names: Sequence[str]) ->
         if label not in known:
             shown = names or [f"0 to {count - 1}"]
             raise RecipeError(f"there is no class {label!r}; {choice(label, [*shown, ALL])}")
-        if label == ALL:
-            numbers += range(count)
+        if label in names:  # also one that is called all
+            numbers.append(names.index(label))
         else:
-            numbers.append(names.index(label) if label in names else int(label))
+            numbers += range(count) if label == ALL else [int(label)]
     return numbers
 
 
